@@ -1,0 +1,185 @@
+"""A model package: a directory with a card, the Keras model and its OpenVINO export. Read, verify, pack."""
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, model_validator
+
+from eoltag.errors import PackageError
+from eoltag.records import Fit, InputSpec, Resample
+from eoltag.settings import Strict, parse
+
+CARD_VERSION: Final = 1
+CARD_FILE: Final = "card.json"
+KERAS_FILE: Final = "model.keras"
+OPENVINO_FILES: Final = ("openvino/model.xml", "openvino/model.bin")
+_PICKLES: Final = (".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".npy")
+
+EngineName = Literal["openvino", "keras"]
+
+
+class CardInput(Strict):
+    """The picture that the model takes."""
+
+    height: int = Field(ge=8, le=4096)
+    width: int = Field(ge=8, le=4096)
+    fit: Fit = "stretch"
+    resample: Resample = "bilinear"
+
+
+class Precision(Strict):
+    """Faster arithmetic that agreed with Keras f32 on held-out images at export."""
+
+    bf16: bool = False
+    int8: bool = False
+
+
+class Card(Strict):
+    """card.json: everything about a model but its weights."""
+
+    card_version: int
+    name: str = Field(min_length=1)
+    task: str = ""
+    labels: tuple[str, ...] = Field(min_length=2, strict=False)
+    input: CardInput
+    output: Literal["logits"] = "logits"
+    temperature: float = Field(1.0, gt=0, strict=False)
+    """Probabilities are softmax(logits / temperature)."""
+    thresholds: dict[str, float] = {}
+    """Per label, for task files to use as ${threshold.LABEL}."""
+    metrics: dict[str, Any] = {}
+    hyperparameters: dict[str, Any] = {}
+    data_digest: str = ""
+    """sha256 over the sha256 of the training images, so that a later check can tell whether it saw them."""
+    versions: dict[str, str] = {}
+    created_at: str = ""
+    precision: Precision = Precision()
+    files: dict[str, str]
+    """Path inside the package -> sha256 of its content."""
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> "Card":
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must differ. Received: {list(self.labels)}")
+        unknown = set(self.thresholds) - set(self.labels)
+        if unknown:
+            raise ValueError(f"thresholds for labels that are not there: {sorted(unknown)}")
+        return self
+
+    @property
+    def spec(self) -> InputSpec:
+        """What eoltag.decode needs to know."""
+        return InputSpec(self.input.height, self.input.width, self.input.fit, self.input.resample)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A verified package on disk."""
+
+    path: Path
+    card: Card
+    version: str
+    """12 hex digits; see model_version."""
+
+    @property
+    def engines(self) -> tuple[EngineName, ...]:
+        """Engines that can run it, fastest first."""
+        found: list[EngineName] = []
+        if all(name in self.card.files for name in OPENVINO_FILES):
+            found.append("openvino")
+        if KERAS_FILE in self.card.files:
+            found.append("keras")
+        return tuple(found)
+
+    def pack(self, engine: EngineName) -> bytes:
+        """The card and what `engine` needs, as one zip for the broadcast. Raises PackageError."""
+        names = OPENVINO_FILES if engine == "openvino" else (KERAS_FILE,)
+        missing = [name for name in names if name not in self.card.files]
+        if missing:
+            raise PackageError(f"{self.path}: engine '{engine}' needs {', '.join(missing)}, which this package lacks")
+        buffer = BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            for name in (CARD_FILE, *names):
+                archive.write(self.path / name, name)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """A package in memory, on a worker."""
+
+    card: Card
+    files: dict[str, bytes]
+
+
+def unpack(packed: bytes) -> Unpacked:
+    """The inverse of Package.pack."""
+    with zipfile.ZipFile(BytesIO(packed)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    card = Card.model_validate(json.loads(files.pop(CARD_FILE)))
+    return Unpacked(card, files)
+
+
+def read_package(path: Path) -> Package:
+    """The package at `path`, every file checked against its sha256. Raises PackageError."""
+    card_path = path / CARD_FILE
+    if not card_path.is_file():
+        raise PackageError(f"{path}: not a model package (wanted a directory with {CARD_FILE})")
+    try:
+        content = json.loads(card_path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise PackageError(f"{card_path}: cannot be read ({problem})") from problem
+    if not isinstance(content, dict) or content.get("card_version") != CARD_VERSION:
+        received = content.get("card_version") if isinstance(content, dict) else content
+        raise PackageError(f"{card_path}: wanted card_version {CARD_VERSION}. Received: {received!r}")
+    card = parse(Card, content, str(card_path), PackageError)
+    _verify(path, card)
+    return Package(path, card, model_version(card))
+
+
+def write_card(path: Path, card: Card) -> Package:
+    """Write card.json with the sha256 of every file that lies in the package directory now, and read it back."""
+    names = sorted(str(file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file())
+    files = {name: _sha256(path / name) for name in names if name != CARD_FILE}
+    complete = card.model_copy(update={"files": files})
+    staged = path / f"{CARD_FILE}.tmp"
+    staged.write_text(json.dumps(complete.model_dump(mode="json"), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    staged.replace(path / CARD_FILE)
+    return read_package(path)
+
+
+def model_version(card: Card) -> str:
+    """First 12 hex digits of the sha256 over what decides a score: labels, input, temperature, and the model files.
+
+    Thresholds, metrics and the README are left out on purpose: a new threshold must re-tag without touching an image.
+    """
+    model_files = {name: digest for name, digest in card.files.items() if name in (KERAS_FILE, *OPENVINO_FILES)}
+    scored_by = card.model_dump(mode="json", include={"card_version", "labels", "input", "output", "temperature"})
+    text = json.dumps({**scored_by, "files": model_files}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _verify(path: Path, card: Card) -> None:
+    if KERAS_FILE not in card.files and not all(name in card.files for name in OPENVINO_FILES):
+        raise PackageError(f"{path}: holds neither {KERAS_FILE} nor {OPENVINO_FILES[0]}")
+    for name, wanted in card.files.items():
+        file = path / name
+        if name.endswith(_PICKLES):
+            raise PackageError(f"{file}: pickled files are refused, since loading one runs its code")
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            raise PackageError(f"{path}: card lists {name!r}, which lies outside the package")
+        if not file.is_file():
+            raise PackageError(f"{file}: missing, though the card lists it")
+        came = _sha256(file)
+        if came != wanted:
+            raise PackageError(f"{file}: changed since the card was written (wanted sha256 {wanted}, came {came})")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

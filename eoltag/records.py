@@ -1,0 +1,116 @@
+"""Frozen values that travel between stages. No behaviour beyond naming what they hold."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""RGB, shape (H, W, 3) for one image or (N, H, W, 3) for a batch, 0 to 255."""
+
+Scores = NDArray[np.float32]
+"""Shape (N, C): one row per image, one column per label."""
+
+Fit = Literal["stretch", "crop", "pad"]
+Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
+
+
+class Outcome(StrEnum):
+    """What became of one image. The values are what the tables hold."""
+
+    OK = "ok"
+    BAD_URL = "bad_url"
+    BLOCKED_HOST = "blocked_host"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    GONE = "gone"
+    FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server_error"
+    HTTP_OTHER = "http_other"
+    REDIRECT = "redirect"
+    TOO_LARGE = "too_large"
+    NOT_IMAGE = "not_image"
+    TRUNCATED = "truncated"
+    UNDECODABLE = "undecodable"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    OPTED_OUT = "opted_out"
+
+    @property
+    def is_final(self) -> bool:
+        """Asking again cannot help. The rest is asked again by the next run."""
+        return self not in TRANSIENT
+
+
+TRANSIENT = frozenset(
+    {
+        Outcome.DNS,
+        Outcome.CONNECT,
+        Outcome.TLS,
+        Outcome.TIMEOUT,
+        Outcome.THROTTLED,
+        Outcome.SERVER_ERROR,
+    }
+)
+"""The one place that says which failures may pass by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """One row of a bundle."""
+
+    bundle_row: int
+    """1 for the first row of data; comments and blank lines are not counted."""
+    url: str | None
+    """As written in the bundle, stripped; None where the row has none."""
+    identifier: str | None = None
+    data_object_version_id: str | None = None
+    ancestry: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One image to fetch, and the models (by key) that have not scored it yet."""
+
+    url: str | None
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The bytes of one image, or why there are none."""
+
+    data: bytes | None
+    outcome: Outcome
+    detail: str | None
+    http_status: int | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """The picture that a model takes."""
+
+    height: int
+    width: int
+    fit: Fit
+    resample: Resample
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One image as its models see it."""
+
+    pixels: tuple[Pixels, ...]
+    """One (H, W, 3) array per InputSpec asked for, in that order."""
+    width: int
+    """Of the file as it stands upright (EXIF applied), before any scaling."""
+    height: int
+    color_mode: str
+    """Pillow's name of the file's own mode: RGB, L, CMYK, P, RGBA, ..."""
+    perceptual_hash: str
+    """64-bit difference hash, 16 hex digits; see decode.difference_hash."""

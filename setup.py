@@ -1,0 +1,57 @@
+"""Package metadata. Tool settings live in pyproject.toml, the tested pins in constraints.txt."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = re.search(r'__version__ = "(.+)"', (here / "eoltag" / "__init__.py").read_text(encoding="utf-8"))
+assert version is not None
+
+spark = ["pyspark>=4.0"]
+train = ["tensorflow-cpu>=2.20; sys_platform == 'linux'", "tensorflow>=2.20; sys_platform != 'linux'", "keras>=3.12"]
+
+setup(
+    name="eoltag",
+    version=version.group(1),
+    description="Distributed image tagging for the Encyclopedia of Life, on Apache Spark",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["eoltag*", "train*"]),
+    package_data={"eoltag": ["architecture.md", "py.typed"], "train": ["py.typed"]},
+    # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
+    install_requires=[
+        "aiohttp>=3.11",
+        "numpy>=1.26",
+        "openvino>=2025.0",
+        "pandas>=2.2,<3",
+        "pillow>=11",
+        "pyarrow>=18",
+        "pydantic>=2.9",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "spark": spark,
+        "train": train,
+        "gpu": ["tensorflow[and-cuda]>=2.20", "keras>=3.12"],
+        "serve": ["keras>=3.12"],
+        "dev": [
+            *spark,
+            *train,
+            "duckdb>=1.1",
+            "hypothesis>=6.100",
+            "imagehash>=4.3",
+            "mypy>=1.13",
+            "pandas-stubs>=2.2,<3",
+            "psutil>=6",
+            "pytest>=8",
+            "pytest-timeout>=2.3",
+            "ruff>=0.8",
+            "types-tqdm",
+            "venv-pack>=0.2; sys_platform != 'win32'",
+        ],
+    },
+)
