@@ -78,6 +78,22 @@ class Wanted:
 
     url: str | None
     models: tuple[str, ...]
+    carried: tuple[object, ...] = ()
+    """Whatever the caller wants back with the predictions."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSlot:
+    """A model in its place in a task. Two tasks may share a package: it then runs once for both."""
+
+    task: str
+    model: str
+    version: str
+
+    @property
+    def key(self) -> str:
+        """How Wanted.models names it."""
+        return f"{self.task}/{self.model}"
 
 
 @dataclass(frozen=True, slots=True)

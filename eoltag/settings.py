@@ -74,11 +74,13 @@ class RunSettings(Strict):
     read_ahead_images: int = Field(64, ge=1, le=10_000)
     """Images fetched or being fetched but not yet decoded, per running task."""
     read_ahead_bytes: int = Field(64_000_000, ge=1_000_000, le=4_000_000_000)
-    images_per_task: int = Field(400, ge=1, le=100_000)
-    """Aim for one Spark task; small enough for a moving progress bar, large enough to hide its start and end."""
     wave_s: float = Field(300.0, gt=0, le=86_400, strict=False)
-    """Aim for one wave: a killed run loses at most about this much work."""
+    """Aim for one wave, by the speed measured so far: a killed run loses at most about this much work."""
     first_wave_images: int = Field(2_000, ge=1, le=10_000_000)
+    """The first wave measures the speed; no later one is smaller."""
+    task_s: float = Field(20.0, gt=0, le=3600, strict=False)
+    """Aim for one Spark task: short enough for a moving progress bar, long enough to hide its start and end."""
+    first_task_images: int = Field(250, ge=1, le=100_000)
     max_failure_rate: float = Field(0.5, ge=0, le=1, strict=False)
 
 

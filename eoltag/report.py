@@ -1,0 +1,74 @@
+"""Written tables to something a person reads: the summary of a run, as a dictionary and as text."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run leaves to say; counted from the written tables."""
+
+    run_id: str
+    rows_in: int
+    ok: int
+    failed: dict[str, int]
+    """Outcome -> bundle rows; rows_in = ok + the sum of these."""
+    tags: dict[str, dict[str, int]]
+    """Task -> tag -> bundle rows; an image that was read and got no tag counts under the task's missing literal."""
+    seconds: float
+    images_per_s: float
+    """Images fetched in this run over `seconds`, start-up included."""
+    output: str
+    images_fetched: int
+    known: int = 0
+    """Bundle rows that earlier runs had answered."""
+    bundles: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def failure_rate(self) -> float:
+        """Share of bundle rows without a prediction, in [0, 1]."""
+        return sum(self.failed.values()) / self.rows_in if self.rows_in else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json and runs/<run_id>.json."""
+        return asdict(self)
+
+
+def plan_text(plan: Mapping[str, int]) -> str:
+    """--dry-run for people."""
+    wide = max(len(name) for name in plan)
+    lines = [f"  {name.replace('_', ' '):<{wide}}  {value:>12,}" for name, value in plan.items()]
+    return "\n".join(["Plan (nothing was fetched, nothing written):", *lines])
+
+
+def summary_text(summary: Summary) -> str:
+    """The table at the end of a run."""
+    fetched = (
+        f"{summary.images_fetched:,} images fetched, {summary.images_per_s:.1f} images/s"
+        if summary.images_fetched
+        else "nothing to fetch, every row was answered by earlier runs"
+    )
+    lines = [
+        f"run {summary.run_id}: {fetched}, {summary.seconds:.1f} s",
+        *(f"note: {note}" for note in summary.notes),
+        f"rows in {summary.rows_in:>12,}   from {', '.join(_shortened(summary.bundles))}",
+        f"ok      {summary.ok:>12,}",
+        f"failed  {sum(summary.failed.values()):>12,}",
+        *(f"  {name:<16} {rows:>9,}" for name, rows in sorted(summary.failed.items(), key=lambda item: -item[1])),
+    ]
+    for task, tags in summary.tags.items():
+        lines.append(f"task {task}: {sum(tags.values()):,} images tagged or looked at")
+        lines += [f"  {tag:<24} {rows:>9,}" for tag, rows in sorted(tags.items(), key=lambda item: -item[1])]
+    lines += [
+        f"predictions  {summary.output}/predictions/",
+        *(f"tags         {summary.output}/tags/task={task}/" for task in summary.tags),
+        *(f"TSV          {summary.output}/tsv/{task}/" for task in summary.tags),
+        f"run          {summary.output}/runs/{summary.run_id}.json",
+    ]
+    return "\n".join(lines)
+
+
+def _shortened(names: list[str], most: int = 3) -> list[str]:
+    return names if len(names) <= most else [*names[:most], f"and {len(names) - most} more"]

@@ -1,0 +1,153 @@
+"""--bundle arguments to one local Parquet file of rows, streamed: the driver never holds a bundle."""
+
+import glob
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eoltag.bundle import Bundle, Tally, bundle_name, expand_ranges, open_bundles
+from eoltag.errors import BundleError
+from eoltag.fetch import download
+from eoltag.records import ImageRef
+from eoltag.settings import FetchSettings
+from eoltag.urls import is_usable
+
+ROWS: Final = pa.schema(
+    [
+        pa.field("bundle", pa.string(), nullable=False),
+        pa.field("bundle_row", pa.int64(), nullable=False),
+        pa.field("eolMediaURL", pa.string()),
+        pa.field("identifier", pa.string()),
+        pa.field("dataObjectVersionID", pa.string()),
+        pa.field("ancestry", pa.string()),
+        pa.field("is_usable", pa.bool_(), nullable=False),
+    ]
+)
+"""Of the staged file. is_usable: the row holds an http or https URL."""
+
+_CHUNK_ROWS: Final = 20_000
+
+
+@dataclass(slots=True)
+class Staged:
+    """What staging saw."""
+
+    path: Path
+    bundles: list[str] = field(default_factory=list)
+    rows: int = 0
+    skipped_lines: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def is_remote(origin: str) -> bool:
+    """A file system that only Spark can read: s3a://, hdfs://, ...; not http(s), file or a plain path."""
+    return "://" in origin and urlsplit(origin).scheme not in ("http", "https", "file")
+
+
+def local_files(
+    arguments: list[str],
+    folder: Path,
+    settings: FetchSettings,
+    fetch_remote: Callable[[str, Path], list[tuple[str, Path]]] | None,
+) -> list[tuple[str, Path]]:
+    """(what the user named, local file) of every bundle file, downloaded into `folder` where it is not local.
+
+    fetch_remote: copies whatever a remote path or glob names into a folder; None refuses remote paths.
+    Raises BundleError.
+    """
+    found: dict[str, Path] = {}
+    for origin in (item for argument in arguments for item in expand_ranges(argument)):
+        if is_remote(origin):
+            if fetch_remote is None:
+                raise BundleError(f"{origin}: this kind of address is read by Spark only")
+            found |= dict(fetch_remote(origin, folder))
+        elif urlsplit(origin).scheme in ("http", "https"):
+            target = folder / f"download-{len(found)}"
+            download(origin, target, settings)
+            found[origin] = target
+        else:
+            found |= {str(path): path for path in _local(origin.removeprefix("file://"))}
+    return list(found.items())
+
+
+def stage(files: list[tuple[str, Path]], target: Path, limit: int | None = None) -> Staged:
+    """All rows of all bundles as one Parquet file (schema ROWS). Raises BundleError, also where there is no row.
+
+    limit: at most so many rows, from the first bundle on.
+    """
+    staged = Staged(target)
+    bundles = _named([bundle for origin, path in files for bundle in open_bundles(path, origin)])
+    with pq.ParquetWriter(target, ROWS, compression="zstd") as writer:
+        for name, bundle in bundles:
+            staged.bundles.append(name)
+            staged.notes += [f"{bundle.origin}: {note}" for note in bundle.notes]
+            tally = Tally()
+            for chunk in _chunks(bundle.rows(tally)):
+                kept = chunk if limit is None else chunk[: limit - staged.rows]
+                writer.write_table(_table(name, kept))
+                staged.rows += len(kept)
+                if limit is not None and staged.rows >= limit:
+                    return staged
+            staged.skipped_lines += tally.skipped
+    return staged
+
+
+def _local(text: str) -> list[Path]:
+    """The files that a path, directory or glob names, sorted."""
+    path = Path(text)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        if not files:
+            raise BundleError(f"{text}: an empty directory; wanted bundle files in it")
+        return files
+    if path.exists():
+        return [path]
+    files = sorted(Path(match) for match in glob.glob(text) if Path(match).is_file())  # noqa: PTH207  text may be absolute
+    if not files:
+        raise BundleError(f"{text}: no such bundle (wanted a file, directory, glob or URL)")
+    return files
+
+
+def _named(bundles: list[Bundle]) -> list[tuple[str, Bundle]]:
+    """A name for each bundle, its own unless two share it: then the folder's name goes in front, then a number."""
+    taken: dict[str, Bundle] = {}
+    for bundle in bundles:
+        name, number = bundle.name, 1
+        if name in taken:
+            name = f"{bundle_name(str(Path(bundle.origin).parent))}_{bundle.name}"
+        while name in taken:
+            number += 1
+            name = f"{bundle.name}_{number}"
+        taken[name] = bundle
+    return list(taken.items())
+
+
+def _chunks(rows: Iterator[ImageRef]) -> Iterator[list[ImageRef]]:
+    chunk: list[ImageRef] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == _CHUNK_ROWS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _table(name: str, rows: list[ImageRef]) -> pa.Table:
+    return pa.table(
+        {
+            "bundle": [name] * len(rows),
+            "bundle_row": [row.bundle_row for row in rows],
+            "eolMediaURL": [row.url for row in rows],
+            "identifier": [row.identifier for row in rows],
+            "dataObjectVersionID": [row.data_object_version_id for row in rows],
+            "ancestry": [row.ancestry for row in rows],
+            "is_usable": [is_usable(row.url) for row in rows],
+        },
+        schema=ROWS,
+    )

@@ -1,0 +1,98 @@
+"""Files of any file system that Spark reads, through Hadoop's FileSystem in the driver."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Paths are strings as Hadoop takes them: build/out, /data/out, hdfs://..., s3a://..."""
+
+    session: SparkSession
+
+    def _open(self, path: str) -> tuple[Any, Any]:
+        jvm: Any = self.session._jvm
+        jsc: Any = self.session._jsc
+        hadoop_path = jvm.org.apache.hadoop.fs.Path(path)
+        return hadoop_path.getFileSystem(jsc.hadoopConfiguration()), hadoop_path
+
+    def absolute(self, path: str) -> str:
+        """With scheme, as Spark would resolve it."""
+        system, hadoop_path = self._open(path)
+        return str(system.makeQualified(hadoop_path).toString())
+
+    def exists(self, path: str) -> bool:
+        """There is a file or directory."""
+        system, hadoop_path = self._open(path)
+        return bool(system.exists(hadoop_path))
+
+    def names(self, path: str) -> list[str]:
+        """Names in a directory, sorted; none where there is no such directory."""
+        system, hadoop_path = self._open(path)
+        if not system.exists(hadoop_path):
+            return []
+        return sorted(str(status.getPath().getName()) for status in system.listStatus(hadoop_path))
+
+    def matches(self, pattern: str) -> list[str]:
+        """Full paths of the files that a path, directory or glob names."""
+        system, hadoop_path = self._open(pattern)
+        found: list[str] = []
+        for status in system.globStatus(hadoop_path) or []:
+            entries = system.listStatus(status.getPath()) if status.isDirectory() else [status]
+            found += [str(entry.getPath().toString()) for entry in entries if entry.isFile()]
+        return sorted(found)
+
+    def make_folder(self, path: str) -> None:
+        """With parents."""
+        system, hadoop_path = self._open(path)
+        system.mkdirs(hadoop_path)
+
+    def move(self, source: str, target: str) -> None:
+        """Rename, making the target's parent first. Raises OSError where the file system refuses."""
+        system, from_path = self._open(source)
+        to_path = self._open(target)[1]
+        system.mkdirs(to_path.getParent())
+        if not system.rename(from_path, to_path):
+            raise OSError(f"could not move {source} to {target}")
+
+    def delete(self, path: str) -> None:
+        """With everything below; nothing where there is nothing."""
+        system, hadoop_path = self._open(path)
+        system.delete(hadoop_path, True)
+
+    def read_text(self, path: str) -> str:
+        """A small file, whole."""
+        system, hadoop_path = self._open(path)
+        jvm: Any = self.session._jvm
+        stream = system.open(hadoop_path)
+        try:
+            return str(jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
+        finally:
+            stream.close()
+
+    def write_text(self, path: str, text: str) -> None:
+        """A small file, seen whole or not at all."""
+        system, hadoop_path = self._open(f"{path}.tmp")
+        stream = system.create(hadoop_path, True)
+        try:
+            stream.write(bytearray(text.encode()))
+        finally:
+            stream.close()
+        self.delete(path)
+        self.move(f"{path}.tmp", path)
+
+    def upload(self, local: Path, target: str) -> None:
+        """Copy a file of the driver's disk."""
+        system, to_path = self._open(target)
+        jvm: Any = self.session._jvm
+        system.mkdirs(to_path.getParent())
+        system.copyFromLocalFile(False, True, jvm.org.apache.hadoop.fs.Path(local.absolute().as_uri()), to_path)
+
+    def download(self, source: str, local: Path) -> None:
+        """Copy a file to the driver's disk."""
+        system, from_path = self._open(source)
+        jvm: Any = self.session._jvm
+        system.copyToLocalFile(False, from_path, jvm.org.apache.hadoop.fs.Path(local.absolute().as_uri()), True)

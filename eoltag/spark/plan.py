@@ -1,0 +1,135 @@
+"""What there is to do: bundle rows minus rows already predicted. Resume, re-run and retag are this one rule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from eoltag.records import TRANSIENT, ModelSlot, Outcome
+
+BUCKETS: Final = 4096
+"""The to-do list is cut by hash of the URL; a wave is a run of buckets, so the driver only ever holds their counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """Which rows that are already predicted are asked again."""
+
+    failed: bool = False
+    """Final failures too; transient ones are always asked again."""
+    before: datetime | None = None
+    """Everything fetched before this time."""
+
+
+def settled(redo: Redo) -> Column:
+    """Is a row of the predictions table an answer that stands?"""
+    good = F.col("outcome") == Outcome.OK.value
+    if not redo.failed:
+        good = good | ~F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)])
+    return good if redo.before is None else good & (F.col("fetched_at") >= F.lit(redo.before))
+
+
+def images(rows: DataFrame) -> DataFrame:
+    """One row per (eolMediaURL, dataObjectVersionID), with the first bundle row that names it and their number."""
+    first = F.min(F.struct("bundle", "bundle_row", "identifier", "ancestry")).alias("first")
+    return rows.groupBy("eolMediaURL", "dataObjectVersionID").agg(
+        first, F.count(F.lit(1)).alias("rows"), F.max("is_usable").alias("is_usable")
+    )
+
+
+def with_models(images: DataFrame, predictions: DataFrame | None, slots: Sequence[ModelSlot], redo: Redo) -> DataFrame:
+    """`images` with `models`: the keys of the models that have no settled prediction for it.
+
+    A row without a version is content with a prediction of any version of its URL.
+    """
+    every = F.array(*[F.lit(slot.key) for slot in slots])
+    if predictions is None:
+        return images.withColumn("models", every)
+    key = F.concat_ws("/", "task", "model", "model_version")
+    wanted = [f"{slot.key}/{slot.version}" for slot in slots]
+    known = (
+        predictions.where(key.isin(wanted))
+        .where(settled(redo))
+        .select(
+            F.col("eolMediaURL").alias("known_url"),
+            F.col("dataObjectVersionID").alias("known_version"),
+            F.concat_ws("/", "task", "model").alias("known_model"),
+        )
+    )
+    same = F.col("eolMediaURL").eqNullSafe(F.col("known_url")) & (
+        F.col("dataObjectVersionID").isNull() | (F.col("dataObjectVersionID") == F.col("known_version"))
+    )
+    return (
+        images.join(known, on=same, how="left")
+        .groupBy("eolMediaURL", "dataObjectVersionID")
+        .agg(
+            F.first("first").alias("first"),
+            F.first("rows").alias("rows"),
+            F.first("is_usable").alias("is_usable"),
+            F.array_except(every, F.collect_set("known_model")).alias("models"),
+        )
+    )
+
+
+def to_do(planned: DataFrame) -> DataFrame:
+    """One row per URL to fetch: its models, its versions, the bundle row it stands for, and its bucket."""
+    versions = F.collect_set(F.coalesce("dataObjectVersionID", F.lit("")))
+    bucket = F.pmod(F.xxhash64("eolMediaURL"), F.lit(BUCKETS)).cast("int")
+    return (
+        planned.where(F.size("models") > 0)
+        .groupBy("eolMediaURL")
+        .agg(
+            F.array_distinct(F.flatten(F.collect_list("models"))).alias("models"),
+            F.when(F.size(versions) > 1, F.array_remove(versions, "")).otherwise(versions).alias("versions"),
+            F.min("first").alias("first"),
+        )
+        .select(
+            "eolMediaURL",
+            F.col("first.identifier").alias("identifier"),
+            F.col("first.ancestry").alias("ancestry"),
+            F.col("first.bundle").alias("bundle"),
+            F.col("first.bundle_row").alias("bundle_row"),
+            "versions",
+            "models",
+            bucket.alias("bucket"),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The plan in numbers of bundle rows; rows_in = known + to_do + bad_rows."""
+
+    rows_in: int
+    known: int
+    to_do: int
+    bad_rows: int
+    images_to_fetch: int
+
+
+def count(planned: DataFrame) -> Counts:
+    """One pass over the planned images."""
+    usable, pending = F.col("is_usable"), F.size("models") > 0
+    row = planned.agg(
+        F.sum("rows").alias("rows_in"),
+        F.sum(F.when(usable & ~pending, F.col("rows"))).alias("known"),
+        F.sum(F.when(usable & pending, F.col("rows"))).alias("to_do"),
+        F.sum(F.when(~usable, F.col("rows"))).alias("bad_rows"),
+        F.count_distinct(F.when(usable & pending, F.col("eolMediaURL"))).alias("images_to_fetch"),
+    ).collect()[0]
+    return Counts(*(int(row[name] or 0) for name in ("rows_in", "known", "to_do", "bad_rows", "images_to_fetch")))
+
+
+def next_wave(buckets: Sequence[tuple[int, int]], size: int) -> tuple[tuple[int, int, int], list[tuple[int, int]]]:
+    """The next wave as (first bucket, last bucket, images), about `size` images; and the buckets left.
+
+    buckets: (bucket, images), ascending.
+    """
+    images, taken = 0, 0
+    while taken < len(buckets) and images < size:
+        images += buckets[taken][1]
+        taken += 1
+    return (buckets[0][0], buckets[taken - 1][0], images), list(buckets[taken:])

@@ -1,0 +1,92 @@
+"""Column names and types of every table, defined once."""
+
+from typing import Final
+
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    FloatType,
+    IntegerType,
+    LongType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+SCHEMA_VERSION: Final = 1
+"""Of the output directory as a whole; a directory of another version is refused."""
+
+
+def _fields(types: dict[str, DataType]) -> list[StructField]:
+    return [StructField(name, kind) for name, kind in types.items()]
+
+
+IDENTITY: Final[dict[str, DataType]] = {
+    "eolMediaURL": StringType(),
+    "identifier": StringType(),
+    "dataObjectVersionID": StringType(),
+    "ancestry": StringType(),
+    "bundle": StringType(),
+    "bundle_row": LongType(),
+}
+"""A bundle row, under EOL's own names."""
+
+MEASURED: Final[dict[str, DataType]] = {
+    "task": StringType(),
+    "model": StringType(),
+    "model_version": StringType(),
+    "outcome": StringType(),
+    "detail": StringType(),
+    "http_status": IntegerType(),
+    "attempts": IntegerType(),
+    "label": StringType(),
+    "confidence": FloatType(),
+    "logit": FloatType(),
+    "scores": MapType(StringType(), FloatType()),
+    "width": IntegerType(),
+    "height": IntegerType(),
+    "color_mode": StringType(),
+    "bytes": LongType(),
+    "content_sha256": StringType(),
+    "perceptual_hash": StringType(),
+    "fetched_at": TimestampType(),
+}
+"""What a worker finds out; the fields of pipeline.Prediction in their order."""
+
+ROWS: Final = StructType(_fields({**IDENTITY, "is_usable": BooleanType()}))
+"""The staged bundle rows of a run."""
+
+PREDICTIONS: Final = StructType(_fields({**IDENTITY, **MEASURED, "run_id": StringType()}))
+
+CARRIED: Final[dict[str, DataType]] = {
+    **{name: kind for name, kind in IDENTITY.items() if name != "dataObjectVersionID"},
+    "versions": ArrayType(StringType()),
+}
+"""Columns of the to-do list that ride through the worker untouched. versions: every dataObjectVersionID of the URL."""
+
+WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED}))
+
+FLAT: Final = (
+    "outcome",
+    "detail",
+    "http_status",
+    "label",
+    "confidence",
+    "logit",
+    "scores",
+    "width",
+    "height",
+    "color_mode",
+    "bytes",
+    "content_sha256",
+    "perceptual_hash",
+    "model_version",
+    "fetched_at",
+)
+"""Prediction columns that rules may use: bare in a task with one model, MODEL.column in every task."""
+
+TAG_MODEL: Final = ("label", "confidence", "logit", "model_version")
+"""What the tags table keeps of each model, as map<model, struct>."""

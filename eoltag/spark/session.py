@@ -1,0 +1,54 @@
+"""The Spark session, and what of its configuration the job needs to know."""
+
+from typing import Any
+
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
+from eoltag.errors import SettingsError
+
+
+def open_session(name: str) -> SparkSession:
+    """The session that spark-submit configured, with what correctness asks for on top."""
+    session = (
+        SparkSession.builder.appName(name)
+        # A speculative copy of a task would ask the image servers for everything twice.
+        .config("spark.speculation", "false")
+        # A bundle named 000001 or a version such as 1234e5 must stay text.
+        .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    # Checksum files beside every TSV would only break for people who edit one.
+    jvm: Any = session._jvm
+    jsc: Any = session._jsc
+    jvm.org.apache.hadoop.fs.FileSystem.getLocal(jsc.hadoopConfiguration()).setWriteChecksum(False)
+    return session
+
+
+def threads_per_task(context: SparkContext) -> int:
+    """CPU threads of one task: spark.task.cpus."""
+    return _whole_number(context, "spark.task.cpus", 1)
+
+
+def task_slots(context: SparkContext) -> int:
+    """How many tasks can run at once: all cores of the cluster, at its largest, over spark.task.cpus."""
+    cores = context.defaultParallelism
+    if context.getConf().get("spark.dynamicAllocation.enabled", "false") == "true":
+        executors = _whole_number(context, "spark.dynamicAllocation.maxExecutors", 0)
+        cores = max(cores, executors * _whole_number(context, "spark.executor.cores", 1))
+    return max(1, cores // threads_per_task(context))
+
+
+def has_gpu_tasks(context: SparkContext) -> bool:
+    """Spark was told to give each task a GPU or a part of one."""
+    return float(context.getConf().get("spark.task.resource.gpu.amount", "0") or 0) > 0
+
+
+def _whole_number(context: SparkContext, key: str, default: int) -> int:
+    value = context.getConf().get(key, str(default)) or str(default)
+    if not value.isdigit():
+        raise SettingsError(f"Spark setting {key}: a whole number was wanted. Received: {value!r}")
+    return int(value)

@@ -1,0 +1,218 @@
+"""The output directory: predictions appended, tags and bundles replaced whole, TSV files in bundle row order.
+
+Everything is written below _staging/RUN and moved into place, so no reader sees half a file.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from eoltag.decide import Task, tsv_columns
+from eoltag.errors import OutputError
+from eoltag.records import Outcome
+from eoltag.spark.files import Files
+from eoltag.spark.schemas import PREDICTIONS, SCHEMA_VERSION
+
+SCHEMA_FILE: Final = "_schema.json"
+_IMAGES_PER_FILE: Final = 500_000
+_BREAKS: Final = r"[\t\r\n\u000b\u000c\u0085\u2028\u2029]+"
+_NO_ANCESTRY: Final = "NA"
+"""EOL's literal where a list has no ancestry column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output directory in the course of one run."""
+
+    session: SparkSession
+    root: str
+    run_id: str
+
+    @property
+    def files(self) -> Files:
+        """Its file system."""
+        return Files(self.session)
+
+    def path(self, *parts: str) -> str:
+        """Below the root."""
+        return "/".join((self.root.rstrip("/"), *parts))
+
+    @property
+    def staging(self) -> str:
+        """Where this run writes before it moves."""
+        return self.path("_staging", self.run_id)
+
+    def check(self) -> None:
+        """Raises OutputError for a directory that another version of eoltag, or something else, has filled."""
+        if self.files.exists(self.path(SCHEMA_FILE)):
+            try:
+                came = json.loads(self.files.read_text(self.path(SCHEMA_FILE))).get("schema_version")
+            except (ValueError, AttributeError) as problem:
+                raise OutputError(f"{self.path(SCHEMA_FILE)}: not readable as JSON ({problem})") from problem
+            if came != SCHEMA_VERSION:
+                raise OutputError(
+                    f"{self.root}: wanted an output directory of schema version {SCHEMA_VERSION}. Received: {came!r}"
+                )
+        elif self.files.exists(self.path("predictions")) or self.files.exists(self.path("tags")):
+            raise OutputError(f"{self.root}: holds tables but no {SCHEMA_FILE}, so it was not written by this eoltag")
+
+    def begin(self) -> None:
+        """Mark the directory as ours, mend what a killed run left between two renames, drop its leftovers."""
+        self.files.make_folder(self.root)
+        if not self.files.exists(self.path(SCHEMA_FILE)):
+            self.files.write_text(self.path(SCHEMA_FILE), json.dumps({"schema_version": SCHEMA_VERSION}) + "\n")
+        for leftover in self.files.names(self.path("_staging")):
+            self._restore(f"{self.path('_staging', leftover)}/replaced")
+            self.files.delete(self.path("_staging", leftover))
+
+    def end(self) -> None:
+        """Drop this run's staging."""
+        self.files.delete(self.staging)
+        if not self.files.names(self.path("_staging")):
+            self.files.delete(self.path("_staging"))
+
+    def predictions(self) -> DataFrame | None:
+        """The whole predictions table; None before the first wave was committed."""
+        if not self.files.names(self.path("predictions")):
+            return None
+        return self.session.read.schema(PREDICTIONS).parquet(self.path("predictions"))
+
+    def append_predictions(self, rows: DataFrame, images: int) -> None:
+        """Commit a wave: few files, sorted by URL, moved into their partitions when all are complete."""
+        staged = f"{self.staging}/wave"
+        keys = ["task", "model_version"]
+        spread = F.pmod(F.xxhash64("eolMediaURL"), F.lit(1 + images // _IMAGES_PER_FILE))
+        (
+            rows.repartition(*keys, spread)
+            .sortWithinPartitions(*keys, "eolMediaURL")
+            .write.mode("overwrite")
+            .option("compression", "zstd")
+            .partitionBy(*keys)
+            .parquet(staged)
+        )
+        for task in self._partitions(staged):
+            for version in self._partitions(f"{staged}/{task}"):
+                for name in self._parts(f"{staged}/{task}/{version}"):
+                    self.files.move(f"{staged}/{task}/{version}/{name}", self.path("predictions", task, version, name))
+        self.files.delete(staged)
+
+    def replace_bundles(self, rows: DataFrame, task: str) -> None:
+        """Keep the rows of each bundle for later decisions: bundles/task=T/bundle=B."""
+        staged = f"{self.staging}/bundles"
+        rows.repartition("bundle").sortWithinPartitions("bundle", "bundle_row").write.mode("overwrite").option(
+            "compression", "zstd"
+        ).partitionBy("bundle").parquet(staged)
+        for bundle in self._partitions(staged):
+            self._swap(f"{staged}/{bundle}", f"bundles/task={task}/{bundle}")
+        self.files.delete(staged)
+
+    def bundles(self, task: str) -> DataFrame:
+        """All bundle rows that were ever given to a task, in their latest form. Raises OutputError."""
+        folder = self.path("bundles", f"task={task}")
+        if not self.files.names(folder):
+            raise OutputError(
+                f"{self.root}: no bundle was tagged for task '{task}' here; run jobs/tag_bundles.py first"
+            )
+        return self.session.read.parquet(folder)
+
+    def replace_tags(self, rows: DataFrame, task: str) -> None:
+        """Write tags/task=T beside and swap it in."""
+        staged = f"{self.staging}/tags"
+        spread = F.pmod(F.xxhash64("bundle"), F.lit(64))
+        rows.repartition(spread).sortWithinPartitions("bundle", "bundle_row").write.mode("overwrite").option(
+            "compression", "zstd"
+        ).parquet(staged)
+        self._swap(staged, f"tags/task={task}")
+
+    def tags(self, task: str) -> DataFrame:
+        """The written tags of a task."""
+        return self.session.read.parquet(self.path("tags", f"task={task}"))
+
+    def export_tsv(self, task: Task) -> None:
+        """tsv/T/<bundle>_finaltags.tsv with the images that were read, <bundle>_failures.tsv with the others."""
+        tags = self.tags(task.name)
+        models = [F.col("models")[name].alias(name) for name in task.packages]
+        done = tags.where(F.col("outcome") == Outcome.OK.value).select("*", *models)
+        columns = [(header, _cell(F.expr(expression), expression)) for header, expression in tsv_columns(task)]
+        self._write_tsv(tags, done, columns, f"tsv/{task.name}", "finaltags")
+        failed = tags.where(F.col("outcome") != Outcome.OK.value)
+        names = ("eolMediaURL", "identifier", "dataObjectVersionID", "outcome", "http_status", "detail")
+        self._write_tsv(
+            failed, failed, [(name, _cell(F.col(name), name)) for name in names], f"tsv/{task.name}", "failures"
+        )
+
+    def write_run(self, document: dict[str, Any]) -> None:
+        """runs/<run_id>.json."""
+        self.files.write_text(self.path("runs", f"{self.run_id}.json"), json.dumps(document, indent=2) + "\n")
+
+    def _write_tsv(
+        self, bundles: DataFrame, rows: DataFrame, columns: Sequence[tuple[str, Any]], folder: str, suffix: str
+    ) -> None:
+        """One file per bundle that `bundles` names: a header, then `rows` in bundle row order. Drops files of others."""
+        staged = f"{self.staging}/tsv"
+        headers = (
+            bundles.select("bundle")
+            .distinct()
+            .select(
+                "bundle",
+                F.lit(-1).cast("long").alias("bundle_row"),
+                F.lit("\t".join(name for name, _ in columns)).alias("line"),
+            )
+        )
+        lines = rows.select("bundle", "bundle_row", F.concat_ws("\t", *[cell for _, cell in columns]).alias("line"))
+        (
+            headers.unionByName(lines)
+            .repartition("bundle")
+            .sortWithinPartitions("bundle", "bundle_row")
+            .select("bundle", "line")
+            .write.mode("overwrite")
+            .partitionBy("bundle")
+            .text(staged)
+        )
+        written = set()
+        for bundle in self._partitions(staged):
+            (name,) = self._parts(f"{staged}/{bundle}")
+            target = f"{bundle.removeprefix('bundle=')}_{suffix}.tsv"
+            written.add(target)
+            self.files.delete(self.path(folder, target))
+            self.files.move(f"{staged}/{bundle}/{name}", self.path(folder, target))
+        for stale in self.files.names(self.path(folder)):
+            if stale.endswith(f"_{suffix}.tsv") and stale not in written:
+                self.files.delete(self.path(folder, stale))
+        self.files.delete(staged)
+
+    def _swap(self, staged: str, target: str) -> None:
+        """Two renames; begin() of the next run puts the old one back if a kill came between them."""
+        replaced = f"{self.staging}/replaced/{target}"
+        if self.files.exists(self.path(target)):
+            self.files.move(self.path(target), replaced)
+        self.files.move(staged, self.path(target))
+        self.files.delete(replaced)
+
+    def _restore(self, replaced: str) -> None:
+        for table, depth in (("tags", 1), ("bundles", 2)):
+            for relative in self._folders(f"{replaced}/{table}", depth):
+                if not self.files.exists(self.path(table, relative)):
+                    self.files.move(f"{replaced}/{table}/{relative}", self.path(table, relative))
+
+    def _folders(self, folder: str, depth: int) -> list[str]:
+        names = self.files.names(folder)
+        if depth == 1:
+            return names
+        return [f"{name}/{below}" for name in names for below in self._folders(f"{folder}/{name}", depth - 1)]
+
+    def _partitions(self, folder: str) -> list[str]:
+        return [name for name in self.files.names(folder) if "=" in name]
+
+    def _parts(self, folder: str) -> list[str]:
+        return [name for name in self.files.names(folder) if name.startswith("part-")]
+
+
+def _cell(value: Any, expression: str) -> Any:
+    """As text that cannot break a row: no value is empty (ancestry: NA), a tab or line break becomes a space."""
+    missing = _NO_ANCESTRY if expression == "ancestry" else ""
+    return F.regexp_replace(F.coalesce(value.cast("string"), F.lit(missing)), _BREAKS, " ")

@@ -1,0 +1,101 @@
+"""The one pass over images: mapInPandas around eoltag.pipeline. Rows go in and out; pixels stay in the worker."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+from pyspark import TaskContext
+from pyspark.accumulators import Accumulator
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from eoltag.pipeline import ModelSource, Prediction, predict_images
+from eoltag.records import ModelSlot, Outcome, Wanted
+from eoltag.settings import Settings
+from eoltag.spark.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
+
+_ROWS_PER_FRAME: Final = 512
+_COLUMNS: Final = WORKER_OUTPUT.fieldNames()
+
+
+@dataclass(frozen=True)
+class TagWorker:
+    """Everything that an executor needs to tag a partition; travels by pickle, the models by broadcast."""
+
+    slots: Mapping[str, ModelSlot]
+    sources: Mapping[str, ModelSource]
+    settings: Settings
+    threads: int
+    rate_share: float
+    ok: Accumulator[int]
+    failed: Accumulator[int]
+
+    def frames(self, inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """To-do rows to prediction rows, CARRIED columns first."""
+        _take_gpu()
+        rows: list[tuple[Any, ...]] = []
+        predictions = predict_images(
+            _wanted(inputs),
+            self.slots,
+            self.sources,
+            self.settings,
+            threads=self.threads,
+            rate_share=self.rate_share,
+        )
+        for wanted, prediction in predictions:
+            rows.append((*wanted.carried, *prediction))
+            self._count(wanted, prediction)
+            if len(rows) == _ROWS_PER_FRAME:
+                yield pd.DataFrame(rows, columns=_COLUMNS)
+                rows = []
+        if rows:
+            yield pd.DataFrame(rows, columns=_COLUMNS)
+
+    def _count(self, wanted: Wanted, prediction: Prediction) -> None:
+        """Each image once, however many models score it."""
+        slot = self.slots[wanted.models[0]]
+        if (prediction.task, prediction.model) == (slot.task, slot.model):
+            (self.ok if prediction.outcome == Outcome.OK else self.failed).add(1)
+
+
+def predictions_of(wave: DataFrame, worker: TagWorker, tasks: int, run_id: str) -> DataFrame:
+    """To-do rows (plan.to_do) to rows of the predictions table (schemas.PREDICTIONS), one per version and model.
+
+    tasks: number of Spark tasks to cut the wave into.
+    """
+    carried = [name for name in CARRIED if name != "eolMediaURL"]
+    return (
+        wave.select("eolMediaURL", "models", *carried)
+        .repartition(tasks)
+        .mapInPandas(_as_function(worker), WORKER_OUTPUT)
+        .withColumn("version", F.explode("versions"))
+        .withColumn("dataObjectVersionID", F.when(F.col("version") != "", F.col("version")))
+        .withColumn("run_id", F.lit(run_id))
+        .select(*PREDICTIONS.fieldNames())
+    )
+
+
+def _as_function(worker: TagWorker) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    def tag_partition(inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        return worker.frames(inputs)
+
+    return tag_partition
+
+
+def _wanted(inputs: Iterator[pd.DataFrame]) -> Iterator[Wanted]:
+    names = list(CARRIED)
+    for frame in inputs:
+        columns = [frame[name].tolist() for name in names]
+        urls, models = frame["eolMediaURL"].tolist(), frame["models"].tolist()
+        for url, keys, *carried in zip(urls, models, *columns, strict=True):
+            yield Wanted(url, tuple(keys), tuple(carried))
+
+
+def _take_gpu() -> None:
+    """Show this process only the GPU that Spark gave its task. Before any runtime is imported."""
+    context = TaskContext.get()
+    gpu = context.resources().get("gpu") if context else None
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.addresses)

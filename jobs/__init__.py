@@ -1,0 +1,1 @@
+"""spark-submit entry points: arguments to settings to eoltag, nothing else."""

@@ -1,0 +1,50 @@
+"""Decide again from stored predictions: a changed threshold or rule re-tags every image without touching one.
+
+./spark-submit.sh jobs/decide_tags.py --task NAME ... --output DIR
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from eoltag.errors import ExitCode
+from eoltag.spark.command import run_command
+from eoltag.spark.run import DecideRequest, decide_tags
+
+ROOT = Path(__file__).resolve().parent.parent
+
+EXAMPLES = """\
+example, after editing a rule in conf/tasks/demo.toml:
+  ./spark-submit.sh jobs/decide_tags.py --task demo --output build/demo/output"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    new = argparse.ArgumentParser(
+        prog="decide_tags.py",
+        description="Decide tags again from stored predictions and rewrite the tags table and the TSV files.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    new.add_argument(
+        "--task",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="NAME_OR_FILE",
+        help="conf/tasks/NAME.toml or a file",
+    )
+    new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")
+    new.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
+    return new
+
+
+def main() -> ExitCode:
+    """Run the job."""
+    options = parser().parse_args()
+    return decide_tags(DecideRequest(options.task, options.output, ROOT, options.json))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

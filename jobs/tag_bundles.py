@@ -1,0 +1,125 @@
+"""Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.
+
+./spark-submit.sh jobs/tag_bundles.py --bundle LIST ... --task NAME ... --output DIR
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from eoltag.errors import ExitCode, SettingsError
+from eoltag.settings import Settings, parse, read_settings
+from eoltag.spark.command import run_command
+from eoltag.spark.run import TagRequest, tag_bundles
+
+ROOT = Path(__file__).resolve().parent.parent
+
+EXAMPLES = """\
+examples:
+  ./spark-submit.sh jobs/tag_bundles.py --bundle my_urls.txt --task demo --output build/out
+  ./spark-submit.sh jobs/tag_bundles.py --bundle 'images_for_Aves_breakdown_{000001..000031}.txt' \\
+      --task rating image_type --output /data/eol --config conf/jobs/default.toml
+  ./spark-submit.sh jobs/tag_bundles.py --bundle lists/ --task demo --output build/out --dry-run
+
+Running the same command again fetches only what is new or failed for a passing reason.
+exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written);
+3 done, but more images failed than --max-failure-rate allows; 1 a bug or a lost cluster."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    new = argparse.ArgumentParser(
+        prog="tag_bundles.py",
+        description="Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    new.add_argument(
+        "--bundle",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH_OR_URL",
+        help="list of image URLs: a file, URL, directory or glob; breakdown TSV, download or classifier list, CSV, "
+        "zip or gzip of these; {000001..000031} expands",
+    )
+    new.add_argument(
+        "--task",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="NAME_OR_FILE",
+        help="conf/tasks/NAME.toml or a file",
+    )
+    new.add_argument(
+        "--output", required=True, metavar="DIR", help="a new directory, or one of an earlier run to go on"
+    )
+    new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows")
+    new.add_argument(
+        "--sample", type=_positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
+    )
+    new.add_argument("--seed", type=int, default=0, metavar="S", help="of --sample (default 0)")
+    new.add_argument("--config", type=Path, metavar="FILE", help="settings, see conf/jobs/default.toml")
+    new.add_argument(
+        "--retry-failed", action="store_true", help="ask for images again that failed for good (404, no image)"
+    )
+    new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="ask again for what is older")
+    new.add_argument("--dry-run", action="store_true", help="print what there is to do; fetch and write nothing")
+    new.add_argument(
+        "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"
+    )
+    new.add_argument(
+        "--allow-private-hosts",
+        action="store_true",
+        help="fetch from private, loopback and link-local addresses as well",
+    )
+    new.add_argument("--quiet", action="store_true", help="no progress bar")
+    new.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
+    return new
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings file with the options of the command line over it. Raises SettingsError."""
+    content = read_settings(options.config).model_dump()
+    if options.allow_private_hosts:
+        content["fetch"]["allow_private_hosts"] = True
+    if options.max_failure_rate is not None:
+        content["run"]["max_failure_rate"] = options.max_failure_rate
+    if options.refresh_older_than is not None and options.refresh_older_than < 0:
+        raise SettingsError(
+            f"--refresh-older-than: days, 0 or more, were wanted. Received: {options.refresh_older_than}"
+        )
+    return parse(Settings, content, "command line")
+
+
+def main() -> ExitCode:
+    """Run the job."""
+    options = parser().parse_args()
+    return tag_bundles(
+        TagRequest(
+            bundles=options.bundle,
+            tasks=options.task,
+            output=options.output,
+            settings=settings_of(options),
+            root=ROOT,
+            limit=options.limit,
+            sample=options.sample,
+            seed=options.seed,
+            retry_failed=options.retry_failed,
+            refresh_older_than_days=options.refresh_older_than,
+            is_dry_run=options.dry_run,
+            is_quiet=options.quiet,
+            as_json=options.json,
+        )
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 was wanted. Received: {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

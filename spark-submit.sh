@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Runs an eoltag job on Spark, from a bare clone too: makes what is missing, then calls spark-submit.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: ./spark-submit.sh [--pack-env] [spark-submit options] jobs/JOB.py [job options]
+
+  ./spark-submit.sh jobs/tag_bundles.py --help
+  ./spark-submit.sh jobs/tag_bundles.py --bundle my_urls.txt --task demo --output build/out
+  ./spark-submit.sh --master 'local[4]' --driver-memory 4g jobs/tag_bundles.py ...
+  ./spark-submit.sh --master yarn --pack-env jobs/tag_bundles.py ...
+
+Everything in front of the job file goes to spark-submit as it is. On a fresh machine this makes .venv with the pinned
+packages and finds Java 17 or newer (JAVA_HOME, PATH, /usr/lib/jvm), installing it where apt and root allow.
+
+  --pack-env         for a cluster: pack the packages that executors need and ship them with the job
+  --print-java-home  find or install Java, print its home and stop
+
+Without --master: local[*] with conf/spark/local.conf. With any other master: conf/spark/cluster.conf over the cluster's
+own defaults, and the code goes along. --properties-file replaces either (conf/spark/gpu.conf is there for GPUs).
+environment: JAVA_HOME; SPARK_HOME to use an installed Spark; PYTHON to choose the Python that makes .venv;
+PYSPARK_PYTHON for the executors' Python without --pack-env.
+TEXT
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv=$root/.venv
+
+fail() { echo "error: $*" >&2; exit 2; }
+
+java_major() { "$1/bin/java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1; }
+
+usable_java() {
+  [ -n "$1" ] && [ -x "$1/bin/java" ] || return 1
+  local major
+  major=$(java_major "$1")
+  [ -n "$major" ] && [ "$major" -ge 17 ]
+}
+
+java_on_path() {
+  local java
+  java=$(command -v java) || return 1
+  dirname "$(dirname "$(readlink -f "$java")")"
+}
+
+find_java() {
+  local home
+  for home in "${JAVA_HOME:-}" "$(java_on_path || true)" /usr/lib/jvm/*; do
+    if usable_java "$home"; then echo "$home"; return; fi
+  done
+  return 1
+}
+
+install_java() {
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    fail "Java 17 or newer was not found; install it (Debian, Ubuntu: sudo apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
+  fi
+  echo "installing Java ..." >&2
+  apt-get update -qq >&2 || true
+  local package
+  for package in openjdk-17-jre-headless openjdk-21-jre-headless; do
+    if DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >&2; then return; fi
+  done
+  fail "Java 17 or newer was not found, and apt-get could not install it; install it by hand or set JAVA_HOME"
+}
+
+find_python() {
+  local python
+  for python in ${PYTHON:-} python3.11 python3.12 python3.13 python3; do
+    if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$python"; return; fi
+  done
+  fail "Python 3.11 or newer was not found; install it or set PYTHON"
+}
+
+# make_venv DIR REQUIREMENT...: a virtual environment with the pinned packages, complete or not there at all.
+make_venv() {
+  local target=$1 python
+  shift
+  python=$(find_python)
+  echo "making ${target#"$root/"} with the pinned packages (once) ..." >&2
+  [ -x "$target/bin/python" ] || "$python" -m venv "$target" >&2
+  "$target/bin/python" -m pip install -q --disable-pip-version-check -c "$root/constraints.txt" "$@" >&2 ||
+    fail "the packages could not be installed; the lines above say why"
+}
+
+pack_env() {
+  make_venv "$root/build/worker-env" "$root" venv-pack >&2
+  "$root/build/worker-env/bin/venv-pack" -q -f -p "$root/build/worker-env" -o "$root/build/worker-env.tar.gz"
+}
+
+# Options of spark-submit that take no value; all others that start with -- take the next word.
+is_flag() { case "$1" in --*=*|--supervise|--verbose|-v|--version|--load-spark-defaults|--proxy-user=*) return 0 ;; *) return 1 ;; esac; }
+
+options=()
+job=
+master=
+has_properties=
+has_pack_env=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -h|--help) usage; exit 0 ;;
+    --pack-env) has_pack_env=yes; shift ;;
+    --print-java-home) find_java || { install_java; find_java; }; exit ;;
+    *.py) job=$1; shift; break ;;
+    --*)
+      case "$1" in --properties-file*) has_properties=yes ;; --master=*) master=${1#--master=} ;; esac
+      if is_flag "$1"; then options+=("$1"); shift; continue; fi
+      [ $# -ge 2 ] || fail "$1 wants a value"
+      [ "$1" = --master ] && master=$2
+      options+=("$1" "$2")
+      shift 2
+      ;;
+    *) fail "a job file (jobs/....py) was wanted. Received: $1" ;;
+  esac
+done
+[ -n "$job" ] || { usage >&2; fail "no job file (jobs/....py) was given"; }
+[ -f "$job" ] || { [ -f "$root/$job" ] && job=$root/$job; } || fail "$job: no such job file"
+
+[ -x "$venv/bin/spark-submit" ] || make_venv "$venv" -e "$root[spark]"
+JAVA_HOME=$(find_java) || { install_java; JAVA_HOME=$(find_java) || fail "Java was installed but is not found; set JAVA_HOME"; }
+export JAVA_HOME
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
+export PYSPARK_DRIVER_PYTHON=$venv/bin/python
+
+case "${master:-local}" in
+  local|local\[*)
+    export PYSPARK_PYTHON=$venv/bin/python
+    export SPARK_CONF_DIR=${SPARK_CONF_DIR:-$root/conf/spark}
+    [ -n "$master" ] || options+=(--master 'local[*]')
+    [ -n "$has_properties" ] || options+=(--properties-file "$root/conf/spark/local.conf")
+    ;;
+  *)
+    mkdir -p "$root/build"
+    (cd "$root" && "$venv/bin/python" - <<'PY'
+import zipfile
+from pathlib import Path
+
+with zipfile.ZipFile("build/eoltag.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    for path in sorted(Path("eoltag").rglob("*.py")):
+        archive.write(path)
+PY
+    )
+    options+=(--py-files "$root/build/eoltag.zip")
+    if [ -n "$has_pack_env" ]; then
+      pack_env
+      options+=(--archives "$root/build/worker-env.tar.gz#environment")
+      export PYSPARK_PYTHON=./environment/bin/python
+    else
+      export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$venv/bin/python}
+    fi
+    [ -n "$has_properties" ] || options+=(--properties-file "$root/conf/spark/cluster.conf" --load-spark-defaults)
+    ;;
+esac
+
+submit=${SPARK_HOME:+$SPARK_HOME/bin/spark-submit}
+exec "${submit:-$venv/bin/spark-submit}" "${options[@]}" "$job" "$@"

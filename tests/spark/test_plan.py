@@ -1,0 +1,138 @@
+"""What there is to do: bundle rows minus rows already predicted."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from eoltag.records import ModelSlot, Outcome
+from eoltag.settings import RunSettings
+from eoltag.spark.plan import Counts, Redo, count, images, next_wave, to_do, with_models
+from eoltag.spark.waves import Speed, tasks_for, wave_size
+from tests.spark.tables import NOON, VERSION, bundle_rows, predictions
+
+A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
+SLOT = ModelSlot("kind", "main", VERSION)
+
+
+def asked(session: SparkSession, rows: list[dict[str, Any]], known: list[dict[str, Any]], redo: Redo) -> list[str]:
+    """URLs that are to be fetched."""
+    planned = with_models(images(bundle_rows(session, rows)), predictions(session, known), [SLOT], redo)
+    return sorted(row["eolMediaURL"] for row in to_do(planned).collect())
+
+
+@pytest.mark.spark
+class TestToDo:
+    def test_everything_is_to_do_while_there_is_no_predictions_table(self, session: SparkSession) -> None:
+        rows = bundle_rows(session, [{"eolMediaURL": A}, {"eolMediaURL": B}])
+        planned = with_models(images(rows), None, [SLOT], Redo())
+        assert {row["eolMediaURL"]: row["models"] for row in to_do(planned).collect()} == {
+            A: ["kind/main"],
+            B: ["kind/main"],
+        }
+
+    def test_what_is_predicted_is_not_asked_again(self, session: SparkSession) -> None:
+        assert asked(session, [{"eolMediaURL": A}, {"eolMediaURL": B}], [{"eolMediaURL": A}], Redo()) == [B]
+
+    def test_the_same_url_in_two_bundles_is_fetched_once_for_its_first_row(self, session: SparkSession) -> None:
+        rows = [{"eolMediaURL": A, "bundle": "two"}, {"eolMediaURL": A, "bundle": "one"}, {"eolMediaURL": A}]
+        planned = with_models(images(bundle_rows(session, rows)), None, [SLOT], Redo())
+        (row,) = to_do(planned).collect()
+        assert (row["bundle"], row["bundle_row"]) == ("list", 3)
+        assert count(planned) == Counts(rows_in=3, known=0, to_do=3, bad_rows=0, images_to_fetch=1)
+
+    def test_a_url_with_two_versions_is_fetched_once_for_both(self, session: SparkSession) -> None:
+        rows = [
+            {"eolMediaURL": A, "dataObjectVersionID": "1"},
+            {"eolMediaURL": A, "dataObjectVersionID": "2"},
+            {"eolMediaURL": A},
+        ]
+        (row,) = to_do(with_models(images(bundle_rows(session, rows)), None, [SLOT], Redo())).collect()
+        assert sorted(row["versions"]) == ["1", "2"]
+
+    def test_a_changed_version_is_asked_again_and_only_its_row(self, session: SparkSession) -> None:
+        rows = [{"eolMediaURL": A, "dataObjectVersionID": "2"}, {"eolMediaURL": B, "dataObjectVersionID": "1"}]
+        known = [{"eolMediaURL": A, "dataObjectVersionID": "1"}, {"eolMediaURL": B, "dataObjectVersionID": "1"}]
+        assert asked(session, rows, known, Redo()) == [A]
+
+    def test_a_row_without_version_is_content_with_any_version(self, session: SparkSession) -> None:
+        assert asked(session, [{"eolMediaURL": A}], [{"eolMediaURL": A, "dataObjectVersionID": "9"}], Redo()) == []
+
+    def test_a_new_model_version_asks_for_everything(self, session: SparkSession) -> None:
+        known = [{"eolMediaURL": A, "model_version": "bbbbbbbbbbbb"}]
+        assert asked(session, [{"eolMediaURL": A}], known, Redo()) == [A]
+
+    def test_only_the_models_without_a_prediction_are_asked(self, session: SparkSession) -> None:
+        slots = [SLOT, ModelSlot("kind", "second", VERSION), ModelSlot("other", "main", VERSION)]
+        known = predictions(session, [{"eolMediaURL": A}, {"eolMediaURL": A, "task": "other"}])
+        planned = with_models(images(bundle_rows(session, [{"eolMediaURL": A}])), known, slots, Redo())
+        assert [row["models"] for row in to_do(planned).collect()] == [["kind/second"]]
+
+    @pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK}))
+    def test_a_passing_failure_is_asked_again_and_a_final_one_only_on_request(
+        self, session: SparkSession, outcome: Outcome
+    ) -> None:
+        known = [{"eolMediaURL": A, "outcome": outcome.value}]
+        assert asked(session, [{"eolMediaURL": A}], known, Redo()) == ([] if outcome.is_final else [A])
+        assert asked(session, [{"eolMediaURL": A}], known, Redo(failed=True)) == [A]
+
+    def test_a_failure_that_was_mended_later_is_settled(self, session: SparkSession) -> None:
+        known = [{"eolMediaURL": A, "outcome": "timeout"}, {"eolMediaURL": A}]
+        assert asked(session, [{"eolMediaURL": A}], known, Redo(failed=True)) == []
+
+    def test_what_is_older_than_the_refresh_age_is_asked_again(self, session: SparkSession) -> None:
+        known = [{"eolMediaURL": A, "fetched_at": NOON}, {"eolMediaURL": B, "fetched_at": NOON + timedelta(days=2)}]
+        rows = [{"eolMediaURL": A}, {"eolMediaURL": B}]
+        assert asked(session, rows, known, Redo(before=NOON + timedelta(days=1))) == [A]
+
+    def test_rows_without_a_usable_url_are_counted_apart_and_still_to_do(self, session: SparkSession) -> None:
+        rows = [
+            {"eolMediaURL": None, "is_usable": False},
+            {"eolMediaURL": None, "is_usable": False},
+            {"eolMediaURL": "nonsense", "is_usable": False},
+            {"eolMediaURL": A},
+            {"eolMediaURL": B},
+        ]
+        planned = with_models(
+            images(bundle_rows(session, rows)), predictions(session, [{"eolMediaURL": A}]), [SLOT], Redo()
+        )
+        assert count(planned) == Counts(rows_in=5, known=1, to_do=1, bad_rows=3, images_to_fetch=1)
+        assert {row["eolMediaURL"] for row in to_do(planned).collect()} == {None, "nonsense", B}
+
+    def test_a_row_without_url_is_known_once_it_has_its_outcome(self, session: SparkSession) -> None:
+        rows = [{"eolMediaURL": None, "is_usable": False}]
+        known = predictions(session, [{"eolMediaURL": None, "outcome": "bad_url"}])
+        assert to_do(with_models(images(bundle_rows(session, rows)), known, [SLOT], Redo())).collect() == []
+
+
+class TestWaves:
+    @given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 3000))
+    def test_every_bucket_is_in_one_wave_and_none_is_smaller_than_asked_but_the_last(
+        self, sizes: list[int], size: int
+    ) -> None:
+        left = [(2 * number, images) for number, images in enumerate(sizes)]
+        taken: list[int] = []
+        while left:
+            (first, last, images), after = next_wave(left, size)
+            wave = [bucket for bucket in left if first <= bucket[0] <= last]
+            assert images == sum(count for _, count in wave)
+            assert images >= size or not after
+            taken += [bucket for bucket, _ in wave]
+            left = after
+        assert taken == [2 * number for number in range(len(sizes))]
+
+    def test_the_first_wave_measures_and_the_next_fill_their_time(self) -> None:
+        settings = RunSettings(first_wave_images=2000, wave_s=300)
+        assert wave_size(settings, Speed()) == 2000
+        assert wave_size(settings, Speed(images=2000, seconds=20)) == 30_000
+        assert wave_size(settings, Speed(images=2000, seconds=1000)) == 2000
+
+    def test_tasks_come_in_whole_rounds_of_the_slots(self) -> None:
+        settings = RunSettings(first_task_images=250, task_s=20)
+        assert tasks_for(2000, 2, settings, Speed()) == 8
+        assert tasks_for(2001, 2, settings, Speed()) == 10
+        assert tasks_for(2000, 2, settings, Speed(images=1000, seconds=10)) == 2
+        assert tasks_for(1, 64, settings, Speed()) == 1

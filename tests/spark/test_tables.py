@@ -1,0 +1,148 @@
+"""The output directory: appended, swapped whole, in bundle row order, and refused when it is not ours."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from eoltag.errors import OutputError
+from eoltag.spark.deciding import tag_rows
+from eoltag.spark.schemas import IDENTITY
+from eoltag.spark.tables import Output
+from tests.spark.tables import bundle_rows, predictions, rule, task
+
+pytestmark = pytest.mark.spark
+A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
+
+
+@pytest.fixture
+def output(session: SparkSession, tmp_path: Path) -> Output:
+    """Begun and empty."""
+    new = Output(session, str(tmp_path / "out"), "run1")
+    new.begin()
+    return new
+
+
+def test_predictions_are_appended_and_staging_disappears(session: SparkSession, output: Output, tmp_path: Path) -> None:
+    output.append_predictions(predictions(session, [{"eolMediaURL": A, "scores": {"bad": 0.5}}]), 1)
+    output.append_predictions(predictions(session, [{"eolMediaURL": B, "task": "other"}]), 1)
+    output.end()
+    table = output.predictions()
+    assert table is not None
+    assert sorted((row["task"], row["eolMediaURL"], row["scores"]) for row in table.collect()) == [
+        ("kind", A, {"bad": 0.5}),
+        ("other", B, None),
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_schema.json", "predictions"]
+    (file,) = (tmp_path / "out/predictions/task=kind").rglob("*.parquet")
+    assert pq.read_table(file).num_rows == 1
+
+
+def test_tags_are_replaced_whole(session: SparkSession, output: Output) -> None:
+    rows = bundle_rows(session, [{"eolMediaURL": A}])
+    for label in ("bad", "good"):
+        known = predictions(session, [{"eolMediaURL": A, "label": label}])
+        output.replace_tags(tag_rows(rows, known, task()), "kind")
+    assert [row["label"] for row in output.tags("kind").collect()] == ["good"]
+
+
+def test_a_kill_between_the_two_renames_of_a_swap_is_mended_by_the_next_run(
+    session: SparkSession, output: Output, tmp_path: Path
+) -> None:
+    output.replace_tags(tag_rows(bundle_rows(session, [{"eolMediaURL": A}]), None, task()), "kind")
+    rows = bundle_rows(session, [{"eolMediaURL": A, "bundle": "one"}]).select(*IDENTITY)
+    output.replace_bundles(rows, "kind")
+    root = tmp_path / "out"
+    for part in ("tags/task=kind", "bundles/task=kind/bundle=one"):
+        replaced = root / "_staging/killed/replaced" / part
+        replaced.parent.mkdir(parents=True)
+        (root / part).rename(replaced)
+    after = Output(session, str(root), "run2")
+    after.begin()
+    assert [row["eolMediaURL"] for row in after.tags("kind").collect()] == [A]
+    assert [row["bundle"] for row in after.bundles("kind").collect()] == ["one"]
+    assert not (root / "_staging/killed").exists()
+
+
+def test_a_bundle_is_replaced_and_the_others_stay(session: SparkSession, output: Output) -> None:
+    both = [{"eolMediaURL": A, "bundle": "000001"}, {"eolMediaURL": B, "bundle": "two", "bundle_row": 1}]
+    output.replace_bundles(bundle_rows(session, both).select(*IDENTITY), "kind")
+    output.replace_bundles(bundle_rows(session, [{"eolMediaURL": C, "bundle": "two"}]).select(*IDENTITY), "kind")
+    assert sorted((row["bundle"], row["eolMediaURL"]) for row in output.bundles("kind").collect()) == [
+        ("000001", A),
+        ("two", C),
+    ]
+
+
+def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(
+    session: SparkSession, output: Output, tmp_path: Path
+) -> None:
+    rows = [
+        {"eolMediaURL": B, "identifier": "EOL-2", "dataObjectVersionID": "2", "ancestry": "Plantae|Rosa"},
+        {"eolMediaURL": A, "identifier": "tab\tand\r\nline\u2028break"},
+        {"eolMediaURL": C},
+        {"eolMediaURL": C, "bundle": "only_failures", "bundle_row": 1},
+    ]
+    known = [
+        {"eolMediaURL": A, "label": "good", "logit": -0.25},
+        {"eolMediaURL": B, "dataObjectVersionID": "2", "label": "bad", "logit": 2.5},
+        {"eolMediaURL": C, "outcome": "gone", "http_status": 404, "detail": "HTTP 404"},
+    ]
+    columns = (
+        "eolMediaURL",
+        "identifier",
+        "dataObjectVersionID",
+        "ancestry",
+        "imclass=tag",
+        "confidence=logit",
+        "m=main.label",
+    )
+    kind = task(columns=columns, rules=(rule("bad", "label = 'bad'", "bad"),), missing="NA")
+    output.replace_tags(tag_rows(bundle_rows(session, rows), predictions(session, known), kind), "kind")
+    for _ in range(2):
+        output.export_tsv(kind)
+        folder = tmp_path / "out/tsv/kind"
+        assert (folder / "list_finaltags.tsv").read_text() == (
+            "eolMediaURL\tidentifier\tdataObjectVersionID\tancestry\timclass\tconfidence\tm\n"
+            f"{B}\tEOL-2\t2\tPlantae|Rosa\tbad\t2.5\tbad\n"
+            f"{A}\ttab and line break\t\tNA\tNA\t-0.25\tgood\n"
+        )
+        failures = "eolMediaURL\tidentifier\tdataObjectVersionID\toutcome\thttp_status\tdetail\n"
+        assert (folder / "list_failures.tsv").read_text() == f"{failures}{C}\t\t\tgone\t404\tHTTP 404\n"
+        assert (folder / "only_failures_finaltags.tsv").read_text().count("\n") == 1
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "list_failures.tsv",
+            "list_finaltags.tsv",
+            "only_failures_failures.tsv",
+            "only_failures_finaltags.tsv",
+        ]
+
+
+def test_failures_that_were_mended_leave_no_stale_file(session: SparkSession, output: Output, tmp_path: Path) -> None:
+    rows = bundle_rows(session, [{"eolMediaURL": A}])
+    for outcome in ("timeout", "ok"):
+        known = predictions(session, [{"eolMediaURL": A, "outcome": outcome, "label": "bad"}])
+        output.replace_tags(tag_rows(rows, known, task()), "kind")
+        output.export_tsv(task())
+    assert [path.name for path in (tmp_path / "out/tsv/kind").iterdir()] == ["list_finaltags.tsv"]
+
+
+@pytest.mark.parametrize("content", ['{"schema_version": 99}', "[]", "no json"])
+def test_an_output_of_another_schema_version_is_refused(session: SparkSession, tmp_path: Path, content: str) -> None:
+    (tmp_path / "_schema.json").write_text(content)
+    with pytest.raises(OutputError, match=r"_schema\.json|schema version"):
+        Output(session, str(tmp_path), "run").check()
+
+
+def test_tables_of_unknown_origin_are_refused(session: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "predictions").mkdir()
+    with pytest.raises(OutputError, match="not written by this eoltag"):
+        Output(session, str(tmp_path), "run").check()
+
+
+def test_a_run_is_written_as_json(output: Output, tmp_path: Path) -> None:
+    output.write_run({"status": "running"})
+    output.write_run({"status": "done"})
+    assert json.loads((tmp_path / "out/runs/run1.json").read_text()) == {"status": "done"}
