@@ -10,7 +10,12 @@ version = re.search(r'__version__ = "(.+)"', (here / "eoltag" / "__init__.py").r
 assert version is not None
 
 spark = ["pyspark>=4.0"]
-train = ["tensorflow-cpu>=2.20; sys_platform == 'linux'", "tensorflow>=2.20; sys_platform != 'linux'", "keras>=3.12"]
+train = [
+    "tensorflow-cpu>=2.20; sys_platform == 'linux'",
+    "tensorflow>=2.20; sys_platform != 'linux'",
+    "keras>=3.12",
+    "matplotlib>=3.9",
+]
 
 setup(
     name="eoltag",

@@ -1,0 +1,70 @@
+"""A trained model to the files of a package, and the proof that every engine gives the same scores."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from eoltag.engines import load_engine
+from eoltag.errors import PackageError
+from eoltag.package import KERAS_FILE, OPENVINO_FILES, Package, unpack
+from eoltag.records import Pixels, Scores
+from train.command import cores
+
+TOLERANCE: Final = 1e-4
+"""Largest difference between two engines' logits: absolute up to 1, relative above (float32 has seven digits)."""
+BATCH: Final = 16
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def export_model(model: Any, folder: Path) -> None:
+    """Write model.keras and openvino/model.xml|bin. model: keras.Model, uint8 (N, H, W, 3) -> logits (N, C)."""
+    path = folder / KERAS_FILE
+    model.save(path)
+    _without_dates(path)
+    xml = folder / OPENVINO_FILES[0]
+    xml.parent.mkdir()
+    model.export(str(xml), format="openvino", verbose=False)
+
+
+def check_agreement(package: Package, pixels: Pixels) -> float:
+    """The largest difference between the engines' logits on these images (N, H, W, 3), all read from the package.
+
+    Raises PackageError above the tolerance: a package whose engines disagree would tag differently on CPU and GPU.
+    """
+    by_keras, by_openvino = (predict(package, engine, pixels) for engine in ("keras", "openvino"))
+    differences = np.abs(by_keras - by_openvino)
+    largest = float(differences.max(initial=0.0))
+    allowed = TOLERANCE * np.maximum(1.0, np.abs(by_keras))
+    if not np.all(differences <= allowed):  # also where either is not a number
+        raise PackageError(
+            f"{package.card.name}: the OpenVINO export differs from Keras by up to {largest:.2g} in a logit over "
+            f"{len(pixels)} images; wanted {TOLERANCE:g} or less. Nothing was written"
+        )
+    return largest
+
+
+def predict(package: Package, engine: Any, pixels: Pixels) -> Scores:
+    """Logits (N, C) of those images, by the engine that the Spark job would use."""
+    loaded = load_engine(
+        engine, unpack(package.pack(engine)), batch_size=BATCH, threads=cores(), keras_backend="tensorflow"
+    )
+    batches = [loaded.predict(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    return np.concatenate(batches)
+
+
+def _without_dates(path: Path) -> None:
+    """Write the Keras archive anew without the time it was saved: the same weights, the same model version."""
+    fresh = path.with_suffix(".tmp")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as new:
+        for name in sorted(old.namelist()):
+            if name == "metadata.json":
+                content = {**json.loads(old.read(name)), "date_saved": "1980-01-01@00:00:00"}
+                new.writestr(zipfile.ZipInfo(name, EPOCH), json.dumps(content))
+            else:
+                with old.open(name) as source, new.open(zipfile.ZipInfo(name, EPOCH), "w", force_zip64=True) as target:
+                    shutil.copyfileobj(source, target)
+    fresh.replace(path)

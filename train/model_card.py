@@ -1,0 +1,76 @@
+"""README.md of a model package: what it was trained on, how good it is, how to use it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from eoltag.package import Card
+
+CURVES_FILE: Final = "training_curves.png"
+CONFUSION_FILE: Final = "confusion.png"
+DATA_FILE: Final = "data.tsv"
+
+
+def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, int]) -> str:
+    """Markdown."""
+    metrics = card.metrics
+    return "\n".join(
+        [
+            f"# {card.name}",
+            "",
+            f"An image classifier with {len(card.labels)} labels, made by `python -m train fit` on {card.created_at}.",
+            f"It takes {card.input.height} x {card.input.width} RGB (fit: {card.input.fit}) and gives raw scores "
+            "(logits).",
+            "",
+            f"**Validation accuracy {metrics['val_accuracy']:.3f}** on {sum(validated_on.values())} images that it was "
+            f"not trained on (loss {metrics['val_loss']:.3f}), from the same source as its training images: expect "
+            "less on others.",
+            "",
+            "## Data",
+            "",
+            f"`{DATA_FILE}` lists every image by its sha256. Digest: `{card.data_digest}`.",
+            "",
+            *_table(
+                ("label", "trained on", "validated on", "precision", "recall", "F1"),
+                [_class_row(card, label, trained_on[label], validated_on[label]) for label in card.labels],
+            ),
+            "",
+            "## Confusion matrix",
+            "",
+            "Validation images by true label (row) and predicted label (column).",
+            "",
+            *_table(
+                ("", *card.labels),
+                [
+                    (f"**{label}**", *map(str, row))
+                    for label, row in zip(card.labels, metrics["confusion_matrix"], strict=True)
+                ],
+            ),
+            "",
+            f"![confusion matrix]({CONFUSION_FILE})",
+            "",
+            "## Training",
+            "",
+            *_table(("setting", "value"), [(key, f"`{value}`") for key, value in card.hyperparameters.items()]),
+            "",
+            f"![loss and accuracy by epoch]({CURVES_FILE})",
+            "",
+            "Made with " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
+            "",
+            "## Use",
+            "",
+            "    python -m train classify THIS_FOLDER image.jpg",
+            "",
+        ]
+    )
+
+
+def _class_row(card: Card, label: str, trained_on: int, validated_on: int) -> tuple[str, ...]:
+    scores = card.metrics["per_class"][label]
+    shares = (f"{scores[name]:.3f}" for name in ("precision", "recall", "f1"))
+    return (label, str(trained_on), str(validated_on), *shares)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

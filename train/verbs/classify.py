@@ -1,0 +1,68 @@
+"""`python -m train classify PACKAGE PATH...`."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from eoltag.errors import DataError, ExitCode
+from eoltag.records import Outcome
+from train.command import Answer, Verb
+
+if TYPE_CHECKING:
+    from train.classifying import Row
+
+TEACHING: Final = """\
+PATH is an image file, a folder (all images in it, at any depth, known by their content), an http or https URL, or - for
+a list of files and URLs on stdin, one a line. An image that cannot be read is a row that says why; the exit code is 3
+if none could be read. Decoding, engines and scoring are those of the Spark job. The logit is the raw score, before the
+softmax that makes the probabilities.
+
+examples:
+  python -m train classify artifacts/demo_model photo.jpg scans/ --top 3
+  python -m train classify artifacts/demo_model https://content.eol.org/data/media/80/19/a6/542.4888050484.jpg
+  cut -f 1 urls.tsv | python -m train classify artifacts/demo_model - --json > predictions.json
+"""
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("package", type=Path, metavar="PACKAGE", help="model package, as `fit` writes it")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder, URL, or - for stdin")
+    parser.add_argument("--top", type=int, default=1, metavar="K", help="show the K best labels (default 1)")
+    parser.add_argument("--engine", choices=("auto", "openvino", "keras"), default="auto", help="what runs the model")
+    parser.add_argument("--allow-private-hosts", action="store_true", help="fetch from private addresses as well")
+
+
+def _run(options: Namespace) -> Answer:
+    from eoltag.package import read_package
+    from eoltag.settings import FetchSettings
+    from train.classifying import classify
+    from train.sources import find_sources
+
+    if options.top < 1:
+        raise DataError(f"--top: wanted 1 or more. Received: {options.top}")
+    package = read_package(options.package)
+    sources = find_sources(options.paths, sys.stdin)
+    rows = classify(package, sources, FetchSettings(allow_private_hosts=options.allow_private_hosts), options.engine)
+    if not rows:
+        raise DataError(f"{', '.join(options.paths)}: no images")
+    failed = all(row.outcome is not Outcome.OK for row in rows)
+    code = ExitCode.TOO_MANY_FAILURES if failed else ExitCode.DONE
+    return Answer([row.document() for row in rows], _table(rows, options.top), code)
+
+
+def _table(rows: list["Row"], top: int) -> str:
+    """Path, logit and the best labels with their probability, in columns."""
+    lines = [("path", "logit", "label"), *(_cells(row, top) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(2)]
+    return "\n".join(f"{path:<{widths[0]}}  {logit:>{widths[1]}}  {rest}" for path, logit, rest in lines)
+
+
+def _cells(row: "Row", top: int) -> tuple[str, str, str]:
+    if row.verdict is None:
+        return row.path, "-", f"{row.outcome}: {row.detail}"
+    best = sorted(row.verdict.scores.items(), key=lambda item: -item[1])[:top]
+    return row.path, f"{row.verdict.logit:.3f}", "  ".join(f"{label} {share:.3f}" for label, share in best)
+
+
+VERB: Final = Verb("say what images show, by one model package", TEACHING, _arguments, _run)
