@@ -52,9 +52,8 @@ def main() -> int:
         fetched_again = len(server.requests) - asked
     print(f"\nrequests of the second run: {fetched_again} (failures that may pass, such as 503, are asked again)")
     _query()
-    print(
-        f"\nLook at  {OUTPUT.relative_to(ROOT)}/tsv/demo/bundle_finaltags.tsv\n    and  {MODEL.relative_to(ROOT)}/README.md"
-    )
+    shown = OUTPUT.relative_to(ROOT)
+    print(f"\nLook at  {shown}/tsv/demo/bundle_finaltags.tsv\n    and  {MODEL.relative_to(ROOT)}/README.md")
     return 0
 
 
@@ -76,7 +75,7 @@ def _write_bundle(server: Loopback) -> list[str]:
         f"/robots/noai/{one}",
         "/redirect-no-location/x.jpg",
         "/empty/x.jpg",
-        f"/redirect?to={quote(away, safe='')}",
+        f"/redirect/302/away.jpg?to={quote(away, safe='')}",
     ]
     for number, path in enumerate(broken):
         urls.insert(number * 20, server.url(path))

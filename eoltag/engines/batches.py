@@ -13,7 +13,7 @@ def pad_batch(batch: Pixels, size: int) -> Pixels:
     if len(batch) > size:
         raise ValueError(f"a batch of at most {size} was wanted. Received: {len(batch)}")
     if len(batch) == size:
-        return np.ascontiguousarray(batch)
+        return np.require(batch, requirements=["C", "W"])  # runtimes refuse memory that they may not write
     padded = np.zeros((size, *batch.shape[1:]), np.uint8)
     padded[: len(batch)] = batch
     return padded

@@ -1,0 +1,89 @@
+"""--bundle arguments to staged rows."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from eoltag.errors import BundleError
+from eoltag.settings import FetchSettings
+from eoltag.sources import local_files, stage
+from tests.loopback import Loopback
+
+
+def written(path: Path, *urls: str) -> Path:
+    """A download list."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{url}\n" for url in urls), encoding="utf-8")
+    return path
+
+
+def found(*arguments: str, folder: Path) -> list[str]:
+    """File names that the arguments lead to."""
+    return [path.name for _, path in local_files(list(arguments), folder, FetchSettings(), None)]
+
+
+def test_files_directories_globs_and_ranges_are_found_once_each(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        written(tmp_path / f"lists/b_{number:06}.txt", "https://eol.org/x.jpg")
+    written(tmp_path / "lists/.hidden", "x")
+    everything = ["b_000001.txt", "b_000002.txt", "b_000003.txt"]
+    lists = str(tmp_path / "lists")
+    assert found(lists, folder=tmp_path) == everything
+    assert found(f"{lists}/*.txt", folder=tmp_path) == everything
+    assert found(f"{lists}/b_{{000002..000003}}.txt", folder=tmp_path) == everything[1:]
+    assert found(f"{lists}/b_000001.txt", lists, f"file://{lists}/b_000002.txt", folder=tmp_path) == everything
+
+
+@pytest.mark.parametrize("argument", ["no/such.txt", "no/such/*.txt", "b_{1..2}.txt"])
+def test_a_bundle_that_is_not_there_is_named(tmp_path: Path, argument: str) -> None:
+    with pytest.raises(BundleError, match="no such bundle"):
+        local_files([argument], tmp_path, FetchSettings(), None)
+
+
+def test_an_empty_directory_and_a_remote_path_without_spark_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BundleError, match="an empty directory"):
+        local_files([str(tmp_path / "empty")], tmp_path, FetchSettings(), None)
+    with pytest.raises(BundleError, match="read by Spark only"):
+        local_files(["s3a://bucket/list.txt"], tmp_path, FetchSettings(), None)
+
+
+def test_a_bundle_is_downloaded_and_named_by_its_url(tmp_path: Path) -> None:
+    written(tmp_path / "served/birds_download_000001.txt", "https://eol.org/a.jpg")
+    with Loopback(tmp_path / "served") as server:
+        files = local_files([server.url("birds_download_000001.txt")], tmp_path, FetchSettings(), None)
+        assert stage(files, tmp_path / "rows.parquet").bundles == ["birds_download_000001"]
+        with pytest.raises(BundleError, match="404"):
+            local_files([server.url("/status/404/list.txt")], tmp_path, FetchSettings(), None)
+
+
+def test_rows_are_staged_in_order_with_their_bundle_and_usability(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.txt", "https://eol.org/a.jpg", "# note", "", "nonsense")
+    two = written(tmp_path / "two.txt", "https://eol.org/b.jpg")
+    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows.parquet")
+    assert (staged.rows, staged.skipped_lines, staged.bundles) == (3, 2, ["one", "two"])
+    assert pq.read_table(tmp_path / "rows.parquet").select(
+        ["bundle", "bundle_row", "eolMediaURL", "is_usable"]
+    ).to_pylist() == [
+        {"bundle": "one", "bundle_row": 1, "eolMediaURL": "https://eol.org/a.jpg", "is_usable": True},
+        {"bundle": "one", "bundle_row": 2, "eolMediaURL": "nonsense", "is_usable": False},
+        {"bundle": "two", "bundle_row": 1, "eolMediaURL": "https://eol.org/b.jpg", "is_usable": True},
+    ]
+
+
+def test_a_limit_counts_over_all_bundles(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.txt", "https://eol.org/a.jpg", "https://eol.org/b.jpg")
+    two = written(tmp_path / "two.txt", "https://eol.org/c.jpg", "https://eol.org/d.jpg")
+    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows.parquet", limit=3)
+    table = pq.read_table(tmp_path / "rows.parquet")
+    assert staged.rows == 3
+    assert [url[-5:] for url in table["eolMediaURL"].to_pylist()] == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_bundles_of_one_name_from_two_folders_keep_apart(tmp_path: Path) -> None:
+    files = [
+        (str(path), path)
+        for path in (written(tmp_path / f"{name}/list.txt", "https://eol.org/a.jpg") for name in ("a", "b", "c"))
+    ]
+    assert stage(files, tmp_path / "rows.parquet").bundles == ["list", "b_list", "c_list"]
