@@ -115,7 +115,7 @@ class Host:
     def _speed_up(self) -> None:
         """A little faster from now on, up to the full rate; then as the settings say."""
         self._push_backs = 0
-        if self._rate < self._full_rate:
+        if 0 < self._rate < self._full_rate:
             self._rate = min(self._rate + RECOVERY * self._full_rate, self._full_rate)
             if self._rate == self._full_rate:
                 self._rate = self._limit

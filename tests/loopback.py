@@ -36,6 +36,7 @@ import argparse
 import asyncio
 import gzip
 import mimetypes
+import ssl
 import threading
 import time
 import zlib
@@ -61,7 +62,13 @@ class Loopback:
     root: the folder that file names are relative to. latency_s: how long every answer takes to begin.
     """
 
-    def __init__(self, root: Path | None = None, latency_s: float = 0.0, port: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path | None = None,
+        latency_s: float = 0.0,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.root = root
         self.latency_s = latency_s
         self.port = port
@@ -71,7 +78,9 @@ class Loopback:
         """Of each request."""
         self.in_flight = 0
         self.peak_in_flight = 0
-        self.connections = 0
+        self.clients: set[tuple[str, int]] = set()
+        """Address and port of every connection that brought a request."""
+        self._tls = tls
         self._seen: Counter[str] = Counter()
         self._passed: dict[str, list[float]] = {}
         self._loop = asyncio.new_event_loop()
@@ -94,8 +103,8 @@ class Loopback:
 
     @property
     def base(self) -> str:
-        """http://127.0.0.1:PORT"""
-        return f"http://127.0.0.1:{self.port}"
+        """http://127.0.0.1:PORT, or https where it speaks TLS."""
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     def url(self, path: str) -> str:
         """The URL of a path; one that starts with no slash is a file's name relative to root."""
@@ -128,7 +137,7 @@ class Loopback:
         app.add_routes(web.get(pattern, handler) for pattern, handler in self._routes().items())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=1024)
+        site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=1024, ssl_context=self._tls)
         await site.start()
         self.port = runner.addresses[0][1]
         self._ready.set()
@@ -170,6 +179,8 @@ class Loopback:
     async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.requests.append(request.raw_path)
         self.headers.append(dict(request.headers))
+        if request.transport is not None:
+            self.clients.add(request.transport.get_extra_info("peername"))
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
         try:
