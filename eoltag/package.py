@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from eoltag.errors import PackageError
 from eoltag.records import Fit, InputSpec, Resample
@@ -49,9 +49,9 @@ class Card(Strict):
     labels: tuple[str, ...] = Field(min_length=2, strict=False)
     input: CardInput
     output: Literal["logits"] = "logits"
-    temperature: float = Field(1.0, gt=0, strict=False)
+    temperature: float = Field(1.0, gt=0, allow_inf_nan=False, strict=False)
     """Probabilities are softmax(logits / temperature)."""
-    thresholds: dict[str, float] = {}
+    thresholds: dict[str, FiniteFloat] = {}
     """Per label, for task files to use as ${threshold.LABEL}."""
     metrics: dict[str, Any] = {}
     hyperparameters: dict[str, Any] = {}
@@ -105,9 +105,19 @@ class Package:
             raise PackageError(f"{self.path}: engine '{engine}' needs {', '.join(missing)}, which this package lacks")
         buffer = BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-            for name in (CARD_FILE, *names):
-                archive.write(self.path / name, name)
+            archive.writestr(zipfile.ZipInfo(CARD_FILE), self.card.model_dump_json())
+            for name in names:
+                archive.writestr(zipfile.ZipInfo(name), self._read(name))
         return buffer.getvalue()
+
+    def _read(self, name: str) -> bytes:
+        """A file's content, checked once more: it may have been replaced since the package was read."""
+        try:
+            content = (self.path / name).read_bytes()
+        except OSError as problem:
+            raise PackageError(f"{self.path / name}: cannot be read ({problem.strerror})") from problem
+        _check_digest(self.path / name, self.card.files[name], hashlib.sha256(content).hexdigest())
+        return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +156,9 @@ def read_package(path: Path) -> Package:
 def write_card(path: Path, card: Card) -> Package:
     """Write card.json with the sha256 of every file that lies in the package directory now, and read it back."""
     names = sorted(str(file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file())
-    files = {name: _sha256(path / name) for name in names if name != CARD_FILE}
-    complete = card.model_copy(update={"files": files})
     staged = path / f"{CARD_FILE}.tmp"
+    files = {name: _sha256(path / name) for name in names if name not in (CARD_FILE, staged.name)}
+    complete = card.model_copy(update={"files": files})
     staged.write_text(json.dumps(complete.model_dump(mode="json"), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     staged.replace(path / CARD_FILE)
     return read_package(path)
@@ -178,17 +188,23 @@ def _verify(path: Path, card: Card) -> None:
         raise PackageError(f"{path}: holds neither {KERAS_FILE} nor {OPENVINO_FILES[0]}")
     for name, wanted in card.files.items():
         file = path / name
-        if name.endswith(_PICKLES):
+        if name.lower().endswith(_PICKLES):
             raise PackageError(f"{file}: pickled files are refused, since loading one runs its code")
         if ".." in Path(name).parts or Path(name).is_absolute():
             raise PackageError(f"{path}: card lists {name!r}, which lies outside the package")
         if not file.is_file():
             raise PackageError(f"{file}: missing, though the card lists it")
-        came = _sha256(file)
-        if came != wanted:
-            raise PackageError(f"{file}: changed since the card was written (wanted sha256 {wanted}, came {came})")
+        _check_digest(file, wanted, _sha256(file))
+
+
+def _check_digest(file: Path, wanted: str, came: str) -> None:
+    if came != wanted:
+        raise PackageError(f"{file}: changed since the card was written (wanted sha256 {wanted}, came {came})")
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as problem:
+        raise PackageError(f"{file}: cannot be read ({problem.strerror})") from problem

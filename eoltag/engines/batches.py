@@ -1,7 +1,9 @@
-"""Batches of one fixed size, which every runtime compiles best."""
+"""What every runtime needs: batches of one fixed size, and a network that fits its card."""
 
 import numpy as np
 
+from eoltag.errors import PackageError
+from eoltag.package import Card
 from eoltag.records import Pixels
 
 
@@ -17,3 +19,9 @@ def pad_batch(batch: Pixels, size: int) -> Pixels:
     padded = np.zeros((size, *batch.shape[1:]), np.uint8)
     padded[: len(batch)] = batch
     return padded
+
+
+def check_outputs(card: Card, scores: int) -> None:
+    """Raises PackageError where the network does not give one score per label: the labels would be shifted."""
+    if scores != len(card.labels):
+        raise PackageError(f"{card.name}: wanted one score for each of {len(card.labels)} labels. Received: {scores}")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eoltag.engines.batches import pad_batch
+from eoltag.engines.batches import check_outputs, pad_batch
+from eoltag.errors import PackageError
 from eoltag.package import KERAS_FILE, Unpacked
 from eoltag.records import Pixels, Scores
 
@@ -21,9 +22,14 @@ class KerasEngine:
 
         limit_threads(keras.backend.backend(), threads)
         with tempfile.TemporaryDirectory(prefix="eoltag-") as folder:
-            path = Path(folder) / "model.keras"
+            path = Path(folder) / KERAS_FILE
             path.write_bytes(model.files[KERAS_FILE])
-            self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            try:
+                self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            except Exception as problem:  # Keras raises nearly anything on a file that it refuses
+                reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
+                raise PackageError(f"{model.card.name}: Keras refuses {KERAS_FILE} ({reason})") from problem
+        check_outputs(model.card, self._model.output_shape[-1])
         self._batch_size = batch_size
 
     def predict(self, batch: Pixels) -> Scores:

@@ -3,7 +3,8 @@
 import numpy as np
 import openvino as ov
 
-from eoltag.engines.batches import pad_batch
+from eoltag.engines.batches import check_outputs, pad_batch
+from eoltag.errors import PackageError
 from eoltag.package import OPENVINO_FILES, Unpacked
 from eoltag.records import Pixels, Scores
 
@@ -12,11 +13,8 @@ class OpenVinoEngine:
     """One compiled model with its own threads and a fixed batch."""
 
     def __init__(self, model: Unpacked, *, batch_size: int, threads: int) -> None:
-        xml, weights = (model.files[name] for name in OPENVINO_FILES)
         core = ov.Core()
-        network = core.read_model(xml, ov.Tensor(np.frombuffer(weights, np.uint8)))
-        spec = model.card.input
-        network.reshape([batch_size, spec.height, spec.width, 3])
+        network = _read(core, model, batch_size)
         self._batch_size = batch_size
         self._compiled = core.compile_model(
             network,
@@ -30,6 +28,7 @@ class OpenVinoEngine:
                 "INFERENCE_PRECISION_HINT": "f32",
             },
         )
+        check_outputs(model.card, self._compiled.output(0).shape[-1])
         self._request = self._compiled.create_infer_request()
 
     def predict(self, batch: Pixels) -> Scores:
@@ -38,3 +37,16 @@ class OpenVinoEngine:
         padded = pad_batch(batch, self._batch_size)
         self._request.infer([ov.Tensor(padded, shared_memory=True)])
         return np.array(self._request.get_output_tensor(0).data[:count], np.float32)
+
+
+def _read(core: ov.Core, model: Unpacked, batch_size: int) -> ov.Model:
+    """The network with its batch and picture size fixed."""
+    xml, weights = (model.files[name] for name in OPENVINO_FILES)
+    spec = model.card.input
+    try:
+        network = core.read_model(xml, ov.Tensor(np.frombuffer(weights, np.uint8)))
+        network.reshape([batch_size, spec.height, spec.width, 3])
+    except RuntimeError as problem:  # all that OpenVINO ever raises
+        reason = str(problem).strip().splitlines()[-1]
+        raise PackageError(f"{model.card.name}: OpenVINO cannot read {OPENVINO_FILES[0]} ({reason})") from problem
+    return network

@@ -41,7 +41,7 @@ class Habit:
 
 def draw(rng: Rng, width: int, height: int) -> Image.Image:
     """One sheet."""
-    sheet = paper(rng, width, height, vary(rng, pick(rng, SHEETS), 4), float(rng.uniform(1, 3)), 3)
+    sheet = paper(rng, width, height, vary(rng, pick(rng, SHEETS), 2.5), float(rng.uniform(1, 3)), 3)
     canvas = sheet.resize((2 * width, 2 * height), Image.Resampling.BILINEAR)
     plant = Image.new("RGBA", canvas.size, (0, 0, 0, 0))
     _plant(rng, plant)

@@ -19,7 +19,7 @@ WASH: Final[Color] = (170, 160, 120)
 
 def draw(rng: Rng, width: int, height: int) -> Image.Image:
     """One drawing or plate."""
-    ground = vary(rng, pick(rng, PAPERS), 4)
+    ground = vary(rng, pick(rng, PAPERS), 2.5)
     sheet = paper(rng, width, height, ground, float(rng.uniform(1, 4)), float(rng.uniform(0, 6)))
     canvas = sheet.resize((2 * width, 2 * height), Image.Resampling.BILINEAR)
     ink = pick(rng, INKS)

@@ -180,9 +180,9 @@ def _circular(rng: Rng, canvas: Image.Image, root: Node) -> None:
     tips = root.tips()
     side = min(canvas.size)
     gap = float(rng.uniform(0.1, 0.5))
-    size = min(side / 42, 2.2 * side / len(tips) / 2)
+    size = min(side / 42, 0.9 * side / len(tips))
+    size *= min(1.0, 0.19 * side / max(text_width(tip.name, size) for tip in tips))
     radius = 0.485 * side - max(text_width(tip.name, size) for tip in tips) - 0.01 * side
-    radius = max(radius, 0.22 * side)
 
     def turn(node: Node) -> float:
         return gap / 2 + (node.place + 0.5) / len(tips) * (2 * np.pi - gap)

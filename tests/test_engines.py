@@ -1,0 +1,126 @@
+"""Both engines give the same scores of a real model, and neither brings the other's runtime along."""
+
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eoltag.engines import Engine, load_engine
+from eoltag.errors import PackageError
+from eoltag.package import KERAS_FILE, OPENVINO_FILES, EngineName, Package, Unpacked, read_package, unpack
+from eoltag.records import Pixels
+
+BATCH = 4
+ENGINES: tuple[EngineName, ...] = ("openvino", "keras")
+
+
+@pytest.fixture(scope="module")
+def package(small_package: Path) -> Package:
+    """Trained, five labels, 32 px."""
+    return read_package(small_package)
+
+
+@pytest.fixture(scope="module")
+def engines(package: Package) -> dict[EngineName, Engine]:
+    """Loaded for batches of four."""
+    return {name: load(name, unpack(package.pack(name))) for name in ENGINES}
+
+
+def load(name: EngineName, model: Unpacked) -> Engine:
+    """For batches of four, on one thread."""
+    return load_engine(name, model, batch_size=BATCH, threads=1, keras_backend="tensorflow")
+
+
+def pictures(count: int) -> Pixels:
+    """So many different ones, 32 px."""
+    return np.random.default_rng(3).integers(0, 256, (count, 32, 32, 3), np.uint8)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, BATCH])
+def test_both_engines_give_the_same_logits_for_full_and_partial_batches(
+    engines: dict[EngineName, Engine], count: int
+) -> None:
+    batch = pictures(count)
+    by_keras, by_openvino = engines["keras"].predict(batch), engines["openvino"].predict(batch)
+    assert by_keras.shape == by_openvino.shape == (count, 5)
+    assert by_keras.dtype == by_openvino.dtype == np.float32
+    np.testing.assert_allclose(by_openvino, by_keras, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_each_image_gets_its_own_scores_whatever_else_is_in_the_batch(
+    engines: dict[EngineName, Engine], name: EngineName
+) -> None:
+    batch = pictures(3)
+    together = engines[name].predict(batch)
+    assert np.abs(together[0] - together[1]).max() > 0.01
+    for row in range(3):
+        np.testing.assert_allclose(engines[name].predict(batch[row : row + 1])[0], together[row], atol=1e-4)
+    np.testing.assert_allclose(engines[name].predict(batch[::-1]), together[::-1], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_scores_outlive_the_next_batch(engines: dict[EngineName, Engine], name: EngineName) -> None:
+    first = engines[name].predict(pictures(BATCH))
+    kept = first.copy()
+    engines[name].predict(np.zeros((BATCH, 32, 32, 3), np.uint8))
+    assert np.array_equal(first, kept)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_scores_are_raw_and_not_probabilities(engines: dict[EngineName, Engine], name: EngineName) -> None:
+    sums = engines[name].predict(pictures(BATCH)).sum(axis=1)
+    assert np.all(np.abs(sums - 1) > 1e-3)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_pictures_that_may_not_be_written_to_are_fine(engines: dict[EngineName, Engine], name: EngineName) -> None:
+    batch = pictures(BATCH)
+    wanted = engines[name].predict(batch)
+    batch.flags.writeable = False
+    assert np.array_equal(engines[name].predict(batch), wanted)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_more_images_than_the_batch_size_are_refused(engines: dict[EngineName, Engine], name: EngineName) -> None:
+    with pytest.raises(ValueError, match=r"a batch of at most 4 was wanted\. Received: 5"):
+        engines[name].predict(pictures(5))
+
+
+@pytest.mark.parametrize(("name", "file"), [("openvino", OPENVINO_FILES[0]), ("keras", KERAS_FILE)])
+def test_a_network_that_its_runtime_cannot_read_is_refused(package: Package, name: EngineName, file: str) -> None:
+    model = unpack(package.pack(name))
+    broken = Unpacked(model.card, {**model.files, file: b"<net></net>"})
+    with pytest.raises(PackageError, match=f"small: .*{file}"):
+        load(name, broken)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_network_with_other_outputs_than_the_card_has_labels_is_refused(package: Package, name: EngineName) -> None:
+    model = unpack(package.pack(name))
+    card = model.card.model_copy(update={"labels": ("flower", "fruit", "null")})
+    with pytest.raises(PackageError, match=r"one score for each of 3 labels\. Received: 5"):
+        load(name, replace(model, card=card))
+
+
+def test_a_keras_file_that_would_run_code_is_refused(package: Package, tmp_path: Path) -> None:
+    import keras
+
+    pixels = keras.Input((32, 32, 3), dtype="uint8")
+    path = tmp_path / KERAS_FILE
+    keras.Model(pixels, keras.layers.Lambda(lambda x: x)(pixels)).save(path)
+    assert zipfile.is_zipfile(path)
+    model = Unpacked(package.card, {KERAS_FILE: path.read_bytes()})
+    with pytest.raises(PackageError, match=r"Keras refuses model\.keras .*Lambda"):
+        load("keras", model)
+
+
+@pytest.mark.parametrize("module", ["eoltag.engines.openvino", "eoltag.engines", "eoltag.package", "eoltag.decode"])
+def test_a_worker_with_openvino_never_pays_for_tensorflow(module: str) -> None:
+    code = f"import sys, {module}; print(sorted({{'tensorflow', 'keras', 'torch', 'jax'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
