@@ -97,11 +97,18 @@ class _Background:
         """At the end of the process that began it; a fork shares its sockets and must leave them alone."""
         if os.getpid() != pid or self._thread is None:
             return
-        asyncio.run_coroutine_threadsafe(self.fetcher.close(), self._loop).result(_CLOSE_S)
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(_CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSE_S)
         if not self._thread.is_alive():
             self._loop.close()
+
+    async def _finish(self) -> None:
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await self.fetcher.close()
 
 
 _backgrounds: dict[tuple[int, str], _Background] = {}
@@ -161,7 +168,6 @@ class _Call:
     async def _fetch(self, number: int, url: str | None) -> None:
         result: Fetched | BaseException
         try:
-            await self._budget.room()
             result = await self._background.fetcher.fetch(url, Rationed(self._budget))
         except asyncio.CancelledError:
             raise

@@ -82,14 +82,14 @@ class ByteBudget:
         self._max_bytes = max_bytes
         self._ready = 0
         self._reading: dict[Rationed, int] = {}
-        self._waiting: dict[asyncio.Future[None], Rationed | None] = {}
+        self._waiting: dict[Rationed, asyncio.Future[None]] = {}
         self.held = 0
 
     def read(self, sink: "Rationed", size: int) -> Awaitable[None] | None:
         """Books what a body grew by; returns what to await where it must not grow further for now."""
         self._reading[sink] = self._reading.get(sink, 0) + size
         self.held += size
-        return None if self._may_read(sink) else self.room(sink)
+        return None if self._may_read(sink) else self._room(sink)
 
     def drop(self, sink: "Rationed") -> None:
         """A body broke off; its bytes are gone."""
@@ -107,23 +107,21 @@ class ByteBudget:
         self.held -= size
         self._wake()
 
-    async def room(self, sink: "Rationed | None" = None) -> None:
-        """Waits until `sink` may read on; without one, until another image may be asked for."""
+    async def _room(self, sink: "Rationed") -> None:
         while not self._may_read(sink):
-            woken = asyncio.get_running_loop().create_future()
-            self._waiting[woken] = sink
+            woken = self._waiting[sink] = asyncio.get_running_loop().create_future()
             try:
                 await woken
             finally:
-                del self._waiting[woken]
+                del self._waiting[sink]
 
-    def _may_read(self, sink: "Rationed | None") -> bool:
+    def _may_read(self, sink: "Rationed") -> bool:
         if self.held < self._max_bytes:
             return True
-        return not self._ready and sink is not None and sink is next(iter(self._reading), None)
+        return not self._ready and sink is next(iter(self._reading), None)
 
     def _wake(self) -> None:
-        for woken, sink in self._waiting.items():
+        for sink, woken in self._waiting.items():
             if not woken.done() and self._may_read(sink):
                 woken.set_result(None)
 

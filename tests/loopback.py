@@ -6,6 +6,7 @@ Files lie below /files/. The faults are routes, each good for any number of dist
 
     /files/NAME                     the file
     /status/CODE/ANY                that status, with a small body
+    /late-status/CODE/ANY           the same, with the body a moment after the headers
     /flaky/CODE/N/NAME              that status to the first N requests of the path (?retry_after=S), then the file
     /limited/RATE/NAME              429 to whoever asks for more than RATE such paths in a second, else the file
     /html/ANY                       a web page with status 200 and type image/jpeg
@@ -150,6 +151,7 @@ class Loopback:
         return {
             "/files/{name:.+}": self._file,
             "/status/{code}/{any:.*}": self._status,
+            "/late-status/{code}/{any:.*}": self._late_status,
             "/flaky/{code}/{times}/{name:.+}": self._flaky,
             "/limited/{rate}/{name:.+}": self._limited,
             "/html/{any:.*}": self._html,
@@ -203,6 +205,9 @@ class Loopback:
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         return _refuse(request, int(request.match_info["code"]))
+
+    async def _late_status(self, request: web.Request) -> web.StreamResponse:
+        return await _stream(request, _late(b"no such image", 0.02), length=13, status=int(request.match_info["code"]))
 
     async def _flaky(self, request: web.Request) -> web.StreamResponse:
         if self._is_early(request):
@@ -318,9 +323,14 @@ def _raw(request: web.Request, answer: bytes) -> web.Response:
 
 
 async def _stream(
-    request: web.Request, pieces: AsyncIterator[bytes], *, length: int | None = None, is_cut: bool = False
+    request: web.Request,
+    pieces: AsyncIterator[bytes],
+    *,
+    length: int | None = None,
+    is_cut: bool = False,
+    status: int = 200,
 ) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "image/jpeg"})
+    response = web.StreamResponse(status=status, headers={"Content-Type": "image/jpeg"})
     if length is None:
         response.enable_chunked_encoding()
     else:
@@ -334,6 +344,11 @@ async def _stream(
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+async def _late(body: bytes, pause_s: float) -> AsyncIterator[bytes]:
+    await asyncio.sleep(pause_s)
     yield body
 
 

@@ -107,7 +107,13 @@ def test_the_server_learns_who_asks_and_gets_no_cookies_back(server: Loopback) -
 
 def test_connections_are_used_again_even_after_an_error_page(server: Loopback) -> None:
     server.clients.clear()
-    paths = ["picture.jpg", "/status/404/x.jpg", "other.png", "/redirect/302/x?to=/files/picture.jpg", "picture.jpg"]
+    paths = [
+        "picture.jpg",
+        "/late-status/404/x.jpg",
+        "other.png",
+        "/redirect/302/x?to=/files/picture.jpg",
+        "picture.jpg",
+    ]
     fetched = fetch_all([server.url(path) for path in paths], Fetcher(make_settings()))
     assert [image.data for image in fetched] == [PICTURE, None, OTHER, PICTURE, PICTURE]
     assert len(server.clients) == 1
@@ -266,6 +272,10 @@ def test_more_bytes_than_the_cap_are_not_kept(server: Loopback, path: str) -> No
     assert (fetched.outcome, fetched.http_status, fetched.data, fetched.attempts) == (Outcome.TOO_LARGE, 200, None, 1)
 
 
+def test_a_size_that_is_announced_is_believed_before_the_body_is_read(server: Loopback) -> None:
+    assert fetch(server.url("/big/1000001/x.jpg")).detail == "1000001 bytes announced, over 1000000"
+
+
 def test_exactly_as_many_bytes_as_the_cap_are_fine(server: Loopback) -> None:
     for path in ("/big/1000000/x.jpg", "/big-chunked/1000000/x.jpg"):
         assert fetch(server.url(path)).data == bytes(1_000_000)
@@ -294,6 +304,7 @@ def test_five_redirects_are_followed_and_six_are_not(server: Loopback) -> None:
     [
         ("/redirect-no-location/x.jpg", "without a Location"),
         ("/redirect-loop/x.jpg", "in a circle"),
+        ("/redirect/302/x.jpg?to=/redirect-loop/y.jpg", "in a circle"),
         ("/redirect/302/x.jpg?to=ftp://eol.org/x.jpg", "cannot be requested"),
         ("/redirect/302/x.jpg?to=http://[::1/x.jpg", "cannot be requested"),
         ("/redirect/302/x.jpg?to=file:///etc/passwd", "cannot be requested"),
@@ -409,6 +420,14 @@ def test_a_host_that_is_down_gets_one_attempt_an_image_until_it_answers(server: 
     fetched = fetch_all(urls, make_fetcher(time, make_settings(attempts=3)))
     assert [image.attempts for image in fetched] == [3, 3, 3, 1, 1, 1, 1, 3]
     assert [image.outcome for image in fetched] == [Outcome.CONNECT] * 6 + [Outcome.OK, Outcome.CONNECT]
+
+
+def test_a_host_that_stays_silent_until_the_deadline_is_down_as_well(server: Loopback) -> None:
+    silent = server.url("/slow/60/picture.jpg")
+    nine, ten = (Fetcher(make_settings(deadline_s=0.01)) for _ in range(2))
+    fetch_all([silent] * 9, nine)
+    fetch_all([silent] * 10, ten)
+    assert [fetcher.hosts.of("127.0.0.1").is_down for fetcher in (nine, ten)] == [False, True]
 
 
 def test_waiting_for_a_turn_does_not_count_against_the_deadline(server: Loopback) -> None:

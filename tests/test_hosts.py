@@ -101,6 +101,20 @@ def test_a_busy_host_is_left_alone_by_all_images_for_the_time_it_names(time: Sha
     assert ask(time, host, 2)[0] == pytest.approx(30.0)
 
 
+def test_who_waits_for_a_free_place_learns_of_a_pause_in_time(time: SharedTime) -> None:
+    host = make_hosts(time, requests_per_s=0.0, concurrency=1).of("a.org")
+
+    async def story() -> float:
+        asked_at = await host.take_turn()
+        next_turn = asyncio.ensure_future(host.take_turn())
+        await time.sleep(1.0)
+        host.answered(asked_at, 503, 30.0)
+        host.end_turn()
+        return await next_turn
+
+    assert time.run(story()) - 1_000.0 == pytest.approx(31.0)
+
+
 def test_a_busy_host_that_names_no_time_is_left_alone_longer_each_time(time: SharedTime) -> None:
     host = make_hosts(time, requests_per_s=0.0).of("a.org")
     pauses = []

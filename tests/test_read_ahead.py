@@ -1,10 +1,13 @@
 """Fetching in the background while the caller works."""
 
+import asyncio
 import multiprocessing
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice
 from multiprocessing.connection import Connection
 from typing import Any
@@ -205,7 +208,53 @@ def test_a_bug_in_the_background_reaches_the_caller(server: Loopback, monkeypatc
         list(ahead([server.url("1.jpg")] * 3))
 
 
+def test_a_process_may_end_in_the_middle(server: Loopback) -> None:
+    script = f"""
+from eoltag.read_ahead import fetch_ahead
+from eoltag.settings import FetchSettings
+urls = ["{server.url("1.jpg")}"] + ["{server.url("/trickle/x.jpg")}"] * 3
+settings = FetchSettings(allow_private_hosts=True)
+images = fetch_ahead(urls, lambda url: url, settings, rate_share=1.0, max_images=8, max_bytes=1_000_000)
+print(next(images)[1].outcome)
+"""
+    ended = subprocess.run([sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("ok\n", "", 0)
+
+
 # Memory.
+
+
+def test_beyond_the_budget_only_the_first_body_grows_and_only_while_nothing_is_ready() -> None:
+    async def story() -> None:
+        budget = ByteBudget(100)
+        first, second, third = (Rationed(budget) for _ in range(3))
+        assert first.write(bytes(60)) is None
+        second_waits = _begin(second.write(bytes(60)))
+        assert first.write(bytes(10)) is None
+        assert first.content() == bytes(70)
+        assert budget.held == 130
+        assert not await _goes_on(second_waits)  # 70 bytes are ready to be taken
+        budget.hand_over(70)
+        assert await _goes_on(second_waits)
+        assert second.write(bytes(100)) is None
+        third_waits = _begin(third.write(bytes(1)))
+        assert not await _goes_on(third_waits)
+        second.clear()
+        assert await _goes_on(third_waits)
+        assert budget.held == 1
+
+    asyncio.run(story())
+
+
+def _begin(pause: Awaitable[None] | None) -> asyncio.Future[None]:
+    assert pause is not None
+    return asyncio.ensure_future(pause)
+
+
+async def _goes_on(waiting: asyncio.Future[None]) -> bool:
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return waiting.done()
 
 
 @pytest.fixture
