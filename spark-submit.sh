@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs an eoltag job on Spark, from a bare clone too: makes what is missing, then calls spark-submit.
+# Runs an eoltag job on Spark, from a bare clone too: makes what is missing, then submits.
 set -euo pipefail
 
 usage() {
@@ -95,6 +95,7 @@ is_flag() { case "$1" in --*=*|--supervise|--verbose|-v|--version|--load-spark-d
 options=()
 job=
 master=
+deploy_mode=client
 has_properties=
 has_pack_env=
 while [ $# -gt 0 ]; do
@@ -104,10 +105,15 @@ while [ $# -gt 0 ]; do
     --print-java-home) find_java || { install_java; find_java; }; exit ;;
     *.py) job=$1; shift; break ;;
     --*)
-      case "$1" in --properties-file*) has_properties=yes ;; --master=*) master=${1#--master=} ;; esac
+      case "$1" in
+        --properties-file*) has_properties=yes ;;
+        --master=*) master=${1#--master=} ;;
+        --deploy-mode=*) deploy_mode=${1#--deploy-mode=} ;;
+      esac
       if is_flag "$1"; then options+=("$1"); shift; continue; fi
       [ $# -ge 2 ] || fail "$1 wants a value"
-      [ "$1" = --master ] && master=$2
+      [ "$1" != --master ] || master=$2
+      [ "$1" != --deploy-mode ] || deploy_mode=$2
       options+=("$1" "$2")
       shift 2
       ;;
@@ -153,5 +159,15 @@ PY
     ;;
 esac
 
+if [ "$deploy_mode" = client ]; then
+  # The job's Python starts spark-submit itself, when its arguments have proved sound: --help and mistakes answer in a
+  # second, and stderr stays apart from stdout, which spark-submit would merge.
+  PYSPARK_SUBMIT_ARGS=$(printf '%q ' "${options[@]}")pyspark-shell
+  export PYSPARK_SUBMIT_ARGS
+  if [ -n "${SPARK_HOME:-}" ]; then
+    PYTHONPATH=$PYTHONPATH:$SPARK_HOME/python:$(printf '%s\n' "$SPARK_HOME"/python/lib/py4j-*.zip | head -n 1)
+  fi
+  exec "$venv/bin/python" "$job" "$@"
+fi
 submit=${SPARK_HOME:+$SPARK_HOME/bin/spark-submit}
 exec "${submit:-$venv/bin/spark-submit}" "${options[@]}" "$job" "$@"

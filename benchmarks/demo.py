@@ -45,12 +45,12 @@ def main() -> int:
         urls = _write_bundle(server)
         print(f"\n== serve {len(urls)} pictures at {server.url('/')}, some of them broken: {BUNDLE.relative_to(ROOT)}")
         job = ["./spark-submit.sh", "jobs/tag_bundles.py", "--bundle", str(BUNDLE.relative_to(ROOT)), "--task", "demo"]
-        job += ["--output", str(OUTPUT.relative_to(ROOT)), "--allow-private-hosts"]
+        job += ["--output", str(OUTPUT.relative_to(ROOT)), "--config", "conf/jobs/demo.toml"]
         _call("tag them", job)
         asked = len(server.requests)
         _call("tag them again: nothing is left to do", job)
         fetched_again = len(server.requests) - asked
-    print(f"\nrequests of the second run: {fetched_again} (failures that may pass, such as 503, are asked again)")
+    print(f"\nrequests that the second run made: {fetched_again}")
     _query()
     shown = OUTPUT.relative_to(ROOT)
     print(f"\nLook at  {shown}/tsv/demo/bundle_finaltags.tsv\n    and  {MODEL.relative_to(ROOT)}/README.md")
@@ -62,7 +62,7 @@ def _write_bundle(server: Loopback) -> list[str]:
     pictures = sorted(path.relative_to(SERVED) for path in SERVED.rglob("*") if path.is_file())
     urls = [server.url(f"/files/{quote(str(path))}") for path in pictures]
     one, two = quote(str(pictures[0])), quote(str(pictures[-1]))
-    away = f"http://10.0.0.1:{urlsplit(server.url('/')).port}/private.jpg"
+    away = f"http://127.0.0.2:{urlsplit(server.url('/')).port}/private.jpg"
     broken = [
         "/status/404/gone.jpg",
         "/status/410/gone.jpg",

@@ -5,7 +5,8 @@ services, cluster dashboards, databases. What is checked is the address connecte
 """
 
 import socket
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 IPAddress = IPv4Address | IPv6Address
@@ -37,6 +38,11 @@ def is_public(address: IPAddress) -> bool:
     if address.sixtofour is not None:
         return is_public(address.sixtofour)
     return address in _GLOBAL_UNICAST and address.is_global
+
+
+def is_in(address: IPAddress, networks: Iterable[str]) -> bool:
+    """In one of the networks, each as `ip_network` takes it."""
+    return any(address in network for network in map(ip_network, networks) if network.version == address.version)
 
 
 def parse_address(host: str) -> IPAddress | None:

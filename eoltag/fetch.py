@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import aiohttp
 from yarl import URL
 
-from eoltag.addresses import is_public
+from eoltag.addresses import is_in, is_public
 from eoltag.answers import explain_exception, explain_status, find_opt_out
 from eoltag.connection import Guard, open_session, refuse_address
 from eoltag.errors import BadRedirect, BadUrl, BundleError, ImageError, OptedOut, TimedOut, TooLarge, Truncated
@@ -88,7 +88,7 @@ class Fetcher:
     ) -> None:
         self._settings = settings
         self._policy = RetryPolicy.of(settings)
-        self._guard = _allow_all if settings.allow_private_hosts else guard
+        self._guard = _guard_of(settings, guard)
         self._stall_s = stall_s
         self._wall_clock = wall_clock
         self._sleep = sleep
@@ -250,8 +250,12 @@ def _run(job: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, job).result()
 
 
-def _allow_all(_address: object) -> bool:
-    return True
+def _guard_of(settings: FetchSettings, guard: Guard) -> Guard:
+    if settings.allow_private_hosts:
+        return lambda _address: True
+    if settings.private_networks:
+        return lambda address: guard(address) or is_in(address, settings.private_networks)
+    return guard
 
 
 def _resolve_location(base: str, location: str) -> str:

@@ -1,10 +1,11 @@
 """Typed settings for every stage. An unknown key or a value out of range stops the run, naming file and key."""
 
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from eoltag import __version__
 from eoltag.errors import SettingsError, UsageError
@@ -43,8 +44,17 @@ class FetchSettings(Strict):
     backoff_cap_s: float = Field(60.0, ge=0, le=3600, strict=False)
     """No wait is longer; a server that asks for more is asked again by the next run."""
     allow_private_hosts: bool = False
+    private_networks: tuple[str, ...] = Field((), strict=False)
+    """Private networks that may be fetched from all the same, as 10.20.0.0/16 or 127.0.0.1."""
     opt_out_directives: tuple[str, ...] = Field(("noai", "noimageai"), strict=False)
     """X-Robots-Tag directives that are obeyed; an empty list obeys none."""
+
+    @field_validator("private_networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network)
+        return networks
 
     @property
     def user_agent(self) -> str:

@@ -20,7 +20,12 @@ class Files:
         return hadoop_path.getFileSystem(jsc.hadoopConfiguration()), hadoop_path
 
     def absolute(self, path: str) -> str:
-        """With scheme, as Spark would resolve it."""
+        """With scheme, as Spark would resolve it; below this process's directory where files are local."""
+        jvm: Any = self.session._jvm
+        jsc: Any = self.session._jsc
+        default = jvm.org.apache.hadoop.fs.FileSystem.getDefaultUri(jsc.hadoopConfiguration())
+        if "://" not in path and default.getScheme() == "file":
+            path = str(Path(path).absolute())
         system, hadoop_path = self._open(path)
         return str(system.makeQualified(hadoop_path).toString())
 

@@ -1,5 +1,6 @@
 """The Spark session, and what of its configuration the job needs to know."""
 
+import logging
 from typing import Any
 
 from pyspark import SparkContext
@@ -21,6 +22,8 @@ def open_session(name: str) -> SparkSession:
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")
+    # pyspark logs a refused expression as JSON before it raises; the error's own line is what a person should see.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     # Checksum files beside every TSV would only break for people who edit one.
     jvm: Any = session._jvm
     jsc: Any = session._jsc
