@@ -488,6 +488,12 @@ def test_a_public_name_for_a_private_address_is_refused(monkeypatch: pytest.Monk
     assert fetched.detail == "innocent.example resolves to 169.254.169.254, which is not a public address"
 
 
+def test_a_private_network_that_the_settings_name_is_allowed_and_no_other(server: Loopback) -> None:
+    fetcher = Fetcher(make_settings(allow_private_hosts=False, private_networks=["127.0.0.1", "fd00::/8"]))
+    urls = [server.url("picture.jpg"), f"http://127.0.0.2:{server.port}/files/picture.jpg"]
+    assert [image.outcome for image in fetch_all(urls, fetcher)] == [Outcome.OK, Outcome.BLOCKED_HOST]
+
+
 def only_the_server(address: object) -> bool:
     return address == ip_address("127.0.0.1")
 
