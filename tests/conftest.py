@@ -9,7 +9,7 @@ from train.__main__ import main
 
 @pytest.fixture(scope="session")
 def sample_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of five classes, 20 small drawings each: herbarium_sheet, illustration, map, phylogeny, photo."""
+    """A folder of five classes, 20 small drawings each: herbarium_sheet, illustration, map, photo, phylogeny."""
     folder = tmp_path_factory.mktemp("sample_images")
     assert main(["sample-data", str(folder), "--per-class", "20", "--max-side", "128"]) == 0
     return folder

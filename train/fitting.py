@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag import __version__
+from eoltag.errors import OutputError
 from eoltag.package import CARD_VERSION, Card, CardInput, Package, write_card
 from eoltag.records import Scores
 from train.command import say
@@ -26,6 +27,8 @@ LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy"
 def fit_package(settings: FitSettings, data: Path, out: Path, *, seed: int, overwrite: bool) -> dict[str, Any]:
     """Train, package, check; returns the summary. Raises UsageError, and then `out` is as it was."""
     started = time.monotonic()
+    if out.resolve().is_relative_to(data.resolve()):
+        raise OutputError(f"{out}: lies in the data folder {data}, where the next fit would take it for a label")
     check_destination(out, overwrite=overwrite)
     dataset = read_dataset(data, settings.spec)
     rows = split(dataset, settings.validation_fraction, seed)

@@ -22,8 +22,8 @@ DRAWINGS: Final[dict[str, Drawing]] = {
     "herbarium_sheet": herbarium_sheet.draw,
     "illustration": illustration.draw,
     "map": map.draw,
-    "phylogeny": phylogeny.draw,
     "photo": photo.draw,
+    "phylogeny": phylogeny.draw,
 }
 """Label -> drawing of that width and height, RGB."""
 

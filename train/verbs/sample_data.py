@@ -7,7 +7,7 @@ from typing import Final
 from train.command import Answer, Verb
 
 TEACHING: Final = """\
-Five classes, one folder each: herbarium_sheet, illustration, map, phylogeny, photo. They are drawings of what EOL has,
+Five classes, one folder each: herbarium_sheet, illustration, map, photo, phylogeny. They are drawings of what EOL has,
 free of any licence, for the demo and the tests; a model trained on them is no use on real images. The same seed gives
 the same bytes, and --per-class 10 gives the first ten of --per-class 60.
 

@@ -1,0 +1,428 @@
+"""`python -m train fit`: a folder of classes becomes a model package, whole or not at all."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eoltag.package import KERAS_FILE, OPENVINO_FILES, Package, read_package
+from eoltag.records import InputSpec, Outcome
+from train import export
+from train.__main__ import main
+from train.dataset import read_dataset, split
+from train.settings import FitSettings, read_fit_settings
+from train.staging import staged
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = InputSpec(16, 16, "stretch", "bilinear")
+QUICK = "image_size_px = 16\nfirst_filters = 2\nepochs = 2\nbatch_size = 4\n"
+
+
+def plain(path: Path, color: tuple[int, int, int]) -> None:
+    """A small picture of one colour."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 20), color).save(path)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two classes that any network can tell apart, six images each."""
+    for number in range(6):
+        plain(tmp_path / "data" / "dark" / f"{number}.png", (10 * number, 5, 5))
+        plain(tmp_path / "data" / "light" / f"{number}.png", (200, 200 + 9 * number, 200))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Two epochs of a very small network."""
+    path = tmp_path / "quick.toml"
+    path.write_text(QUICK)
+    return path
+
+
+def fit(config: Path, data: Path, out: Path, *more: str) -> int:
+    """`python -m train fit ...`."""
+    return main(["fit", str(config), "--data", str(data), "--out", str(out), *more])
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that the user gets to see."""
+    said = capsys.readouterr()
+    assert said.out == ""
+    lines = said.err.strip().splitlines()
+    assert lines[-1].startswith("error: ")
+    assert "Traceback" not in said.err
+    return lines[-1]
+
+
+# --- the package
+
+
+def test_a_package_is_complete_and_says_what_it_is(small_package: Path, sample_images: Path) -> None:
+    package = read_package(small_package)
+    card = package.card
+    assert card.labels == ("herbarium_sheet", "illustration", "map", "photo", "phylogeny")
+    assert card.spec == InputSpec(32, 32, "stretch", "bilinear")
+    assert package.engines == ("openvino", "keras")
+    assert set(card.files) == {
+        KERAS_FILE, *OPENVINO_FILES, "README.md", "data.tsv", "confusion.png", "training_curves.png",
+    }  # fmt: skip
+    assert (card.temperature, card.output, card.thresholds) == (1.0, "logits", {})
+    assert card.hyperparameters["first_filters"] == 8
+    assert card.hyperparameters["seed"] == 0
+    assert {"eoltag", "keras", "openvino", "numpy", "pillow", "python"} <= set(card.versions)
+    contents = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in sample_images.rglob("*.*"))
+    assert card.data_digest == hashlib.sha256("\n".join(contents).encode()).hexdigest()
+
+
+def test_it_learned_something(small_package: Path) -> None:
+    metrics = read_package(small_package).card.metrics
+    assert metrics["val_accuracy"] >= 0.6
+    assert metrics["engines_differ_by"] <= 1e-4
+    matrix = np.array(metrics["confusion_matrix"])
+    assert matrix.sum(axis=1).tolist() == [4, 4, 4, 4, 4]
+    assert metrics["val_accuracy"] == pytest.approx(np.trace(matrix) / 20)
+    assert metrics["per_class"]["photo"]["recall"] == pytest.approx(matrix[3, 3] / 4)
+    assert metrics["per_class"]["photo"]["support"] == 4
+
+
+def test_the_list_of_images_tells_which_were_trained_on(small_package: Path, sample_images: Path) -> None:
+    lines = (small_package / "data.tsv").read_text().splitlines()
+    assert lines[0] == "sha256\tsplit\tlabel\tpath"
+    rows = [line.split("\t") for line in lines[1:]]
+    assert len(rows) == 100
+    assert {(row[2], row[1]): sum(r[1:3] == row[1:3] for r in rows) for row in rows} == {
+        (label, part): count
+        for label in read_package(small_package).card.labels
+        for part, count in (("train", 16), ("validation", 4))
+    }
+    digest, _, label, path = rows[0]
+    assert path.startswith(f"{label}/")
+    assert hashlib.sha256((sample_images / path).read_bytes()).hexdigest() == digest
+
+
+def test_the_model_card_shows_counts_scores_and_plots(small_package: Path) -> None:
+    text = (small_package / "README.md").read_text()
+    card = read_package(small_package).card
+    assert f"Validation accuracy {card.metrics['val_accuracy']:.3f}" in text
+    assert "| map | 16 | 4 |" in text
+    assert f"| **photo** | {' | '.join(map(str, card.metrics['confusion_matrix'][3]))} |" in text
+    for plot in ("confusion.png", "training_curves.png"):
+        assert f"]({plot})" in text
+        with Image.open(small_package / plot) as image:
+            assert image.width > 400
+
+
+def test_the_network_takes_raw_bytes_and_scales_them_itself(small_package: Path) -> None:
+    import keras
+
+    model = keras.saving.load_model(small_package / KERAS_FILE, compile=False)
+    assert model.input.dtype == "uint8"
+    assert model.input.shape == (None, 32, 32, 3)
+    assert [layer.__class__.__name__ for layer in model.layers] == [
+        "InputLayer", "Rescaling", "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D",
+        "Flatten", "Dense", "Dropout", "Dense",
+    ]  # fmt: skip
+    assert [layer.filters for layer in model.layers if hasattr(layer, "filters")] == [8, 16, 32]
+    assert model.get_layer("conv_1").kernel_size == (5, 5)
+    assert model.get_layer("dense").units == 64
+    assert model.get_layer("to_unit_range").scale == pytest.approx(1 / 255)
+    assert model.layers[-1].activation.__name__ == "linear"
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(data: Path, config: Path, tmp_path: Path) -> None:
+    for name, seed in (("one", "7"), ("two", "7"), ("three", "8")):
+        assert fit(config, data, tmp_path / name, "--seed", seed, "--set", "augmentation=simple") == 0
+    one, two, three = (read_package(tmp_path / name) for name in ("one", "two", "three"))
+    assert one.card.files[KERAS_FILE] == two.card.files[KERAS_FILE]
+    assert one.card.files[OPENVINO_FILES[1]] == two.card.files[OPENVINO_FILES[1]]
+    assert one.card.files[KERAS_FILE] != three.card.files[KERAS_FILE]
+
+
+def test_augmentation_is_no_part_of_the_exported_network(data: Path, config: Path, tmp_path: Path) -> None:
+    import keras
+
+    assert fit(config, data, tmp_path / "out", "--set", "augmentation=simple", "--set", "label_smoothing=0.1") == 0
+    model = keras.saving.load_model(tmp_path / "out" / KERAS_FILE, compile=False)
+    assert not [layer for layer in model.layers if layer.__class__.__name__.startswith("Random")]
+    assert read_package(tmp_path / "out").card.hyperparameters["augmentation"] == "simple"
+
+
+def test_json_is_all_there_is_on_stdout(
+    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "dark" / "page.jpg").write_text("<html>")
+    assert fit(config, data, tmp_path / "out", "--json") == 0
+    said = capsys.readouterr()
+    summary = json.loads(said.out)
+    assert summary["model_version"] == read_package(tmp_path / "out").version
+    assert summary["images"] == {"train": 10, "validation": 2}
+    assert [(row["path"], row["outcome"]) for row in summary["skipped"]] == [
+        (str(data / "dark" / "page.jpg"), "not_image")
+    ]
+    assert "page.jpg: not_image" in said.err
+    assert "epoch 2/2" in said.err
+
+
+def test_the_best_epoch_is_kept_when_patience_runs_out(data: Path, config: Path, tmp_path: Path) -> None:
+    more = ["--set", "learning_rate=0.5", "--set", "epochs=40", "--set", "early_stopping_patience=2"]
+    assert fit(config, data, tmp_path / "out", *more) == 0
+    card = read_package(tmp_path / "out").card
+    assert card.hyperparameters["epochs_run"] < 40
+
+
+# --- what is refused
+
+
+def test_a_training_that_diverges_is_said_to_do_so(
+    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from train import augment, learning
+
+    def spoilt(model: Any, settings: FitSettings, seed: int) -> Any:
+        network = augment.augmented(model, settings, seed)
+        network.get_layer("logits").bias.assign(np.full(2, np.nan))
+        return network
+
+    monkeypatch.setattr(learning, "augmented", spoilt)
+    assert fit(config, data, tmp_path / "out") == 2
+    assert "training diverged in epoch 1" in refused(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_engines_that_disagree_stop_the_fit_and_nothing_is_written(
+    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shifted(package: Package, engine: Any, pixels: Any) -> Any:
+        return honest(package, engine, pixels) + (1e-3 if engine == "openvino" else 0)
+
+    honest = export.predict
+    monkeypatch.setattr(export, "predict", shifted)
+    assert fit(config, data, tmp_path / "out") == 2
+    assert "the OpenVINO export differs from Keras by up to 0.001" in refused(capsys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "quick.toml"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochz=3", "unknown key 'epochz'; known here: "),
+        ("epochs=0", "key 'epochs'"),
+        ("epochs=three", "key 'epochs'"),
+        ("fit=squeeze", "key 'fit'"),
+        ("dropout=1.0", "key 'dropout'"),
+        ("architecture=vgg", "key 'architecture'"),
+        ("epochs", "wanted KEY=VALUE. Received: 'epochs'"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(
+    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], override: str, message: str
+) -> None:
+    assert fit(config, data, tmp_path / "out", "--set", override) == 2
+    assert message in refused(capsys)
+
+
+def test_settings_come_from_the_file_and_then_from_the_command(config: Path) -> None:
+    settings = read_fit_settings(config, ["epochs = 9", "name=my model", "learning_rate=1e-2", 'fit="pad"'])
+    assert (settings.epochs, settings.name, settings.learning_rate, settings.fit) == (9, "my model", 0.01, "pad")
+    assert (settings.image_size_px, settings.first_filters) == (16, 2)
+
+
+def test_the_defaults_are_those_of_eols_network() -> None:
+    settings = FitSettings()
+    assert (settings.image_size_px, settings.first_filters, settings.dropout) == (150, 64, 0.2)
+
+
+def test_the_demo_settings_can_be_read() -> None:
+    settings = read_fit_settings(ROOT / "conf" / "train" / "demo.toml")
+    assert (settings.name, settings.architecture, settings.image_size_px) == ("demo", "scratch", 150)
+    content = tomllib.loads((ROOT / "conf" / "train" / "demo.toml").read_text())
+    assert set(content) == set(FitSettings.model_fields)
+
+
+def test_a_missing_config_is_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(tmp_path / "none.toml", data, tmp_path / "out") == 2
+    assert "none.toml" in refused(capsys)
+
+
+def test_data_without_two_classes_is_refused(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(config, tmp_path / "nowhere", tmp_path / "out") == 2
+    assert "nowhere: not a folder" in refused(capsys)
+    plain(tmp_path / "data" / "only" / "a.png", (1, 2, 3))
+    assert fit(config, tmp_path / "data", tmp_path / "out") == 2
+    assert "wanted two folders of images or more" in refused(capsys)
+
+
+def test_a_class_with_one_usable_image_is_refused(
+    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain(data / "medium" / "a.png", (99, 99, 99))
+    plain(data / "medium" / "copy of a.png", (99, 99, 99))
+    (data / "medium" / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    assert fit(config, data, tmp_path / "out") == 2
+    message = refused(capsys)
+    assert "medium: wanted 2 different images or more. Received: 1, and 1 that could not be read" in message
+
+
+# --- where it is written
+
+
+def test_an_existing_package_is_replaced_only_when_told_to(
+    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert fit(config, data, out) == 0
+    first = read_package(out).version
+    capsys.readouterr()
+    assert fit(config, data, out, "--seed", "5") == 2
+    assert "add --overwrite to replace it" in refused(capsys)
+    assert read_package(out).version == first
+    assert fit(config, data, out, "--seed", "5", "--overwrite") == 0
+    assert read_package(out).version != first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out", "quick.toml"]
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_a_folder_that_is_no_package_is_never_replaced(
+    data: Path, config: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    assert fit(config, data, data.parent, *more) == 2
+    assert "holds other files and is no model package" in refused(capsys)
+    assert (data / "dark" / "0.png").exists()
+
+
+def test_a_package_among_its_own_images_is_refused(
+    data: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(config, data, data / "model") == 2
+    assert "lies in the data folder" in refused(capsys)
+
+
+def test_an_empty_folder_is_filled(data: Path, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert fit(config, data, tmp_path / "out") == 0
+    assert read_package(tmp_path / "out").engines == ("openvino", "keras")
+
+
+def test_what_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
+    def fail() -> None:
+        with staged(tmp_path / "deep" / "out", overwrite=False) as folder:
+            (folder / "model.keras").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+def test_a_staged_folder_can_be_read_by_others(tmp_path: Path) -> None:
+    with staged(tmp_path / "out", overwrite=False) as folder:
+        (folder / "a").write_text("x")
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+# --- data
+
+
+def test_labels_are_the_sorted_folders_and_hidden_files_are_ignored(data: Path) -> None:
+    plain(data / "amber" / "deep" / "down" / "a.png", (200, 150, 0))
+    plain(data / "amber" / "b.png", (210, 150, 0))
+    plain(data / "amber" / ".thumbs" / "c.png", (0, 0, 0))
+    plain(data / ".cache" / "x.png", (0, 0, 0))
+    (data / "amber" / ".DS_Store").write_bytes(b"x")
+    (data / "notes.txt").write_text("x")
+    dataset = read_dataset(data, SPEC)
+    assert dataset.labels == ("amber", "dark", "light")
+    amber = [example.path.as_posix() for example in dataset.examples if example.target == 0]
+    assert amber == ["amber/b.png", "amber/deep/down/a.png"]
+    assert dataset.skipped == ()
+
+
+def test_pixels_stay_with_their_labels_when_files_are_skipped(data: Path) -> None:
+    (data / "dark" / "0.png").write_bytes(b"not an image")
+    (data / "dark" / "3.png").write_bytes((data / "dark" / "3.png").read_bytes()[:60])
+    dataset = read_dataset(data, SPEC)
+    assert [(str(file.path), file.outcome) for file in dataset.skipped] == [
+        ("dark/0.png", Outcome.NOT_IMAGE),
+        ("dark/3.png", Outcome.TRUNCATED),
+    ]
+    assert dataset.pixels.shape == (10, 16, 16, 3)
+    for example, pixels in zip(dataset.examples, dataset.pixels, strict=True):
+        assert (pixels.mean() > 150) == (dataset.labels[example.target] == "light")
+        assert pixels[0, 0].tolist() == list(Image.open(data / example.path).getpixel((0, 0)))  # type: ignore[arg-type]
+
+
+def test_the_split_is_stratified_seeded_and_blind_to_names(data: Path) -> None:
+    dataset = read_dataset(data, SPEC)
+    train, held = split(dataset, 0.34, 3)
+    assert sorted([*train.tolist(), *held.tolist()]) == list(range(12))
+    assert dataset.counts(held) == {"dark": 2, "light": 2}
+    assert dataset.counts(train) == {"dark": 4, "light": 4}
+    digests = {dataset.examples[row].sha256 for row in held}
+    assert {dataset.examples[row].sha256 for row in split(dataset, 0.34, 4)[1]} != digests
+    for number in range(6):
+        (data / "dark" / f"{number}.png").rename(data / "dark" / f"renamed {9 - number}.png")
+    renamed = read_dataset(data, SPEC)
+    assert {renamed.examples[row].sha256 for row in split(renamed, 0.34, 3)[1]} == digests
+    assert renamed.digest() == dataset.digest()
+
+
+def test_copies_of_an_image_fall_on_the_same_side(data: Path) -> None:
+    for number in range(6):
+        (data / "dark" / f"copy {number}.png").write_bytes((data / "dark" / f"{number}.png").read_bytes())
+    dataset = read_dataset(data, SPEC)
+    for seed in range(5):
+        train, held = ({dataset.examples[row].sha256 for row in rows} for rows in split(dataset, 0.3, seed))
+        assert not train & held
+
+
+@pytest.mark.parametrize(("fraction", "count"), [(0.01, 1), (0.5, 3), (0.99, 5)])
+def test_at_least_one_image_is_held_back_and_never_all(data: Path, fraction: float, count: int) -> None:
+    dataset = read_dataset(data, SPEC)
+    assert dataset.counts(split(dataset, fraction, 0)[1]) == {"dark": count, "light": count}
+
+
+# --- the command line
+
+
+def python_m_train(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own."""
+    command = [sys.executable, "-X", "importtime", "-m", "train", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
+
+
+def test_help_teaches_and_does_not_wait_for_tensorflow() -> None:
+    done = python_m_train("--help")
+    assert done.returncode == 0
+    assert "python -m train sample-data artifacts/sample" in done.stdout
+    for verb in ("sample-data", "fit", "classify"):
+        done = python_m_train(verb, "--help")
+        assert f"examples:\n  python -m train {verb}" in done.stdout
+        assert not [line for line in done.stderr.splitlines() if line.endswith((" tensorflow", " keras", " openvino"))]
+
+
+def test_a_mistyped_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["fitt"], ["fit"], ["fit", "a.toml", "--data", "x", "--out", "y", "--sed", "x"]):
+        assert main(arguments) == 2
+        said = capsys.readouterr()
+        assert said.err.count("\n") == 1
+        assert said.err.startswith("error: ")
+        assert "--help)" in said.err
+
+
+def test_an_interrupted_run_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("train.settings.read_fit_settings", interrupted)
+    assert main(["fit", "a.toml", "--data", "x", "--out", "y"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
