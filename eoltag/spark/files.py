@@ -1,15 +1,34 @@
 """Files of any file system that Spark reads, through Hadoop's FileSystem in the driver."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _os_errors(method: Callable[P, R]) -> Callable[P, R]:
+    """Java's exceptions as OSError with Java's one-line message."""
+
+    @wraps(method)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except Py4JJavaError as problem:
+            raise OSError(str(problem.java_exception.getMessage())) from problem
+
+    return called
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Paths are strings as Hadoop takes them: build/out, /data/out, hdfs://..., s3a://..."""
+    """Paths are strings as Hadoop takes them: build/out, hdfs://..., s3a://... Every method may raise OSError."""
 
     session: SparkSession
 
@@ -19,6 +38,7 @@ class Files:
         hadoop_path = jvm.org.apache.hadoop.fs.Path(path)
         return hadoop_path.getFileSystem(jsc.hadoopConfiguration()), hadoop_path
 
+    @_os_errors
     def absolute(self, path: str) -> str:
         """With scheme, as Spark would resolve it; below this process's directory where files are local."""
         jvm: Any = self.session._jvm
@@ -29,11 +49,13 @@ class Files:
         system, hadoop_path = self._open(path)
         return str(system.makeQualified(hadoop_path).toString())
 
+    @_os_errors
     def exists(self, path: str) -> bool:
         """There is a file or directory."""
         system, hadoop_path = self._open(path)
         return bool(system.exists(hadoop_path))
 
+    @_os_errors
     def names(self, path: str) -> list[str]:
         """Names in a directory, sorted; none where there is no such directory."""
         system, hadoop_path = self._open(path)
@@ -41,6 +63,7 @@ class Files:
             return []
         return sorted(str(status.getPath().getName()) for status in system.listStatus(hadoop_path))
 
+    @_os_errors
     def matches(self, pattern: str) -> list[str]:
         """Full paths of the files that a path, directory or glob names."""
         system, hadoop_path = self._open(pattern)
@@ -50,11 +73,13 @@ class Files:
             found += [str(entry.getPath().toString()) for entry in entries if entry.isFile()]
         return sorted(found)
 
+    @_os_errors
     def make_folder(self, path: str) -> None:
         """With parents."""
         system, hadoop_path = self._open(path)
         system.mkdirs(hadoop_path)
 
+    @_os_errors
     def move(self, source: str, target: str) -> None:
         """Rename, making the target's parent first. Raises OSError where the file system refuses."""
         system, from_path = self._open(source)
@@ -63,11 +88,13 @@ class Files:
         if not system.rename(from_path, to_path):
             raise OSError(f"could not move {source} to {target}")
 
+    @_os_errors
     def delete(self, path: str) -> None:
         """With everything below; nothing where there is nothing."""
         system, hadoop_path = self._open(path)
         system.delete(hadoop_path, True)
 
+    @_os_errors
     def read_text(self, path: str) -> str:
         """A small file, whole."""
         system, hadoop_path = self._open(path)
@@ -78,6 +105,7 @@ class Files:
         finally:
             stream.close()
 
+    @_os_errors
     def write_text(self, path: str, text: str) -> None:
         """A small file, seen whole or not at all."""
         system, hadoop_path = self._open(f"{path}.tmp")
@@ -89,6 +117,7 @@ class Files:
         self.delete(path)
         self.move(f"{path}.tmp", path)
 
+    @_os_errors
     def upload(self, local: Path, target: str) -> None:
         """Copy a file of the driver's disk."""
         system, to_path = self._open(target)
@@ -96,6 +125,7 @@ class Files:
         system.mkdirs(to_path.getParent())
         system.copyFromLocalFile(False, True, jvm.org.apache.hadoop.fs.Path(local.absolute().as_uri()), to_path)
 
+    @_os_errors
     def download(self, source: str, local: Path) -> None:
         """Copy a file to the driver's disk."""
         system, from_path = self._open(source)

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from eoltag import __version__
 from eoltag.bundle import sibling_of
 from eoltag.decide import Task, read_tasks
-from eoltag.errors import BundleError, ExitCode
+from eoltag.errors import BundleError, ExitCode, OutputError
 from eoltag.records import Outcome
 from eoltag.report import Summary, plan_text, summary_text
 from eoltag.settings import Settings
@@ -32,7 +32,7 @@ from eoltag.spark.plan import Redo, count, images, to_do, with_models
 from eoltag.spark.schemas import IDENTITY, ROWS
 from eoltag.spark.session import open_session
 from eoltag.spark.tables import Output
-from eoltag.spark.waves import run_waves, slots_of
+from eoltag.spark.waves import choose_engine, run_waves, slots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,10 @@ def tag_bundles(request: TagRequest) -> ExitCode:
         session = session or open_session("eoltag")
         for task in tasks:
             check_task(session, task)
-        output = Output(session, Files(session).absolute(request.output), _run_id())
-        output.check()
+        for task in tasks:
+            for package in task.packages.values():
+                choose_engine(package, request.settings.engine, session.sparkContext)
+        output = _output(session, request.output)
         if request.is_dry_run:
             return _dry_run(request, tasks, staged, output)
         output.begin()
@@ -101,8 +103,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     session = open_session("eoltag decide")
     for task in tasks:
         check_task(session, task)
-    output = Output(session, Files(session).absolute(request.output), _run_id())
-    output.check()
+    output = _output(session, request.output)
     rows = {task.name: output.bundles(task.name) for task in tasks}
     output.begin()
     try:
@@ -159,10 +160,13 @@ def _stage(request: TagRequest, folder: Path, session: SparkSession | None) -> S
         assert session is not None
         files = Files(session)
         found = []
-        for path in files.matches(pattern):
-            local = target / f"remote-{len(list(target.iterdir()))}"
-            files.download(path, local)
-            found.append((path, local))
+        try:
+            for path in files.matches(pattern):
+                local = target / f"remote-{len(list(target.iterdir()))}"
+                files.download(path, local)
+                found.append((path, local))
+        except OSError as problem:
+            raise BundleError(f"{pattern}: cannot be read ({problem})") from problem
         if not found:
             raise BundleError(f"{pattern}: no such bundle")
         return found
@@ -289,6 +293,17 @@ def _run_document(
             for task in tasks
         },
     }
+
+
+def _output(session: SparkSession, path: str) -> Output:
+    """The directory for a new run, found fit for it. Raises OutputError."""
+    try:
+        root = Files(session).absolute(path)
+    except OSError as problem:
+        raise OutputError(f"{path}: cannot be used ({problem})") from problem
+    output = Output(session, root, _run_id())
+    output.check()
+    return output
 
 
 def _run_id() -> str:

@@ -4,6 +4,8 @@ Everything is written below _staging/RUN and moved into place, so no reader sees
 """
 
 import json
+import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +20,7 @@ from eoltag.spark.files import Files
 from eoltag.spark.schemas import PREDICTIONS, SCHEMA_VERSION
 
 SCHEMA_FILE: Final = "_schema.json"
+LOCK_FILE: Final = "lock.json"
 _IMAGES_PER_FILE: Final = 500_000
 _BREAKS: Final = r"[\t\r\n\u000b\u000c\u0085\u2028\u2029]+"
 _NO_ANCESTRY: Final = "NA"
@@ -48,6 +51,12 @@ class Output:
 
     def check(self) -> None:
         """Raises OutputError for a directory that another version of eoltag, or something else, has filled."""
+        try:
+            self._check()
+        except OSError as problem:
+            raise OutputError(f"{self.root}: cannot be used ({problem})") from problem
+
+    def _check(self) -> None:
         if self.files.exists(self.path(SCHEMA_FILE)):
             try:
                 came = json.loads(self.files.read_text(self.path(SCHEMA_FILE))).get("schema_version")
@@ -61,19 +70,50 @@ class Output:
             raise OutputError(f"{self.root}: holds tables but no {SCHEMA_FILE}, so it was not written by this eoltag")
 
     def begin(self) -> None:
-        """Mark the directory as ours, mend what a killed run left between two renames, drop its leftovers."""
-        self.files.make_folder(self.root)
-        if not self.files.exists(self.path(SCHEMA_FILE)):
-            self.files.write_text(self.path(SCHEMA_FILE), json.dumps({"schema_version": SCHEMA_VERSION}) + "\n")
-        for leftover in self.files.names(self.path("_staging")):
-            self._restore(f"{self.path('_staging', leftover)}/replaced")
-            self.files.delete(self.path("_staging", leftover))
+        """Mark the directory as ours, mend what a killed run left between two renames, drop its leftovers.
+
+        Raises OutputError where another run is at work here, or the directory cannot be written.
+        """
+        try:
+            self.files.make_folder(self.path("_staging"))
+            self._lock()
+            if not self.files.exists(self.path(SCHEMA_FILE)):
+                self.files.write_text(self.path(SCHEMA_FILE), json.dumps({"schema_version": SCHEMA_VERSION}) + "\n")
+            for leftover in self.files.names(self.path("_staging")):
+                if leftover != LOCK_FILE:
+                    self._restore(f"{self.path('_staging', leftover)}/replaced")
+                    self.files.delete(self.path("_staging", leftover))
+        except OSError as problem:
+            raise OutputError(f"{self.root}: cannot be written ({problem})") from problem
 
     def end(self) -> None:
-        """Drop this run's staging."""
+        """Drop this run's staging and its lock."""
         self.files.delete(self.staging)
+        if self._lock_holder().get("run_id") == self.run_id:
+            self.files.delete(self.path("_staging", LOCK_FILE))
         if not self.files.names(self.path("_staging")):
             self.files.delete(self.path("_staging"))
+
+    def _lock(self) -> None:
+        """One run at a time: a second one would drop the first one's staging and fetch the same images."""
+        holder = self._lock_holder()
+        if holder and (holder.get("host") != platform.node() or _is_alive(int(holder.get("pid", 0)))):
+            raise OutputError(
+                f"{self.root}: run {holder.get('run_id')} is at work here (host {holder.get('host')}, process "
+                f"{holder.get('pid')}); wait for it, or delete {self.path('_staging', LOCK_FILE)} if it is dead"
+            )
+        holder = {"run_id": self.run_id, "host": platform.node(), "pid": os.getpid()}
+        self.files.write_text(self.path("_staging", LOCK_FILE), json.dumps(holder) + "\n")
+
+    def _lock_holder(self) -> dict[str, Any]:
+        path = self.path("_staging", LOCK_FILE)
+        if not self.files.exists(path):
+            return {}
+        try:
+            holder: dict[str, Any] = json.loads(self.files.read_text(path))
+        except ValueError:  # cut short by a kill: nobody holds it
+            return {}
+        return holder
 
     def predictions(self) -> DataFrame | None:
         """The whole predictions table; None before the first wave was committed."""
@@ -152,7 +192,7 @@ class Output:
     def _write_tsv(
         self, bundles: DataFrame, rows: DataFrame, columns: Sequence[tuple[str, Any]], folder: str, suffix: str
     ) -> None:
-        """One file per bundle that `bundles` names: a header, then `rows` in bundle row order. Drops files of others."""
+        """One file per bundle that `bundles` names: a header, then `rows` in row order. Drops files of others."""
         staged = f"{self.staging}/tsv"
         headers = (
             bundles.select("bundle")
@@ -216,3 +256,16 @@ def _cell(value: Any, expression: str) -> Any:
     """As text that cannot break a row: no value is empty (ancestry: NA), a tab or line break becomes a space."""
     missing = _NO_ANCESTRY if expression == "ancestry" else ""
     return F.regexp_replace(F.coalesce(value.cast("string"), F.lit(missing)), _BREAKS, " ")
+
+
+def _is_alive(pid: int) -> bool:
+    """A process of this machine other than this one."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

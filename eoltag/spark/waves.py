@@ -4,12 +4,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import ceil
 
+from pyspark import SparkContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide import Task
+from eoltag.errors import PackageError
 from eoltag.package import EngineName, Package
 from eoltag.pipeline import ModelSource
 from eoltag.records import ModelSlot
@@ -39,14 +42,19 @@ def slots_of(tasks: list[Task]) -> list[ModelSlot]:
     return [ModelSlot(task.name, model, package.version) for task in tasks for model, package in task.packages.items()]
 
 
-def choose_engine(package: Package, settings: EngineSettings, has_gpu: bool) -> EngineName:
-    """The engine that will run `package`. Raises PackageError when it cannot."""
+def choose_engine(package: Package, settings: EngineSettings, context: SparkContext) -> EngineName:
+    """The engine that will run `package`. Raises PackageError where it cannot."""
     if settings.name != "auto":
         package.pack(settings.name)
-        return settings.name
-    if has_gpu and "keras" in package.engines:
-        return "keras"
-    return package.engines[0]
+        engine: EngineName = settings.name
+    elif has_gpu_tasks(context) and "keras" in package.engines:
+        engine = "keras"
+    else:
+        engine = package.engines[0]
+    backend = settings.keras_backend
+    if engine == "keras" and (context.master or "").startswith("local") and find_spec(backend) is None:
+        raise PackageError(f"{package.path}: needs Keras with {backend}: pip install 'eoltag[train]'")
+    return engine
 
 
 def wave_size(settings: RunSettings, speed: Speed) -> int:
@@ -102,7 +110,7 @@ def _broadcast(output: Output, tasks: list[Task], settings: Settings) -> Iterato
     packages = {package.version: package for task in tasks for package in task.packages.values()}
     sources: dict[str, ModelSource] = {}
     for version, package in packages.items():
-        engine = choose_engine(package, settings.engine, has_gpu_tasks(context))
+        engine = choose_engine(package, settings.engine, context)
         sources[version] = ModelSource(engine, package.card, context.broadcast(package.pack(engine)))
     try:
         yield sources

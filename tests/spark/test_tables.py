@@ -1,6 +1,8 @@
 """The output directory: appended, swapped whole, in bundle row order, and refused when it is not ours."""
 
 import json
+import os
+import platform
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -146,3 +148,36 @@ def test_a_run_is_written_as_json(output: Output, tmp_path: Path) -> None:
     output.write_run({"status": "running"})
     output.write_run({"status": "done"})
     assert json.loads((tmp_path / "out/runs/run1.json").read_text()) == {"status": "done"}
+
+
+def lock(output: Output, **holder: object) -> None:
+    """Another run at work."""
+    output.files.write_text(output.path("_staging", "lock.json"), json.dumps(holder))
+
+
+def test_a_second_run_at_the_same_time_is_refused_and_touches_nothing(
+    session: SparkSession, output: Output, tmp_path: Path
+) -> None:
+    (tmp_path / "out/_staging/run1").mkdir()
+    lock(output, run_id="run1", host=platform.node(), pid=os.getppid())
+    with pytest.raises(OutputError, match="run run1 is at work here"):
+        Output(session, output.root, "run2").begin()
+    lock(output, run_id="run1", host="elsewhere", pid=1)
+    with pytest.raises(OutputError, match="host elsewhere"):
+        Output(session, output.root, "run2").begin()
+    assert (tmp_path / "out/_staging/run1").exists()
+
+
+@pytest.mark.parametrize("left", ['{"run_id": "run1", "host": "HOST", "pid": 4194305}', "", '{"run'])
+def test_the_lock_of_a_dead_run_is_taken_over(session: SparkSession, output: Output, left: str) -> None:
+    output.files.write_text(output.path("_staging", "lock.json"), left.replace("HOST", platform.node()))
+    after = Output(session, output.root, "run2")
+    after.begin()
+    after.end()
+    assert not after.files.exists(after.path("_staging"))
+
+
+def test_an_output_that_is_a_file_is_refused(session: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="file: cannot be written"):
+        Output(session, str(tmp_path / "file"), "run").begin()
