@@ -136,7 +136,7 @@ def test_each_worker_keeps_to_its_share_of_the_rate(server: Loopback) -> None:
     settings = SETTINGS.model_copy(update={"hosts": {"127.0.0.1": 40.0}})
     began = time.monotonic()
     assert len(list(ahead([server.url("1.jpg")] * 5, settings, rate_share=0.5))) == 5
-    assert 0.2 <= time.monotonic() - began < 2.0
+    assert 0.2 <= time.monotonic() - began < 10.0
 
 
 # The next call.
@@ -298,10 +298,10 @@ def test_an_image_larger_than_the_budget_gets_through(server: Loopback, peak: li
 
 
 def test_a_pause_for_lack_of_room_does_not_count_against_the_deadline(server: Loopback) -> None:
-    settings = SETTINGS.model_copy(update={"deadline_s": 0.5, "concurrency": 4})
+    settings = SETTINGS.model_copy(update={"deadline_s": 1.5, "concurrency": 4})
     images = ahead([server.url("/big/3000000/x.jpg")] * 4, settings, max_bytes=1_000_000)
     outcomes = [next(images)[1].outcome]
-    time.sleep(0.7)
+    time.sleep(1.7)
     outcomes += [fetched.outcome for _, fetched in images]
     assert outcomes == [Outcome.OK] * 4
 
