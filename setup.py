@@ -29,7 +29,7 @@ setup(
     package_data={"eoltag": ["architecture.md", "py.typed"], "train": ["py.typed"]},
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[
-        "aiohttp>=3.11",
+        "aiohttp>=3.14",
         "numpy>=1.26",
         "openvino>=2025.0",
         "pandas>=2.2,<3",
