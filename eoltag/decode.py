@@ -88,12 +88,10 @@ def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int) -> Decoded:
         raise TooManyPixels(f"{width}x{height} is more than {max_pixels} pixels")
     color_mode = image.mode
     try:
-        box = _draft(image, specs)
+        box = _draft(image, specs) or (0, 0, width, height)
         image.load()
-        turn = _TURNS.get(_orientation(image))
-        if box is None:
-            width, height = image.size  # a TIFF turns itself while it loads
-        picture = _Picture(_rgb(image), box or (0, 0, width, height), turn)
+        turn = _TURNS.get(_orientation(image))  # not before: a TIFF turns itself while it loads
+        picture = _Picture(_rgb(image), box, turn)
         pixels = tuple(np.asarray(_fitted(picture, spec)) for spec in specs)
         fingerprint = difference_hash(picture.scaled(HASH_SIZE, Image.Resampling.LANCZOS, gap=HASH_GAP))
     except MemoryError:

@@ -5,21 +5,23 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eoltag import __version__
 from eoltag.errors import OutputError
 from eoltag.package import CARD_VERSION, Card, CardInput, Package, write_card
 from eoltag.records import Scores
-from train.command import say
+from train.command import say, start_keras
 from train.dataset import Dataset, Indices, read_dataset, split
 from train.export import check_agreement, export_model, predict
-from train.learning import Trained, learn
 from train.metrics import accuracy, confusion_matrix, per_class
 from train.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, model_card
 from train.plots import draw_confusion, draw_curves
 from train.settings import FitSettings
 from train.staging import check_destination, staged
+
+if TYPE_CHECKING:
+    from train.learning import Trained
 
 LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow")
 
@@ -33,6 +35,9 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, seed: int, over
     dataset = read_dataset(data, settings.spec)
     rows = split(dataset, settings.validation_fraction, seed)
     say(f"{len(rows[0])} images to train on, {len(rows[1])} to validate with, labels {', '.join(dataset.labels)}")
+    start_keras()  # takes seconds: a mistake in the data or the arguments was told by now
+    from train.learning import learn
+
     trained = learn(settings, dataset, *rows, seed)
     with staged(out, overwrite=overwrite) as folder:
         package = _write_package(folder, settings, dataset, rows, trained, seed)
@@ -53,7 +58,7 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, seed: int, over
 
 
 def _write_package(
-    folder: Path, settings: FitSettings, dataset: Dataset, rows: tuple[Indices, Indices], trained: Trained, seed: int
+    folder: Path, settings: FitSettings, dataset: Dataset, rows: tuple[Indices, Indices], trained: "Trained", seed: int
 ) -> Package:
     """Fill the folder; every number on the card comes from the exported files, not from the model in memory."""
     train, validation = rows
@@ -94,7 +99,7 @@ def _confusion(dataset: Dataset, validation: Indices, logits: Scores) -> Any:
     return confusion_matrix(dataset.targets[validation], logits.argmax(axis=1), len(dataset.labels))
 
 
-def _metrics(dataset: Dataset, validation: Indices, logits: Scores, trained: Trained) -> dict[str, Any]:
+def _metrics(dataset: Dataset, validation: Indices, logits: Scores, trained: "Trained") -> dict[str, Any]:
     matrix = _confusion(dataset, validation, logits)
     return {
         "val_accuracy": accuracy(matrix),

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from train.command import Answer, Verb, start_keras
+from train.command import Answer, Verb
 
 TEACHING: Final = """\
 DIR of --data holds one folder per label: sorted names are the labels, files at any depth the images (hidden
@@ -30,12 +30,10 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
+    from train.fitting import fit_package
     from train.settings import read_fit_settings
 
     settings = read_fit_settings(options.config, options.set, options.seed)
-    start_keras()
-    from train.fitting import fit_package
-
     summary = fit_package(settings, options.data, options.out, seed=options.seed, overwrite=options.overwrite)
     text = (
         f"{summary['out']}: version {summary['model_version']}, validation accuracy {summary['val_accuracy']:.3f} "
