@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -55,7 +55,7 @@ def corners(pixels: Pixels) -> list[tuple[int, ...]]:
     return [tuple(pixels[y, x].tolist()) for y, x in ((low, low), (low, high), (high, low), (high, high))]
 
 
-def assert_near(found: list[tuple[int, ...]], wanted: list[tuple[int, ...]], tolerance: int = 12) -> None:
+def assert_near(found: Sequence[tuple[int, ...]], wanted: Sequence[tuple[int, ...]], tolerance: int = 12) -> None:
     assert np.abs(np.array(found) - np.array(wanted)).max() <= tolerance, (found, wanted)
 
 

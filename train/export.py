@@ -24,7 +24,7 @@ def export_model(model: Any, folder: Path) -> None:
     """Write model.keras and openvino/model.xml|bin. model: keras.Model, uint8 (N, H, W, 3) -> logits (N, C)."""
     path = folder / KERAS_FILE
     model.save(path)
-    _without_dates(path)
+    _make_repeatable(path)
     xml = folder / OPENVINO_FILES[0]
     xml.parent.mkdir()
     model.export(str(xml), format="openvino", verbose=False)
@@ -56,15 +56,29 @@ def predict(package: Package, engine: Any, pixels: Pixels) -> Scores:
     return np.concatenate(batches)
 
 
-def _without_dates(path: Path) -> None:
-    """Write the Keras archive anew without the time it was saved: the same weights, the same model version."""
+def _make_repeatable(path: Path) -> None:
+    """Write the Keras archive anew without its date and memory addresses: same weights, same model version."""
     fresh = path.with_suffix(".tmp")
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as new:
         for name in sorted(old.namelist()):
+            entry = zipfile.ZipInfo(name, EPOCH)
             if name == "metadata.json":
-                content = {**json.loads(old.read(name)), "date_saved": "1980-01-01@00:00:00"}
-                new.writestr(zipfile.ZipInfo(name, EPOCH), json.dumps(content))
+                new.writestr(entry, json.dumps({**json.loads(old.read(name)), "date_saved": "1980-01-01@00:00:00"}))
+            elif name == "config.json":
+                new.writestr(entry, json.dumps(_renumbered(json.loads(old.read(name)), {})))
             else:
-                with old.open(name) as source, new.open(zipfile.ZipInfo(name, EPOCH), "w", force_zip64=True) as target:
+                with old.open(name) as source, new.open(entry, "w", force_zip64=True) as target:
                     shutil.copyfileobj(source, target)
     fresh.replace(path)
+
+
+def _renumbered(value: Any, known: dict[int, int]) -> Any:
+    """The same JSON value with every shared_object_id, which Keras takes from memory, counted from 1."""
+    if isinstance(value, list):
+        return [_renumbered(item, known) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: known.setdefault(item, len(known) + 1) if key == "shared_object_id" else _renumbered(item, known)
+        for key, item in value.items()
+    }

@@ -59,7 +59,7 @@ def learn(settings: FitSettings, dataset: Dataset, train: Indices, validation: I
             f"training diverged in epoch {len(history['loss'])}: the loss is no longer a number; "
             f"wanted a lower learning_rate than {settings.learning_rate:g}"
         )
-    return Trained(model, history)
+    return Trained(keras.Model(model.inputs, model.outputs, name=model.name), history)  # without the optimizer
 
 
 def make_repeatable(seed: int) -> None:
