@@ -22,9 +22,9 @@ from eoltag.errors import ExitCode
 from eoltag.records import TRANSIENT, Outcome
 from eoltag.settings import FetchSettings, Settings, parse
 from eoltag.spark.command import INTERRUPTED
-from eoltag.spark.schemas import PREDICTIONS
+from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS
 from tests.loopback import Loopback
-from tests.readme import ROOT, TEXT, anchors, blocks, code, matches, said, spans, tables
+from tests.readme import ROOT, TEXT, anchors, blocks, code, matches, said, section, spans, tables
 from tests.readme_demo import ANSWERS, write_demo
 from tests.readme_mistakes import MISTAKES, SPARK_MISTAKES, lay_desk, run, write
 from train import __main__ as train
@@ -173,6 +173,11 @@ def test_every_key_of_a_task_file_is_listed() -> None:
         f"rules.{name}" for name in Rule.model_fields
     }
     assert {code(row[0]) for row in rows} == keys | {"extras.NAME"}
+
+
+def test_the_columns_that_rules_may_use_are_those_named() -> None:
+    (item,) = [text for text in section("Task files").split("\n- ") if text.startswith("Rules may use")]
+    assert set(spans(item)) == {*IDENTITY, *FLAT}
 
 
 def test_every_outcome_is_listed_with_what_becomes_of_it() -> None:
