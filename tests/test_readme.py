@@ -80,7 +80,7 @@ def commands() -> list[str]:
     return sorted(set(lines))
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command[:60])
 def test_every_command_on_the_page_is_one_that_its_program_takes(command: str) -> None:
     words = [word for word in shlex.split(command) if not re.match(r"[A-Z_]+=", word)]
     if words[0] == "make":
@@ -204,7 +204,7 @@ def settings_files() -> list[tuple[str, str]]:
     return [(block.splitlines()[0].removeprefix("# ").partition(",")[0], block) for block in blocks("toml")]
 
 
-@pytest.mark.parametrize(("name", "content"), settings_files())
+@pytest.mark.parametrize(("name", "content"), settings_files(), ids=lambda value: value.splitlines()[0])
 def test_the_settings_files_on_the_page_are_sound(name: str, content: str) -> None:
     document = tomllib.loads(content)
     if "models" in document:

@@ -31,7 +31,9 @@ def test_the_spark_snippet_and_its_questions_give_the_right_answers(
         assert found == answer
 
 
-@pytest.mark.parametrize("content", [block for block in blocks("toml") if "[models." in block])
+@pytest.mark.parametrize(
+    "content", [block for block in blocks("toml") if "[models." in block], ids=lambda content: content.splitlines()[0]
+)
 def test_spark_takes_every_expression_of_the_task_files(session: SparkSession, content: str) -> None:
     file = TaskFile.model_validate(tomllib.loads(content))
     size = CardInput(height=32, width=32)
