@@ -17,8 +17,9 @@ packages and finds Java 17 or newer (JAVA_HOME, PATH, /usr/lib/jvm), installing 
   --pack-env         for a cluster: pack the packages that executors need and ship them with the job
   --print-java-home  find or install Java, print its home and stop
 
-Without --master: local[*] with conf/spark/local.conf. With any other master: conf/spark/cluster.conf over the cluster's
-own defaults, and the code goes along. --properties-file replaces either (conf/spark/gpu.conf is there for GPUs).
+Without --master: local[*,4] (all cores; a task may fail four times) with conf/spark/local.conf. With any other master:
+conf/spark/cluster.conf over the cluster's own defaults, and the code goes along. --properties-file replaces either file
+(conf/spark/gpu.conf is there for GPUs). The driver runs here (--deploy-mode client): it reads task files and packages.
 environment: JAVA_HOME; SPARK_HOME to use an installed Spark; PYTHON to choose the Python that makes .venv;
 PYSPARK_PYTHON for the executors' Python without --pack-env.
 TEXT
@@ -121,6 +122,8 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ -n "$job" ] || { usage >&2; fail "no job file (jobs/....py) was given"; }
+[ "$deploy_mode" = client ] ||
+  fail "--deploy-mode client was wanted, since the driver reads task files and packages here. Received: $deploy_mode"
 [ -f "$job" ] || { [ -f "$root/$job" ] && job=$root/$job; } || fail "$job: no such job file"
 
 [ -x "$venv/bin/spark-submit" ] || make_venv "$venv" -e "$root[spark]"
@@ -133,7 +136,7 @@ case "${master:-local}" in
   local|local\[*)
     export PYSPARK_PYTHON=$venv/bin/python
     export SPARK_CONF_DIR=${SPARK_CONF_DIR:-$root/conf/spark}
-    [ -n "$master" ] || options+=(--master 'local[*]')
+    [ -n "$master" ] || options+=(--master 'local[*,4]')
     [ -n "$has_properties" ] || options+=(--properties-file "$root/conf/spark/local.conf")
     ;;
   *)
@@ -155,19 +158,16 @@ PY
     else
       export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$venv/bin/python}
     fi
-    [ -n "$has_properties" ] || options+=(--properties-file "$root/conf/spark/cluster.conf" --load-spark-defaults)
+    [ -n "$has_properties" ] || options+=(--properties-file "$root/conf/spark/cluster.conf")
+    options+=(--load-spark-defaults)
     ;;
 esac
 
-if [ "$deploy_mode" = client ]; then
-  # The job's Python starts spark-submit itself, when its arguments have proved sound: --help and mistakes answer in a
-  # second, and stderr stays apart from stdout, which spark-submit would merge.
-  PYSPARK_SUBMIT_ARGS=$(printf '%q ' "${options[@]}")pyspark-shell
-  export PYSPARK_SUBMIT_ARGS
-  if [ -n "${SPARK_HOME:-}" ]; then
-    PYTHONPATH=$PYTHONPATH:$SPARK_HOME/python:$(printf '%s\n' "$SPARK_HOME"/python/lib/py4j-*.zip | head -n 1)
-  fi
-  exec "$venv/bin/python" "$job" "$@"
+# The job's Python starts spark-submit itself, when its arguments have proved sound: --help and mistakes answer in a
+# second, and stderr stays apart from stdout, which spark-submit would merge.
+PYSPARK_SUBMIT_ARGS=$(printf '%q ' "${options[@]}")pyspark-shell
+export PYSPARK_SUBMIT_ARGS
+if [ -n "${SPARK_HOME:-}" ]; then
+  PYTHONPATH=$SPARK_HOME/python:$(printf '%s\n' "$SPARK_HOME"/python/lib/py4j-*.zip | head -n 1):$PYTHONPATH
 fi
-submit=${SPARK_HOME:+$SPARK_HOME/bin/spark-submit}
-exec "${submit:-$venv/bin/spark-submit}" "${options[@]}" "$job" "$@"
+exec "$venv/bin/python" "$job" "$@"

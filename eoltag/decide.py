@@ -141,7 +141,7 @@ def _case(task: Task, values: list[str], otherwise: str) -> str:
     branches += [
         f"WHEN ({condition}) THEN {value}" for (_, condition), value in zip(rule_conditions(task), values, strict=True)
     ]
-    return f"CASE {' '.join(branches)} ELSE {otherwise} END"
+    return f"CAST(CASE {' '.join(branches)} ELSE {otherwise} END AS STRING)"
 
 
 def _filled(expression: str, task: Task) -> str:

@@ -135,6 +135,12 @@ def predict_images(
         yield from _predict(batch, version, sources[version], settings, threads)
 
 
+def warm_up(sources: Mapping[str, ModelSource], settings: Settings, *, threads: int) -> None:
+    """Load every model into this process, so that its first task need not."""
+    for version, source in sources.items():
+        _engine(version, source, settings, threads)
+
+
 def _decoded(fetched: Fetched, specs: list[InputSpec], max_pixels: int) -> Decoded | None:
     return None if fetched.data is None else decode(fetched.data, specs, max_pixels)
 

@@ -36,11 +36,11 @@ class Summary:
         return asdict(self)
 
 
-def plan_text(plan: Mapping[str, int]) -> str:
+def plan_text(plan: Mapping[str, int], notes: list[str]) -> str:
     """--dry-run for people."""
     wide = max(len(name) for name in plan)
     lines = [f"  {name.replace('_', ' '):<{wide}}  {value:>12,}" for name, value in plan.items()]
-    return "\n".join(["Plan (nothing was fetched, nothing written):", *lines])
+    return "\n".join(["Plan (nothing was fetched, nothing written):", *lines, *(f"note: {note}" for note in notes)])
 
 
 def summary_text(summary: Summary) -> str:
@@ -48,7 +48,9 @@ def summary_text(summary: Summary) -> str:
     fetched = (
         f"{summary.images_fetched:,} images fetched, {summary.images_per_s:.1f} images/s"
         if summary.images_fetched
-        else "nothing to fetch, every row was answered by earlier runs"
+        else "no image fetched: every row was answered by earlier runs"
+        if "pending" not in summary.failed
+        else f"no image fetched, {summary.failed['pending']:,} rows are still to be tagged by jobs/tag_bundles.py"
     )
     lines = [
         f"run {summary.run_id}: {fetched}, {summary.seconds:.1f} s",

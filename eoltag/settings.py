@@ -65,8 +65,8 @@ class FetchSettings(Strict):
 class DecodeSettings(Strict):
     """Limits on what is decoded."""
 
-    max_pixels: int = Field(95_000_000, ge=1_000, le=1_000_000_000)
-    """Width times height; 95 million is what EOL's notebooks allowed."""
+    max_pixels: int = Field(95_000_000, ge=1_000, le=178_000_000)
+    """Width times height; 95 million is what EOL's notebooks allowed, 178 million where Pillow itself refuses."""
 
 
 class EngineSettings(Strict):
@@ -87,7 +87,7 @@ class RunSettings(Strict):
     wave_s: float = Field(300.0, gt=0, le=86_400, strict=False)
     """Aim for one wave, by the speed measured so far: a killed run loses at most about this much work."""
     first_wave_images: int = Field(2_000, ge=1, le=10_000_000)
-    """The first wave measures the speed; no later one is smaller."""
+    """The first wave measures the speed, where no rate limit tells it."""
     task_s: float = Field(20.0, gt=0, le=3600, strict=False)
     """Aim for one Spark task: short enough for a moving progress bar, long enough to hide its start and end."""
     first_task_images: int = Field(250, ge=1, le=100_000)

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from eoltag.bundle import Bundle, Tally, bundle_name, expand_ranges, open_bundles
@@ -40,6 +41,8 @@ class Staged:
     path: Path
     bundles: list[str] = field(default_factory=list)
     rows: int = 0
+    bad_rows: int = 0
+    """Rows without a usable URL."""
     skipped_lines: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -89,8 +92,10 @@ def stage(files: list[tuple[str, Path]], target: Path, limit: int | None = None)
             tally = Tally()
             for chunk in _chunks(bundle.rows(tally)):
                 kept = chunk if limit is None else chunk[: limit - staged.rows]
-                writer.write_table(_table(name, kept))
+                table = _table(name, kept)
+                writer.write_table(table)
                 staged.rows += len(kept)
+                staged.bad_rows += len(kept) - (pc.sum(table["is_usable"]).as_py() or 0)
                 if limit is not None and staged.rows >= limit:
                     return staged
             staged.skipped_lines += tally.skipped

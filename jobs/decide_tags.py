@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from eoltag.errors import ExitCode
-from eoltag.spark.command import run_command
+from eoltag.spark.command import Parser, run_command
 from eoltag.spark.run import DecideRequest, decide_tags
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,7 +20,7 @@ example, after editing a rule in conf/tasks/demo.toml:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    new = argparse.ArgumentParser(
+    new = Parser(
         prog="decide_tags.py",
         description="Decide tags again from stored predictions and rewrite the tags table and the TSV files.",
         epilog=EXAMPLES,

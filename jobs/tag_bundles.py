@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.settings import Settings, parse, read_settings
-from eoltag.spark.command import run_command
+from eoltag.spark.command import Parser, run_command
 from eoltag.spark.run import TagRequest, tag_bundles
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +28,7 @@ exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing w
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    new = argparse.ArgumentParser(
+    new = Parser(
         prog="tag_bundles.py",
         description="Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.",
         epilog=EXAMPLES,

@@ -40,7 +40,7 @@ def test_a_package_is_found_beside_the_task_file(folder: Path, small_package: Pa
 def test_defaults_are_eols_columns_and_na(folder: Path, small_package: Path) -> None:
     written(folder, small_package, 'name = "kind"\n')
     task = read_task("kind", folder)
-    assert tag_expression(task) == "CASE WHEN NOT outcome <=> 'ok' THEN NULL ELSE 'NA' END"
+    assert tag_expression(task) == "CAST(CASE WHEN NOT outcome <=> 'ok' THEN NULL ELSE 'NA' END AS STRING)"
     assert [header for header, _ in tsv_columns(task)] == [
         "eolMediaURL",
         "identifier",
@@ -56,9 +56,10 @@ def test_rules_become_one_case_in_their_order(folder: Path, small_package: Path)
     written(folder, small_package, f'name = "kind"\nmissing = "NA"\ncolumns = ["imclass=tag", "tag"]\n{rules}')
     task = read_task("kind", folder)
     assert tag_expression(task) == (
-        "CASE WHEN NOT outcome <=> 'ok' THEN NULL WHEN (logit > 1.5) THEN 'bad' WHEN (true) THEN label ELSE 'NA' END"
+        "CAST(CASE WHEN NOT outcome <=> 'ok' THEN NULL WHEN (logit > 1.5) THEN 'bad' WHEN (true) THEN label "
+        "ELSE 'NA' END AS STRING)"
     )
-    assert rule_expression(task).endswith("WHEN (logit > 1.5) THEN 'a' WHEN (true) THEN 'b' ELSE NULL END")
+    assert rule_expression(task).endswith("WHEN (logit > 1.5) THEN 'a' WHEN (true) THEN 'b' ELSE NULL END AS STRING)")
     assert tsv_columns(task) == [("imclass", "tag"), ("tag", "tag")]
 
 

@@ -62,7 +62,7 @@ def test_rows_are_staged_in_order_with_their_bundle_and_usability(tmp_path: Path
     one = written(tmp_path / "one.txt", "https://eol.org/a.jpg", "# note", "", "nonsense")
     two = written(tmp_path / "two.txt", "https://eol.org/b.jpg")
     staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows.parquet")
-    assert (staged.rows, staged.skipped_lines, staged.bundles) == (3, 2, ["one", "two"])
+    assert (staged.rows, staged.bad_rows, staged.skipped_lines, staged.bundles) == (3, 1, 2, ["one", "two"])
     assert pq.read_table(tmp_path / "rows.parquet").select(
         ["bundle", "bundle_row", "eolMediaURL", "is_usable"]
     ).to_pylist() == [

@@ -2,13 +2,22 @@
 
 import json
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from eoltag.errors import ExitCode, UsageError
 
 INTERRUPTED = 130
 """What shells expect after Ctrl-C: 128 + SIGINT."""
+
+
+class Parser(ArgumentParser):
+    """Says what is wrong in one line, like every other mistake of a user."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
 
 
 def run_command(main: Callable[[], ExitCode]) -> int:

@@ -3,7 +3,7 @@
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import MapType, StringType, StructField, StructType
+from pyspark.sql.types import MapType, NullType, StringType, StructField, StructType
 
 from eoltag.decide import Task, extra_columns, rule_conditions, rule_expression, tag_expression, tsv_columns
 from eoltag.errors import TaskError
@@ -78,7 +78,8 @@ def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> Data
 
 def check_task(session: SparkSession, task: Task) -> None:
     """Let Spark read every expression of a task before any image is fetched. Raises TaskError."""
-    no_rows = session.createDataFrame([], StructType(PREDICTIONS.fields))
+    empty = [F.lit(None).cast(column.dataType).alias(column.name) for column in PREDICTIONS.fields]
+    no_rows = session.range(0).select(*empty)
     rows = no_rows.select(*IDENTITY)
     flat = _decision_input(standing(rows, no_rows, task), task)
     for name, condition in rule_conditions(task):
@@ -88,6 +89,8 @@ def check_task(session: SparkSession, task: Task) -> None:
             _analyse(flat, rule.tag_sql, f"{task.path}: tag_sql of rule '{rule.name}'")
     for name, expression in extra_columns(task).items():
         _analyse(flat, expression, f"{task.path}: extra column '{name}'")
+        if flat.select(F.expr(expression)).schema[0].dataType == NullType():
+            raise TaskError(f"{task.path}: extra column '{name}' is always NULL; give it a type: CAST(NULL AS STRING)")
     tags = tag_rows(rows, no_rows, task).select("*", *[F.col("models")[name].alias(name) for name in task.packages])
     for header, expression in tsv_columns(task):
         _analyse(tags, expression, f"{task.path}: TSV column '{header}'")

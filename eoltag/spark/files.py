@@ -45,7 +45,7 @@ class Files:
         jsc: Any = self.session._jsc
         default = jvm.org.apache.hadoop.fs.FileSystem.getDefaultUri(jsc.hadoopConfiguration())
         if "://" not in path and default.getScheme() == "file":
-            path = str(Path(path).absolute())
+            return str(Path(path).absolute())
         system, hadoop_path = self._open(path)
         return str(system.makeQualified(hadoop_path).toString())
 

@@ -75,7 +75,7 @@ def with_models(images: DataFrame, predictions: DataFrame | None, slots: Sequenc
 
 
 def to_do(planned: DataFrame) -> DataFrame:
-    """One row per URL to fetch: its models, its versions, the bundle row it stands for, and its bucket."""
+    """One row per URL to fetch: its models, its versions, the bundle row it stands for, how many rows, its bucket."""
     versions = F.collect_set(F.coalesce("dataObjectVersionID", F.lit("")))
     bucket = F.pmod(F.xxhash64("eolMediaURL"), F.lit(BUCKETS)).cast("int")
     return (
@@ -85,6 +85,8 @@ def to_do(planned: DataFrame) -> DataFrame:
             F.array_distinct(F.flatten(F.collect_list("models"))).alias("models"),
             F.when(F.size(versions) > 1, F.array_remove(versions, "")).otherwise(versions).alias("versions"),
             F.min("first").alias("first"),
+            F.sum("rows").alias("rows"),
+            F.max("is_usable").alias("is_usable"),
         )
         .select(
             "eolMediaURL",
@@ -94,9 +96,37 @@ def to_do(planned: DataFrame) -> DataFrame:
             F.col("first.bundle_row").alias("bundle_row"),
             "versions",
             "models",
+            "rows",
+            "is_usable",
             bucket.alias("bucket"),
         )
+        .sortWithinPartitions("bucket")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A slice of the to-do list, by hash of the URL."""
+
+    number: int
+    images: int
+    """All of them, those without a usable URL too."""
+    usable_images: int
+    usable_rows: int
+
+
+def buckets_of(to_do: DataFrame) -> list[Bucket]:
+    """At most BUCKETS of them, ascending: all that the driver holds of the to-do list."""
+    counted = (
+        to_do.groupBy("bucket")
+        .agg(
+            F.count(F.lit(1)).alias("images"),
+            F.count_if("is_usable").alias("usable_images"),
+            F.sum(F.when(F.col("is_usable"), F.col("rows")).otherwise(0)).alias("usable_rows"),
+        )
+        .collect()
+    )
+    return sorted((Bucket(*row) for row in counted), key=lambda bucket: bucket.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +140,22 @@ class Counts:
     images_to_fetch: int
 
 
-def count(planned: DataFrame) -> Counts:
-    """One pass over the planned images."""
-    usable, pending = F.col("is_usable"), F.size("models") > 0
-    row = planned.agg(
-        F.sum("rows").alias("rows_in"),
-        F.sum(F.when(usable & ~pending, F.col("rows"))).alias("known"),
-        F.sum(F.when(usable & pending, F.col("rows"))).alias("to_do"),
-        F.sum(F.when(~usable, F.col("rows"))).alias("bad_rows"),
-        F.count_distinct(F.when(usable & pending, F.col("eolMediaURL"))).alias("images_to_fetch"),
-    ).collect()[0]
-    return Counts(*(int(row[name] or 0) for name in ("rows_in", "known", "to_do", "bad_rows", "images_to_fetch")))
+def count(buckets: Sequence[Bucket], rows_in: int, bad_rows: int) -> Counts:
+    """rows_in, bad_rows: of the bundles as they are."""
+    rows = sum(bucket.usable_rows for bucket in buckets)
+    return Counts(
+        rows_in=rows_in,
+        known=rows_in - bad_rows - rows,
+        to_do=rows,
+        bad_rows=bad_rows,
+        images_to_fetch=sum(bucket.usable_images for bucket in buckets),
+    )
 
 
-def next_wave(buckets: Sequence[tuple[int, int]], size: int) -> tuple[tuple[int, int, int], list[tuple[int, int]]]:
-    """The next wave as (first bucket, last bucket, images), about `size` images; and the buckets left.
-
-    buckets: (bucket, images), ascending.
-    """
+def next_wave(buckets: Sequence[Bucket], size: int) -> tuple[tuple[int, int, int], list[Bucket]]:
+    """The next wave as (first bucket, last bucket, images), about `size` images; and the buckets left."""
     images, taken = 0, 0
     while taken < len(buckets) and images < size:
-        images += buckets[taken][1]
+        images += buckets[taken].images
         taken += 1
-    return (buckets[0][0], buckets[taken - 1][0], images), list(buckets[taken:])
+    return (buckets[0].number, buckets[taken - 1].number, images), list(buckets[taken:])

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -18,21 +18,21 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag import __version__
-from eoltag.bundle import sibling_of
 from eoltag.decide import Task, read_tasks
-from eoltag.errors import BundleError, ExitCode, OutputError
-from eoltag.records import Outcome
+from eoltag.errors import ExitCode, OutputError
 from eoltag.report import Summary, plan_text, summary_text
 from eoltag.settings import Settings
 from eoltag.sources import Staged, is_remote, local_files, stage
 from eoltag.spark.command import show
 from eoltag.spark.deciding import check_task, tag_rows
 from eoltag.spark.files import Files
-from eoltag.spark.plan import Redo, count, images, to_do, with_models
-from eoltag.spark.schemas import IDENTITY, ROWS
+from eoltag.spark.inputs import bundle_rows, remote_fetcher
+from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
+from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.session import open_session
+from eoltag.spark.summing import summarise
 from eoltag.spark.tables import Output
-from eoltag.spark.waves import choose_engine, run_waves, slots_of
+from eoltag.spark.waves import choose_engine, run_waves, slots_of, warming_up, worker_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ def tag_bundles(request: TagRequest) -> ExitCode:
         session: SparkSession | None = None
         if any(is_remote(argument) for argument in request.bundles):
             session = open_session("eoltag")
-        staged = _stage(request, folder, session)
+        files = local_files(request.bundles, folder, request.settings.fetch, remote_fetcher(session))
+        staged = stage(files, folder / "rows.parquet", request.limit)
         session = session or open_session("eoltag")
         for task in tasks:
             check_task(session, task)
@@ -112,7 +113,8 @@ def decide_tags(request: DecideRequest) -> ExitCode:
         bundles = sorted(
             {row["bundle"] for frame in rows.values() for row in frame.select("bundle").distinct().collect()}
         )
-        summary = _summarise(output, tasks, bundles, started, images_fetched=0)
+        summary = summarise(output, tasks, bundles, started, images_fetched=0)
+        output.write_run({**_run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
     finally:
         output.end()
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
@@ -120,103 +122,55 @@ def decide_tags(request: DecideRequest) -> ExitCode:
 
 
 def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output, started: float) -> Summary:
-    began_at = datetime.now(UTC)
-    document = _run_document(request, tasks, staged, output, began_at)
+    document = {**_run_document(tasks, output), **_request_document(request, staged)}
     output.write_run({**document, "status": "running"})
-    rows = _bundle_rows(request, staged, output)
-    planned = _write(_planned(request, tasks, rows, output), output, "plan")
-    counts = count(planned)
-    for task in tasks:
-        output.replace_bundles(rows.select(*IDENTITY), task.name)
-    work = _write(to_do(planned), output, "to_do")
-    speed = run_waves(output, work, tasks, request.settings, is_quiet=request.is_quiet)
+    with worker_for(output, tasks, request.settings) as worker:
+        with warming_up(output, worker):
+            rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
+            for task in tasks:
+                output.replace_bundles(rows.select(*IDENTITY), task.name)
+            work = output.stage("to_do", _to_do(request, tasks, rows, output))
+            buckets = buckets_of(work)
+            counts = _counts(request, staged, rows, buckets)
+        run_waves(output, work, buckets, worker, is_quiet=request.is_quiet)
     for task in tasks:
         _decide(output, task)
-    summary = _summarise(output, tasks, staged.bundles, started, images_fetched=_fetched(output) if speed.images else 0)
-    notes = list(staged.notes)
-    if staged.skipped_lines:
-        notes.append(f"{staged.skipped_lines:,} blank or comment lines skipped")
-    summary = replace(summary, known=counts.known, notes=notes)
+    notes = _notes(request, staged)
+    summary = summarise(
+        output, tasks, staged.bundles, started, images_fetched=counts.images_to_fetch, known=counts.known, notes=notes
+    )
     output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
     return summary
 
 
 def _dry_run(request: TagRequest, tasks: list[Task], staged: Staged, output: Output) -> ExitCode:
-    """Plan in the driver's own folder, so that nothing is written to the output."""
+    """The plan of a run that is not made; what it stages for Spark to read is gone afterwards."""
     is_new = not output.files.exists(output.root)
     try:
-        rows = _bundle_rows(request, staged, output)
-        plan = asdict(count(_planned(request, tasks, rows, output)))
+        rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
+        buckets = buckets_of(_to_do(request, tasks, rows, output))
+        plan = asdict(_counts(request, staged, rows, buckets))
     finally:
         output.end()
         if is_new:
             output.files.delete(output.root)
-    show(plan, plan_text(plan), as_json=request.as_json)
+    show(plan, plan_text(plan, _notes(request, staged)), as_json=request.as_json)
     return ExitCode.DONE
 
 
-def _stage(request: TagRequest, folder: Path, session: SparkSession | None) -> Staged:
-    def fetch_remote(pattern: str, target: Path) -> list[tuple[str, Path]]:
-        assert session is not None
-        files = Files(session)
-        found = []
-        try:
-            for path in files.matches(pattern):
-                local = target / f"remote-{len(list(target.iterdir()))}"
-                files.download(path, local)
-                found.append((path, local))
-        except OSError as problem:
-            raise BundleError(f"{pattern}: cannot be read ({problem})") from problem
-        if not found:
-            raise BundleError(f"{pattern}: no such bundle")
-        return found
-
-    files = local_files(request.bundles, folder, request.settings.fetch, fetch_remote if session else None)
-    return stage(files, folder / "rows.parquet", request.limit)
-
-
-def _bundle_rows(request: TagRequest, staged: Staged, output: Output) -> DataFrame:
-    """The staged rows where executors can read them, sampled, with the columns of sibling breakdowns filled in."""
-    target = f"{output.staging}/rows.parquet"
-    output.files.upload(staged.path, target)
-    rows = output.session.read.schema(ROWS).parquet(target)
-    if request.sample is not None:
-        order = F.xxhash64(F.lit(request.seed), "bundle", "bundle_row")
-        rows = rows.orderBy(order, "bundle", "bundle_row").limit(request.sample)
-    return with_siblings(rows, staged.bundles)
-
-
-def with_siblings(rows: DataFrame, bundles: list[str]) -> DataFrame:
-    """Rows of download lists with the columns of their breakdown, where it is among `bundles`: join on eolMediaURL."""
-    pairs = [(name, sibling) for name in bundles if (sibling := sibling_of(name)) in bundles]
-    if not pairs:
-        return rows
-    names = ("identifier", "dataObjectVersionID", "ancestry")
-    siblings = F.create_map(*[F.lit(text) for pair in pairs for text in pair])
-    known = (
-        rows.where(F.col("bundle").isin([sibling for _, sibling in pairs]) & F.col("is_usable"))
-        .groupBy(F.col("bundle").alias("sibling"), F.col("eolMediaURL").alias("sibling_url"))
-        .agg(F.min_by(F.struct(*names), "bundle_row").alias("given"))
-    )
-    same = (siblings[F.col("bundle")] == F.col("sibling")) & (F.col("eolMediaURL") == F.col("sibling_url"))
-    filled = {name: F.coalesce(F.col(name), F.col("given")[name]) for name in names}
-    return rows.join(known, on=same, how="left").withColumns(filled).select(*ROWS.fieldNames())
-
-
-def _planned(request: TagRequest, tasks: list[Task], rows: DataFrame, output: Output) -> DataFrame:
+def _to_do(request: TagRequest, tasks: list[Task], rows: DataFrame, output: Output) -> DataFrame:
     days = request.refresh_older_than_days
     before = None if days is None else datetime.now(UTC) - timedelta(days=days)
     redo = Redo(failed=request.retry_failed, before=before)
-    return with_models(images(rows), output.predictions(), slots_of(tasks), redo)
+    return to_do(with_models(images(rows), output.predictions(), slots_of(tasks), redo))
 
 
-def _write(frame: DataFrame, output: Output, name: str) -> DataFrame:
-    """The frame once on disk, so that later steps read it and do not compute it again."""
-    path = f"{output.staging}/{name}"
-    if "bucket" in frame.columns:
-        frame = frame.repartitionByRange("bucket").sortWithinPartitions("bucket")
-    frame.write.mode("overwrite").parquet(path)
-    return output.session.read.schema(frame.schema).parquet(path)
+def _counts(request: TagRequest, staged: Staged, rows: DataFrame, buckets: list[Bucket]) -> Counts:
+    """A sample is counted; of whole bundles staging knows the numbers."""
+    if request.sample is None:
+        return count(buckets, staged.rows, staged.bad_rows)
+    rows_in, usable = rows.agg(F.count(F.lit(1)), F.count_if("is_usable")).collect()[0]
+    return count(buckets, rows_in, rows_in - usable)
 
 
 def _decide(output: Output, task: Task) -> None:
@@ -224,55 +178,40 @@ def _decide(output: Output, task: Task) -> None:
     output.export_tsv(task)
 
 
-def _fetched(output: Output) -> int:
-    predictions = output.predictions()
-    if predictions is None:
-        return 0
-    asked = predictions.where((F.col("run_id") == output.run_id) & (F.col("outcome") != Outcome.BAD_URL.value))
-    return int(asked.select(F.count_distinct("eolMediaURL")).collect()[0][0])
+def _notes(request: TagRequest, staged: Staged) -> list[str]:
+    """What may surprise."""
+    notes = list(staged.notes)
+    if staged.skipped_lines:
+        notes.append(f"{staged.skipped_lines:,} blank or comment lines skipped")
+    if request.limit is not None or request.sample is not None:
+        notes.append("--limit and --sample: the bundles' tags and TSV hold only that part until a run without them")
+    return notes
 
 
-def _summarise(output: Output, tasks: list[Task], bundles: list[str], started: float, images_fetched: int) -> Summary:
-    """Counts of the written tags, over the bundles of this run."""
-    tags: dict[str, dict[str, int]] = {}
-    outcomes: DataFrame | None = None
-    for task in tasks:
-        rows = output.tags(task.name).where(F.col("bundle").isin(bundles))
-        counted = rows.where(F.col("tag").isNotNull()).groupBy("tag").count().orderBy("tag").collect()
-        tags[task.name] = {row["tag"]: row["count"] for row in counted}
-        reasons = rows.select("bundle", "bundle_row", F.coalesce("outcome", F.lit("pending")).alias("outcome"))
-        outcomes = reasons if outcomes is None else outcomes.unionByName(reasons)
-    assert outcomes is not None
-    failed_first = F.struct((F.col("outcome") == Outcome.OK.value).alias("is_ok"), "outcome")
-    per_row = outcomes.groupBy("bundle", "bundle_row").agg(F.min_by("outcome", failed_first).alias("outcome"))
-    counts = {row["outcome"]: row["count"] for row in per_row.groupBy("outcome").count().orderBy("outcome").collect()}
-    seconds = time.monotonic() - started
-    return Summary(
-        run_id=output.run_id,
-        rows_in=sum(counts.values()),
-        ok=counts.pop(Outcome.OK.value, 0),
-        failed=counts,
-        tags=tags,
-        seconds=round(seconds, 3),
-        images_per_s=round(images_fetched / seconds, 2),
-        output=output.root.removeprefix("file:"),
-        images_fetched=images_fetched,
-        bundles=bundles,
-    )
-
-
-def _run_document(
-    request: TagRequest, tasks: list[Task], staged: Staged, output: Output, began_at: datetime
-) -> dict[str, Any]:
+def _run_document(tasks: list[Task], output: Output) -> dict[str, Any]:
     """What ran, for whoever reads the tables in a year."""
-    context = output.session.sparkContext
     return {
         "run_id": output.run_id,
-        "started_at": began_at.isoformat(),
+        "started_at": datetime.now(UTC).isoformat(),
         "eoltag": __version__,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("pyspark", "openvino", "pillow", "aiohttp", "pyarrow")},
-        "spark_master": context.master,
+        "spark_master": output.session.sparkContext.master,
+        "tasks": {
+            task.name: {
+                "file": str(task.path),
+                "content": task.file.model_dump(mode="json"),
+                "models": {name: package.version for name, package in task.packages.items()},
+            }
+            for task in tasks
+        },
+    }
+
+
+def _request_document(request: TagRequest, staged: Staged) -> dict[str, Any]:
+    """What was asked for."""
+    return {
+        "job": "tag_bundles",
         "bundle_arguments": request.bundles,
         "bundles": staged.bundles,
         "rows": staged.rows,
@@ -284,14 +223,6 @@ def _run_document(
         "retry_failed": request.retry_failed,
         "refresh_older_than_days": request.refresh_older_than_days,
         "settings": request.settings.model_dump(mode="json"),
-        "tasks": {
-            task.name: {
-                "file": str(task.path),
-                "content": task.file.model_dump(mode="json"),
-                "models": {name: package.version for name, package in task.packages.items()},
-            }
-            for task in tasks
-        },
     }
 
 

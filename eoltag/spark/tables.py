@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.decide import Task, tsv_columns
@@ -21,6 +21,7 @@ from eoltag.spark.schemas import PREDICTIONS, SCHEMA_VERSION
 
 SCHEMA_FILE: Final = "_schema.json"
 LOCK_FILE: Final = "lock.json"
+FAILURE_COLUMNS: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "outcome", "http_status", "detail")
 _IMAGES_PER_FILE: Final = 500_000
 _BREAKS: Final = r"[\t\r\n\u000b\u000c\u0085\u2028\u2029]+"
 _NO_ANCESTRY: Final = "NA"
@@ -115,6 +116,10 @@ class Output:
             return {}
         return holder
 
+    def has_predictions(self, task: str, version: str) -> bool:
+        """Some image was predicted by this model for this task."""
+        return self.files.exists(self.path("predictions", f"task={task}", f"model_version={version}"))
+
     def predictions(self) -> DataFrame | None:
         """The whole predictions table; None before the first wave was committed."""
         if not self.files.names(self.path("predictions")):
@@ -173,57 +178,47 @@ class Output:
         return self.session.read.parquet(self.path("tags", f"task={task}"))
 
     def export_tsv(self, task: Task) -> None:
-        """tsv/T/<bundle>_finaltags.tsv with the images that were read, <bundle>_failures.tsv with the others."""
+        """tsv/T/<bundle>_finaltags.tsv with the images that were read, <bundle>_failures.tsv with the others.
+
+        Each has a header and then its rows in bundle row order. Files of bundles that are gone are dropped.
+        """
         tags = self.tags(task.name)
         models = [F.col("models")[name].alias(name) for name in task.packages]
         done = tags.where(F.col("outcome") == Outcome.OK.value).select("*", *models)
         columns = [(header, _cell(F.expr(expression), expression)) for header, expression in tsv_columns(task)]
-        self._write_tsv(tags, done, columns, f"tsv/{task.name}", "finaltags")
         failed = tags.where(F.col("outcome") != Outcome.OK.value)
-        names = ("eolMediaURL", "identifier", "dataObjectVersionID", "outcome", "http_status", "detail")
-        self._write_tsv(
-            failed, failed, [(name, _cell(F.col(name), name)) for name in names], f"tsv/{task.name}", "failures"
-        )
-
-    def write_run(self, document: dict[str, Any]) -> None:
-        """runs/<run_id>.json."""
-        self.files.write_text(self.path("runs", f"{self.run_id}.json"), json.dumps(document, indent=2) + "\n")
-
-    def _write_tsv(
-        self, bundles: DataFrame, rows: DataFrame, columns: Sequence[tuple[str, Any]], folder: str, suffix: str
-    ) -> None:
-        """One file per bundle that `bundles` names: a header, then `rows` in row order. Drops files of others."""
-        staged = f"{self.staging}/tsv"
-        headers = (
-            bundles.select("bundle")
-            .distinct()
-            .select(
-                "bundle",
-                F.lit(-1).cast("long").alias("bundle_row"),
-                F.lit("\t".join(name for name, _ in columns)).alias("line"),
-            )
-        )
-        lines = rows.select("bundle", "bundle_row", F.concat_ws("\t", *[cell for _, cell in columns]).alias("line"))
+        reasons = [(name, _cell(F.col(name), name)) for name in FAILURE_COLUMNS]
+        lines = _lines("finaltags", tags, done, columns).unionByName(_lines("failures", failed, failed, reasons))
+        staged, folder = f"{self.staging}/tsv", f"tsv/{task.name}"
         (
-            headers.unionByName(lines)
-            .repartition("bundle")
-            .sortWithinPartitions("bundle", "bundle_row")
-            .select("bundle", "line")
+            lines.repartition("bundle")
+            .sortWithinPartitions("bundle", "suffix", "bundle_row")
+            .select("bundle", "suffix", "line")
             .write.mode("overwrite")
-            .partitionBy("bundle")
+            .partitionBy("bundle", "suffix")
             .text(staged)
         )
         written = set()
         for bundle in self._partitions(staged):
-            (name,) = self._parts(f"{staged}/{bundle}")
-            target = f"{bundle.removeprefix('bundle=')}_{suffix}.tsv"
-            written.add(target)
-            self.files.delete(self.path(folder, target))
-            self.files.move(f"{staged}/{bundle}/{name}", self.path(folder, target))
-        for stale in self.files.names(self.path(folder)):
-            if stale.endswith(f"_{suffix}.tsv") and stale not in written:
-                self.files.delete(self.path(folder, stale))
+            for suffix in self._partitions(f"{staged}/{bundle}"):
+                (part,) = self._parts(f"{staged}/{bundle}/{suffix}")
+                name = f"{bundle.removeprefix('bundle=')}_{suffix.removeprefix('suffix=')}.tsv"
+                written.add(name)
+                self.files.delete(self.path(folder, name))
+                self.files.move(f"{staged}/{bundle}/{suffix}/{part}", self.path(folder, name))
+        for stale in set(self.files.names(self.path(folder))) - written:
+            self.files.delete(self.path(folder, stale))
         self.files.delete(staged)
+
+    def stage(self, name: str, rows: DataFrame) -> DataFrame:
+        """The rows once on disk for this run, so that later steps read them and do not compute them again."""
+        path = f"{self.staging}/{name}"
+        rows.write.mode("overwrite").parquet(path)
+        return self.session.read.schema(rows.schema).parquet(path)
+
+    def write_run(self, document: dict[str, Any]) -> None:
+        """runs/<run_id>.json."""
+        self.files.write_text(self.path("runs", f"{self.run_id}.json"), json.dumps(document, indent=2) + "\n")
 
     def _swap(self, staged: str, target: str) -> None:
         """Two renames; begin() of the next run puts the old one back if a kill came between them."""
@@ -252,7 +247,15 @@ class Output:
         return [name for name in self.files.names(folder) if name.startswith("part-")]
 
 
-def _cell(value: Any, expression: str) -> Any:
+def _lines(suffix: str, bundles: DataFrame, rows: DataFrame, columns: Sequence[tuple[str, Column]]) -> DataFrame:
+    """bundle, suffix, bundle_row, line: a header for every bundle in `bundles`, and a line for every row of `rows`."""
+    header = F.lit("\t".join(name for name, _ in columns))
+    headers = bundles.select("bundle").distinct().withColumns({"bundle_row": F.lit(0).cast("long"), "line": header})
+    lines = rows.select("bundle", "bundle_row", F.concat_ws("\t", *[cell for _, cell in columns]).alias("line"))
+    return headers.unionByName(lines).withColumn("suffix", F.lit(suffix))
+
+
+def _cell(value: Column, expression: str) -> Column:
     """As text that cannot break a row: no value is empty (ancestry: NA), a tab or line break becomes a space."""
     missing = _NO_ANCESTRY if expression == "ancestry" else ""
     return F.regexp_replace(F.coalesce(value.cast("string"), F.lit(missing)), _BREAKS, " ")

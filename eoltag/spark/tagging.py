@@ -8,13 +8,15 @@ from typing import Any, Final
 import pandas as pd
 from pyspark import TaskContext
 from pyspark.accumulators import Accumulator
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.pipeline import ModelSource, Prediction, predict_images
+from eoltag.pipeline import ModelSource, Prediction, predict_images, warm_up
 from eoltag.records import ModelSlot, Outcome, Wanted
 from eoltag.settings import Settings
 from eoltag.spark.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
+
+FrameFunction = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 _ROWS_PER_FRAME: Final = 512
 _COLUMNS: Final = WORKER_OUTPUT.fieldNames()
@@ -53,6 +55,12 @@ class TagWorker:
         if rows:
             yield pd.DataFrame(rows, columns=_COLUMNS)
 
+    def warm_up(self, inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """Imports and loads what `frames` will need; hands the rows through."""
+        _take_gpu()
+        warm_up(self.sources, self.settings, threads=self.threads)
+        yield from inputs
+
     def _count(self, wanted: Wanted, prediction: Prediction) -> None:
         """Each image once, however many models score it."""
         slot = self.slots[wanted.models[0]]
@@ -69,7 +77,7 @@ def predictions_of(wave: DataFrame, worker: TagWorker, tasks: int, run_id: str) 
     return (
         wave.select("eolMediaURL", "models", *carried)
         .repartition(tasks)
-        .mapInPandas(_as_function(worker), WORKER_OUTPUT)
+        .mapInPandas(_as_function(worker.frames), WORKER_OUTPUT)
         .withColumn("version", F.explode("versions"))
         .withColumn("dataObjectVersionID", F.when(F.col("version") != "", F.col("version")))
         .withColumn("run_id", F.lit(run_id))
@@ -77,11 +85,19 @@ def predictions_of(wave: DataFrame, worker: TagWorker, tasks: int, run_id: str) 
     )
 
 
-def _as_function(worker: TagWorker) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    def tag_partition(inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        return worker.frames(inputs)
+def warm_up_workers(session: SparkSession, worker: TagWorker, slots: int) -> None:
+    """Start a Python worker in every slot and load the models there, once."""
+    rows = session.range(0, slots, numPartitions=slots)
+    rows.mapInPandas(_as_function(worker.warm_up), rows.schema).write.format("noop").mode("overwrite").save()
 
-    return tag_partition
+
+def _as_function(method: FrameFunction) -> FrameFunction:
+    """A plain function, which is all that mapInPandas takes."""
+
+    def on_frames(inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        return method(inputs)
+
+    return on_frames
 
 
 def _wanted(inputs: Iterator[pd.DataFrame]) -> Iterator[Wanted]:

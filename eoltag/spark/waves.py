@@ -1,13 +1,16 @@
 """Runs the to-do list wave by wave: each is committed before the next begins, and sized by the speed so far."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from math import ceil
+from typing import Final
 
-from pyspark import SparkContext
+from py4j.protocol import Py4JError
+from pyspark import InheritableThread, SparkContext
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -16,12 +19,15 @@ from eoltag.errors import PackageError
 from eoltag.package import EngineName, Package
 from eoltag.pipeline import ModelSource
 from eoltag.records import ModelSlot
-from eoltag.settings import EngineSettings, RunSettings, Settings
-from eoltag.spark.plan import next_wave
+from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
+from eoltag.spark.plan import Bucket, next_wave
 from eoltag.spark.progress import progress_bar
 from eoltag.spark.session import has_gpu_tasks, task_slots, threads_per_task
 from eoltag.spark.tables import Output
-from eoltag.spark.tagging import TagWorker, predictions_of
+from eoltag.spark.tagging import TagWorker, predictions_of, warm_up_workers
+
+MOST_HOSTS: Final = 50
+"""A list of more hosts than this is hardly held up by the rate of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +63,21 @@ def choose_engine(package: Package, settings: EngineSettings, context: SparkCont
     return engine
 
 
+def first_speed(to_do: DataFrame, settings: FetchSettings) -> Speed:
+    """What the rate limits allow at most, where every host of `to_do` has one: the first wave is cut for that."""
+    host = F.lower(F.regexp_extract("eolMediaURL", r"^\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)", 1))
+    hosts = [row["host"] for row in to_do.select(host.alias("host")).distinct().limit(MOST_HOSTS).collect()]
+    rates = [settings.hosts.get(name, settings.requests_per_s) for name in hosts if name]
+    if not rates or len(hosts) == MOST_HOSTS or 0 in rates:
+        return Speed()
+    return Speed(images=round(1000 * sum(rates)), seconds=1000.0)
+
+
 def wave_size(settings: RunSettings, speed: Speed) -> int:
     """Images of the next wave."""
     if speed.images_per_s is None:
         return settings.first_wave_images
-    return max(settings.first_wave_images, int(speed.images_per_s * settings.wave_s))
+    return max(1, int(speed.images_per_s * settings.wave_s))
 
 
 def tasks_for(images: int, slots: int, settings: RunSettings, speed: Speed) -> int:
@@ -73,39 +89,9 @@ def tasks_for(images: int, slots: int, settings: RunSettings, speed: Speed) -> i
     return min(rounds * slots, max(1, images))
 
 
-def run_waves(output: Output, to_do: DataFrame, tasks: list[Task], settings: Settings, *, is_quiet: bool) -> Speed:
-    """Predict and commit everything in `to_do` (plan.to_do, written to disk)."""
-    context = output.session.sparkContext
-    slots = task_slots(context)
-    buckets = [(row["bucket"], row["count"]) for row in to_do.groupBy("bucket").count().orderBy("bucket").collect()]
-    ok, failed = context.accumulator(0), context.accumulator(0)
-    speed = Speed()
-    with (
-        _broadcast(output, tasks, settings) as sources,
-        progress_bar(sum(images for _, images in buckets), lambda: (ok.value, failed.value), is_quiet=is_quiet),
-    ):
-        while buckets:
-            (first, last, images), buckets = next_wave(buckets, wave_size(settings.run, speed))
-            count = tasks_for(images, slots, settings.run, speed)
-            worker = TagWorker(
-                slots={slot.key: slot for slot in slots_of(tasks)},
-                sources=sources,
-                settings=settings,
-                threads=threads_per_task(context),
-                rate_share=1 / min(slots, count),
-                ok=ok,
-                failed=failed,
-            )
-            started = time.monotonic()
-            wave = to_do.where(F.col("bucket").between(first, last))
-            output.append_predictions(predictions_of(wave, worker, count, output.run_id), images)
-            speed = Speed(speed.images + images, speed.seconds + time.monotonic() - started)
-    return speed
-
-
 @contextmanager
-def _broadcast(output: Output, tasks: list[Task], settings: Settings) -> Iterator[dict[str, ModelSource]]:
-    """Each package once, whatever number of tasks uses it."""
+def worker_for(output: Output, tasks: list[Task], settings: Settings) -> Iterator[TagWorker]:
+    """What a partition is tagged with, each package broadcast once whatever number of tasks uses it."""
     context = output.session.sparkContext
     packages = {package.version: package for task in tasks for package in task.packages.values()}
     sources: dict[str, ModelSource] = {}
@@ -113,7 +99,55 @@ def _broadcast(output: Output, tasks: list[Task], settings: Settings) -> Iterato
         engine = choose_engine(package, settings.engine, context)
         sources[version] = ModelSource(engine, package.card, context.broadcast(package.pack(engine)))
     try:
-        yield sources
+        yield TagWorker(
+            slots={slot.key: slot for slot in slots_of(tasks)},
+            sources=sources,
+            settings=settings,
+            threads=threads_per_task(context),
+            rate_share=1.0,
+            ok=context.accumulator(0),
+            failed=context.accumulator(0),
+        )
     finally:
         for source in sources.values():
             source.packed.destroy()
+
+
+@contextmanager
+def warming_up(output: Output, worker: TagWorker) -> Iterator[None]:
+    """Start workers and load models while the driver plans, where a model is new here and there surely is work."""
+    is_new = not all(output.has_predictions(slot.task, slot.version) for slot in worker.slots.values())
+    slots = task_slots(output.session.sparkContext)
+    # A worker that cannot start says so again, and better, in the first wave.
+    thread = InheritableThread(target=_try, args=(warm_up_workers, output.session, worker, slots))
+    if is_new:
+        thread.start()
+    try:
+        yield
+    finally:
+        if is_new:
+            thread.join()
+
+
+def run_waves(output: Output, to_do: DataFrame, buckets: list[Bucket], worker: TagWorker, *, is_quiet: bool) -> None:
+    """Predict and commit everything in `to_do` (plan.to_do, written to disk; `buckets` are its plan.buckets_of)."""
+    slots = task_slots(output.session.sparkContext)
+    settings = worker.settings.run
+    speed = first_speed(to_do, worker.settings.fetch) if buckets else Speed()
+    images_done, seconds = 0, 0.0
+    total = sum(bucket.images for bucket in buckets)
+    with progress_bar(total, lambda: (worker.ok.value, worker.failed.value), is_quiet=is_quiet):
+        while buckets:
+            (first, last, images), buckets = next_wave(buckets, wave_size(settings, speed))
+            count = tasks_for(images, slots, settings, speed)
+            shared = replace(worker, rate_share=1 / min(slots, count))
+            started = time.monotonic()
+            wave = to_do.where(F.col("bucket").between(first, last))
+            output.append_predictions(predictions_of(wave, shared, count, output.run_id), images)
+            images_done, seconds = images_done + images, seconds + time.monotonic() - started
+            speed = Speed(images_done, seconds)
+
+
+def _try(function: Callable[..., None], *args: object) -> None:
+    with suppress(Py4JError, PySparkException):
+        function(*args)

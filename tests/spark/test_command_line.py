@@ -166,7 +166,7 @@ def test_help_teaches_and_needs_no_spark() -> None:
 
 def test_a_run_killed_in_the_middle_goes_on_where_it_was(folder: Path, sample_images: Path) -> None:
     names = sorted(str(path.relative_to(sample_images)) for path in sample_images.rglob("*") if path.is_file())[:60]
-    Path("job.toml").write_text("[fetch]\nconcurrency = 2\n[run]\nfirst_wave_images = 8\nwave_s = 0.001\n")
+    Path("job.toml").write_text("[fetch]\nconcurrency = 2\n[run]\nfirst_wave_images = 8\nwave_s = 0.5\n")
     with Loopback(sample_images, latency_s=0.2) as server:
         urls = [server.url(f"/files/{quote(name)}") for name in names]
         Path("list.txt").write_text("\n".join(urls) + "\n")

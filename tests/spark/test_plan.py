@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from eoltag.records import ModelSlot, Outcome
-from eoltag.settings import RunSettings
-from eoltag.spark.plan import Counts, Redo, count, images, next_wave, to_do, with_models
-from eoltag.spark.waves import Speed, tasks_for, wave_size
+from eoltag.settings import FetchSettings, RunSettings
+from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, next_wave, to_do, with_models
+from eoltag.spark.waves import Speed, first_speed, tasks_for, wave_size
 from tests.spark.tables import NOON, VERSION, bundle_rows, predictions
 
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
@@ -42,7 +42,8 @@ class TestToDo:
         planned = with_models(images(bundle_rows(session, rows)), None, [SLOT], Redo())
         (row,) = to_do(planned).collect()
         assert (row["bundle"], row["bundle_row"]) == ("list", 3)
-        assert count(planned) == Counts(rows_in=3, known=0, to_do=3, bad_rows=0, images_to_fetch=1)
+        counts = count(buckets_of(to_do(planned)), rows_in=3, bad_rows=0)
+        assert counts == Counts(rows_in=3, known=0, to_do=3, bad_rows=0, images_to_fetch=1)
 
     def test_a_url_with_two_versions_is_fetched_once_for_both(self, session: SparkSession) -> None:
         rows = [
@@ -99,7 +100,8 @@ class TestToDo:
         planned = with_models(
             images(bundle_rows(session, rows)), predictions(session, [{"eolMediaURL": A}]), [SLOT], Redo()
         )
-        assert count(planned) == Counts(rows_in=5, known=1, to_do=1, bad_rows=3, images_to_fetch=1)
+        counts = count(buckets_of(to_do(planned)), rows_in=5, bad_rows=3)
+        assert counts == Counts(rows_in=5, known=1, to_do=1, bad_rows=3, images_to_fetch=1)
         assert {row["eolMediaURL"] for row in to_do(planned).collect()} == {None, "nonsense", B}
 
     def test_a_row_without_url_is_known_once_it_has_its_outcome(self, session: SparkSession) -> None:
@@ -113,14 +115,14 @@ class TestWaves:
     def test_every_bucket_is_in_one_wave_and_none_is_smaller_than_asked_but_the_last(
         self, sizes: list[int], size: int
     ) -> None:
-        left = [(2 * number, images) for number, images in enumerate(sizes)]
+        left = [Bucket(2 * number, images, images, images) for number, images in enumerate(sizes)]
         taken: list[int] = []
         while left:
             (first, last, images), after = next_wave(left, size)
-            wave = [bucket for bucket in left if first <= bucket[0] <= last]
-            assert images == sum(count for _, count in wave)
+            wave = [bucket for bucket in left if first <= bucket.number <= last]
+            assert images == sum(bucket.images for bucket in wave)
             assert images >= size or not after
-            taken += [bucket for bucket, _ in wave]
+            taken += [bucket.number for bucket in wave]
             left = after
         assert taken == [2 * number for number in range(len(sizes))]
 
@@ -128,7 +130,20 @@ class TestWaves:
         settings = RunSettings(first_wave_images=2000, wave_s=300)
         assert wave_size(settings, Speed()) == 2000
         assert wave_size(settings, Speed(images=2000, seconds=20)) == 30_000
-        assert wave_size(settings, Speed(images=2000, seconds=1000)) == 2000
+        assert wave_size(settings, Speed(images=2000, seconds=1000)) == 600
+
+    @pytest.mark.spark
+    def test_rate_limits_tell_the_speed_of_the_first_wave(self, session: SparkSession) -> None:
+        settings = FetchSettings(hosts={"slow.org": 2.0, "[::1]": 3.0, "127.0.0.1": 0.0}, requests_per_s=10)
+
+        def speed(*urls: str | None) -> float | None:
+            rows = session.createDataFrame([(url,) for url in urls], "eolMediaURL string")
+            return first_speed(rows, settings).images_per_s
+
+        assert speed("https://slow.org/a.jpg", "http://me@SLOW.org:80/b.jpg", None) == 2
+        assert speed("https://slow.org/a.jpg", "http://[::1]:8080/a.jpg", "https://eol.org?x") == 15
+        assert speed("https://slow.org/a.jpg", "http://127.0.0.1:8080/a.jpg") is None
+        assert speed(None, "nonsense") is None
 
     def test_tasks_come_in_whole_rounds_of_the_slots(self) -> None:
         settings = RunSettings(first_task_images=250, task_s=20)

@@ -148,9 +148,10 @@ def test_the_tables_hold_what_a_user_was_promised(
         "eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "bundle", "bundle_row", "model",
         "outcome", "detail", "http_status", "attempts", "label", "confidence", "logit", "scores", "width",
         "height", "color_mode", "bytes", "content_sha256", "perceptual_hash", "fetched_at", "run_id", "task",
-        "model_version", "task", "model", "model_version", "kind", "main",
+        "model_version",
     ]
     # fmt: on
+    assert (row["task"], row["model"], row["model_version"]) == ("kind", "main", package.version)
     assert (row["bundle"], row["bundle_row"], row["attempts"], row["http_status"]) == ("list", 1, 1, 200)
     scores = dict(row["scores"])
     assert set(scores) == set(package.card.labels)
@@ -218,7 +219,7 @@ def test_waves_that_were_committed_before_a_crash_are_not_done_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     urls = [server.url(f"/files/{name}") for name in pictures[:40]]
-    settings = Settings(fetch=FETCH, run=RunSettings(first_wave_images=10, wave_s=0.001))
+    settings = Settings(fetch=FETCH, run=RunSettings(first_wave_images=10, wave_s=0.3))
     commit, committed = "eoltag.spark.tables.Output.append_predictions", []
     from eoltag.spark.tables import Output
 
@@ -293,6 +294,7 @@ def test_deciding_again_touches_no_image(
     assert len(server.requests) == asked
     assert {row["tag"] for row in table(output_folder / "tags")} == {"NA"}
     assert (output_folder / "tsv/kind/list_finaltags.tsv").read_text().count("\tNA\tNA\t") == 5
+    assert len(list((output_folder / "runs").iterdir())) == 2
 
 
 def test_two_tasks_fetch_each_image_once_and_a_task_added_later_fetches_for_itself_alone(
@@ -337,7 +339,9 @@ def test_a_sample_is_the_same_for_one_seed(run: Callable[..., Row], server: Loop
     assert run(urls, sample=5, seed=1)["images_fetched"] == 5
     assert run(urls, sample=5, seed=1)["images_fetched"] == 0
     assert run(urls, sample=5, seed=2)["rows_in"] == 5
-    assert run(urls, limit=3)["rows_in"] == 3
+    part = run(urls, limit=3)
+    assert part["rows_in"] == 3
+    assert any("tags and TSV hold only that part" in note for note in part["notes"])
 
 
 def test_private_hosts_are_refused_unless_allowed(

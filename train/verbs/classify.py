@@ -30,12 +30,15 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder, URL, or - for stdin")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="show the K best labels (default 1)")
     parser.add_argument("--engine", choices=("auto", "openvino", "keras"), default="auto", help="what runs the model")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings of the Spark job; [fetch] holds for URLs here as well"
+    )
     parser.add_argument("--allow-private-hosts", action="store_true", help="fetch from private addresses as well")
 
 
 def _run(options: Namespace) -> Answer:
     from eoltag.package import read_package
-    from eoltag.settings import FetchSettings
+    from eoltag.settings import read_settings
     from train.classifying import classify
     from train.sources import find_sources
 
@@ -43,7 +46,10 @@ def _run(options: Namespace) -> Answer:
         raise DataError(f"--top: wanted 1 or more. Received: {options.top}")
     package = read_package(options.package)
     sources = find_sources(options.paths, sys.stdin)
-    rows = classify(package, sources, FetchSettings(allow_private_hosts=options.allow_private_hosts), options.engine)
+    fetch = read_settings(options.config).fetch
+    if options.allow_private_hosts:
+        fetch = fetch.model_copy(update={"allow_private_hosts": True})
+    rows = classify(package, sources, fetch, options.engine)
     if not rows:
         raise DataError(f"{', '.join(options.paths)}: no images")
     failed = all(row.outcome is not Outcome.OK for row in rows)

@@ -1,0 +1,68 @@
+"""The summary of a run, counted from the tables that were written."""
+
+import time
+from collections import Counter
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from eoltag.decide import Task
+from eoltag.records import Outcome
+from eoltag.report import Summary
+from eoltag.spark.tables import Output
+
+PENDING = "pending"
+"""Counted for rows that no run has predicted yet: re-deciding after a killed run sees them."""
+
+
+def summarise(
+    output: Output,
+    tasks: list[Task],
+    bundles: list[str],
+    started: float,
+    *,
+    images_fetched: int,
+    known: int = 0,
+    notes: list[str] | None = None,
+) -> Summary:
+    """Counts over `bundles`. started: time.monotonic() at the beginning of the run."""
+    tagged = {task.name: output.tags(task.name).where(F.col("bundle").isin(bundles)) for task in tasks}
+    tags: dict[str, dict[str, int]] = {}
+    outcomes: Counter[str] = Counter()
+    for name, rows in tagged.items():
+        counted = rows.groupBy("outcome", "tag").count().collect()
+        found = sorted((row["tag"], row["count"]) for row in counted if row["tag"] is not None)
+        tags[name] = dict(found)
+        if len(tasks) == 1:
+            for row in counted:
+                outcomes[row["outcome"] or PENDING] += row["count"]
+    if len(tasks) > 1:
+        outcomes = _across_tasks(list(tagged.values()))
+    seconds = time.monotonic() - started
+    return Summary(
+        run_id=output.run_id,
+        rows_in=outcomes.total(),
+        ok=outcomes.pop(Outcome.OK.value, 0),
+        failed=dict(sorted(outcomes.items())),
+        tags=tags,
+        seconds=round(seconds, 3),
+        images_per_s=round(images_fetched / seconds, 2),
+        output=output.root,
+        images_fetched=images_fetched,
+        known=known,
+        bundles=bundles,
+        notes=notes or [],
+    )
+
+
+def _across_tasks(tagged: list[DataFrame]) -> Counter[str]:
+    """Each bundle row once: ok where every task has it, else under the first failure."""
+    outcomes = [
+        rows.select("bundle", "bundle_row", F.coalesce("outcome", F.lit(PENDING)).alias("o")) for rows in tagged
+    ]
+    union = outcomes[0]
+    for more in outcomes[1:]:
+        union = union.unionByName(more)
+    failed_first = F.struct((F.col("o") == Outcome.OK.value).alias("is_ok"), "o")
+    per_row = union.groupBy("bundle", "bundle_row").agg(F.min_by("o", failed_first).alias("outcome"))
+    return Counter({row["outcome"]: row["count"] for row in per_row.groupBy("outcome").count().collect()})
