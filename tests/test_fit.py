@@ -148,8 +148,9 @@ def test_the_network_takes_raw_bytes_and_scales_them_itself(small_package: Path)
     import keras
 
     model = keras.saving.load_model(small_package / KERAS_FILE, compile=False)
-    assert model.input.dtype == "uint8"
-    assert model.input.shape == (None, 32, 32, 3)
+    (given,) = model.inputs
+    assert given.dtype == "uint8"
+    assert given.shape == (None, 32, 32, 3)
     assert [layer.__class__.__name__ for layer in model.layers] == [
         "InputLayer", "Rescaling", "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D",
         "Flatten", "Dense", "Dropout", "Dense",
