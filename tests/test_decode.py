@@ -1,6 +1,5 @@
 """Any bytes to upright RGB, or to the one reason why not."""
 
-import struct
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from PIL import Image
 from eoltag.decode import decode, difference_hash
 from eoltag.errors import ImageError, NotImage, TooManyPixels, Truncated, Undecodable
 from eoltag.records import Decoded, Fit, InputSpec, Outcome, Pixels
+from tests.images import png
 
 LIMIT = 95_000_000
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 200, 40), (40, 60, 210), (230, 220, 40)
@@ -268,17 +268,6 @@ def test_half_a_file_is_truncated(kind: str, share: float) -> None:
 def test_a_file_cut_within_its_header_is_truncated(format_: str, length: int) -> None:
     with pytest.raises(Truncated, match="bytes of"):
         read(as_file(scene(300, 200), format_)[:length])
-
-
-def png(width: int, height: int, body: bytes) -> bytes:
-    """A PNG file whose header may say anything."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        check = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(

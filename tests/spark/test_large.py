@@ -103,9 +103,8 @@ def test_twenty_thousand_rows_come_out_once_and_memory_stays_flat(folder: Path, 
 def test_the_driver_takes_no_more_memory_for_ten_times_the_rows(folder: Path) -> None:
     peaks = []
     for rows in (10_000, 100_000):
-        (folder / "list.txt").write_text(
-            "".join(f"nonsense {number}\n" for number in range(rows)) + "http://x.invalid/\n"
-        )
+        lines = ["http://127.0.0.1/x.jpg", *(f"nonsense {number}" for number in range(rows))]
+        (folder / "list.txt").write_text("\n".join(lines) + "\n")
         samples: list[tuple[float, int, int]] = []
         with watched(samples):
             command = [str(ROOT / "spark-submit.sh"), "--master", "local[2]", str(ROOT / "jobs/tag_bundles.py")]

@@ -13,8 +13,10 @@ from pyspark.sql import SparkSession
 
 from eoltag.errors import ExitCode
 from eoltag.package import read_package
+from eoltag.records import Outcome
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
 from eoltag.spark.run import DecideRequest, TagRequest, decide_tags, tag_bundles
+from tests.images import png
 from tests.loopback import Loopback
 from train.__main__ import main as train
 
@@ -94,8 +96,22 @@ def table(folder: Path) -> list[Row]:
     return rows
 
 
+@pytest.fixture
+def broken_files(tmp_path: Path) -> Iterator[Loopback]:
+    """Images that are broken in themselves."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/huge.png").write_bytes(png(20_000, 20_000, b""))
+    (tmp_path / "broken/bytes.gif").write_bytes(b"GIF89a" + bytes(range(256)))
+    with Loopback(tmp_path / "broken") as running:
+        yield running
+
+
 def test_every_row_comes_out_once_with_the_outcome_of_its_fault(
-    run: Callable[..., Row], server: Loopback, pictures: list[str], output_folder: Path
+    run: Callable[..., Row],
+    server: Loopback,
+    broken_files: Loopback,
+    pictures: list[str],
+    output_folder: Path,
 ) -> None:
     one = pictures[0]
     faults = {
@@ -123,7 +139,12 @@ def test_every_row_comes_out_once_with_the_outcome_of_its_fault(
     }
     wanted = {server.url(path): outcome for path, outcome in faults.items()}
     wanted |= {"nonsense": "bad_url", "ftp://eol.org/a.jpg": "bad_url", "http://no-such-host.invalid/a.jpg": "dns"}
+    wanted |= {server.url("/x.jpg").replace("http:", "https:"): "tls"}
+    wanted |= {broken_files.url("huge.png"): "too_many_pixels", broken_files.url("bytes.gif"): "undecodable"}
     wanted |= {server.url(f"/files/{name}"): "ok" for name in pictures[:30]}
+    assert set(wanted.values()) == set(Outcome) - {Outcome.BLOCKED_HOST}, (
+        "every outcome; blocked hosts have their own test"
+    )
     summary = run([*wanted, server.url(f"/files/{one}")])
     tags = table(output_folder / "tags")
     assert {row["eolMediaURL"]: row["outcome"] for row in tags} == wanted
