@@ -3,7 +3,7 @@
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import MapType, NullType, StringType, StructField, StructType
+from pyspark.sql.types import DataType, MapType, NullType, StringType, StructField, StructType
 
 from eoltag.decide import Task, extra_columns, rule_conditions, rule_expression, tag_expression, tsv_columns
 from eoltag.errors import TaskError
@@ -18,7 +18,7 @@ def standing(rows: DataFrame, predictions: DataFrame | None, task: Task) -> Data
     """
     identity = list(IDENTITY)
     if predictions is None:
-        kind = MapType(StringType(), _flat_struct())
+        kind = MapType(StringType(), _struct(FLAT))
         return rows.select(*identity, F.lit(None).cast(kind).alias("by_model"))
     wanted = [f"{name}/{package.version}" for name, package in task.packages.items()]
     known = predictions.where(
@@ -78,22 +78,43 @@ def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> Data
 
 def check_task(session: SparkSession, task: Task) -> None:
     """Let Spark read every expression of a task before any image is fetched. Raises TaskError."""
-    empty = [F.lit(None).cast(column.dataType).alias(column.name) for column in PREDICTIONS.fields]
-    no_rows = session.range(0).select(*empty)
-    rows = no_rows.select(*IDENTITY)
-    flat = _decision_input(standing(rows, no_rows, task), task)
+    flat = _empty(session, _decision_schema(task))
     for name, condition in rule_conditions(task):
         _analyse(flat, condition, f"{task.path}: rule '{name}'", is_filter=True)
     for rule in task.file.rules:
         if rule.tag_sql is not None:
             _analyse(flat, rule.tag_sql, f"{task.path}: tag_sql of rule '{rule.name}'")
-    for name, expression in extra_columns(task).items():
-        _analyse(flat, expression, f"{task.path}: extra column '{name}'")
-        if flat.select(F.expr(expression)).schema[0].dataType == NullType():
-            raise TaskError(f"{task.path}: extra column '{name}' is always NULL; give it a type: CAST(NULL AS STRING)")
-    tags = tag_rows(rows, no_rows, task).select("*", *[F.col("models")[name].alias(name) for name in task.packages])
+    extras = [
+        StructField(name, _analyse(flat, expression, f"{task.path}: extra column '{name}'"))
+        for name, expression in extra_columns(task).items()
+    ]
+    for extra in extras:
+        if extra.dataType == NullType():
+            reason = "is always NULL; give it a type: CAST(NULL AS STRING)"
+            raise TaskError(f"{task.path}: extra column '{extra.name}' {reason}")
+    tags = _empty(session, StructType([*_tags_schema(task).fields, *extras]))
     for header, expression in tsv_columns(task):
         _analyse(tags, expression, f"{task.path}: TSV column '{header}'")
+
+
+def _decision_schema(task: Task) -> StructType:
+    """Of _decision_input."""
+    columns = [StructField(name, kind) for name, kind in IDENTITY.items()]
+    columns += [PREDICTIONS[name] for name in FLAT]
+    return StructType([*columns, *[StructField(name, _struct(FLAT)) for name in task.packages]])
+
+
+def _tags_schema(task: Task) -> StructType:
+    """Of tag_rows, without the extra columns, and with a column per model as export_tsv adds them."""
+    columns = [StructField(name, kind) for name, kind in IDENTITY.items()]
+    columns += [PREDICTIONS[name] for name in ("outcome", "detail", "http_status", *TAG_MODEL, "fetched_at")]
+    columns += [StructField(name, StringType()) for name in ("tag", "rule")]
+    return StructType([*columns, *[StructField(name, _struct(TAG_MODEL)) for name in task.packages]])
+
+
+def _empty(session: SparkSession, schema: StructType) -> DataFrame:
+    """No rows, and nothing that Spark would have to run for them."""
+    return session.range(0).select(*[F.lit(None).cast(column.dataType).alias(column.name) for column in schema.fields])
 
 
 def _decision_input(stood: DataFrame, task: Task) -> DataFrame:
@@ -111,13 +132,15 @@ def _decision_input(stood: DataFrame, task: Task) -> DataFrame:
     return stood.select(*IDENTITY, "by_model", worst.alias("outcome"), *first, *structs)
 
 
-def _analyse(rows: DataFrame, expression: str, where: str, *, is_filter: bool = False) -> None:
+def _analyse(rows: DataFrame, expression: str, where: str, *, is_filter: bool = False) -> DataType:
+    """The type of the expression."""
     try:
-        _ = (rows.filter(F.expr(expression)) if is_filter else rows.select(F.expr(expression))).schema
+        parsed = F.expr(expression)
+        return (rows.filter(parsed) if is_filter else rows.select(parsed)).schema[0].dataType
     except (AnalysisException, ParseException) as problem:
         reason = " ".join(str(problem).split("\n== SQL")[0].split("\n;")[0].split("SQLSTATE")[0].split())
         raise TaskError(f"{where}: Spark refuses it: {reason}") from problem
 
 
-def _flat_struct() -> StructType:
-    return StructType([StructField(name, PREDICTIONS[name].dataType) for name in FLAT])
+def _struct(names: tuple[str, ...]) -> StructType:
+    return StructType([StructField(name, PREDICTIONS[name].dataType) for name in names])

@@ -138,6 +138,7 @@ def test_an_extra_column_is_computed(session: SparkSession) -> None:
         ({"rules": (rule("r4", "count(*) > 1", "x"),)}, "rule 'r4'"),
         ({"extras": {"more": "logit +"}}, "extra column 'more'"),
         ({"columns": ("tag", "x=no_such_column")}, "TSV column 'x'"),
+        ({"extras": {"nothing": "NULL"}}, "extra column 'nothing' is always NULL"),
     ],
 )
 def test_an_expression_that_spark_refuses_is_named_in_one_line(
@@ -151,4 +152,14 @@ def test_an_expression_that_spark_refuses_is_named_in_one_line(
 
 
 def test_a_sound_task_passes(session: SparkSession) -> None:
-    check_task(session, task(rules=(rule("r", "label = 'bad' AND main.logit > 1 AND width > 10", "bad"),)))
+    rules = (rule("r", "label = 'bad' AND main.logit > 1 AND width > 10", "bad"),)
+    columns = ("tag", "confidence=logit", "main.label", "problematic")
+    sound = task(rules=rules, extras={"problematic": "ancestry LIKE '%Poaceae%'"}, columns=columns)
+    check_task(session, sound)
+
+
+def test_what_is_checked_beforehand_are_the_columns_that_there_are(session: SparkSession) -> None:
+    rows = tag_rows(bundle_rows(session, [{"eolMediaURL": A}]), None, task(models=("tag7", "tag11")))
+    columns = [name for name in rows.columns if name != "models"]
+    assert {"eolMediaURL", "bundle_row", "outcome", "tag", "rule", "confidence", "fetched_at"} < set(columns)
+    check_task(session, task(models=("tag7", "tag11"), columns=(*columns, "tag7.logit", "tag11.label")))
