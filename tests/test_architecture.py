@@ -83,7 +83,18 @@ def test_a_stage_never_imports_another(stage: str, own: set[str]) -> None:
 
 
 def test_training_uses_only_the_rooms_it_shares_with_the_job() -> None:
-    allowed = {*VALUES, "decode", "package", "engines", "score", "fetch", "read_ahead", "__version__"}
+    allowed = {
+        *VALUES,
+        "decode",
+        "package",
+        "engines",
+        "score",
+        "fetch",
+        "read_ahead",
+        "bundle",
+        "bundle_text",
+        "__version__",
+    }
     for path in TRAIN:
         assert rooms(path, "eoltag") <= allowed, path
 
@@ -136,4 +147,3 @@ def test_ok_and_lasting_failures_are_final() -> None:
 )
 def test_what_travels_to_executors_survives_the_journey(value: object) -> None:
     assert pickle.loads(pickle.dumps(value)) == value
-

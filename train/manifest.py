@@ -72,6 +72,11 @@ class ManifestRow:
         """The image is part of the set."""
         return self.outcome == "ok" and self.path is not None
 
+    @property
+    def is_learned(self) -> bool:
+        """The image is there to learn from: kept, and not held back for validation or test."""
+        return self.is_kept and self.split in (None, "train")
+
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
     """The rows, in the order given; the file appears whole or not at all. Raises DataError."""

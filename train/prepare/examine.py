@@ -6,7 +6,7 @@ Decoding and resizing are eoltag.decode's, the same that the Spark job uses.
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import starmap
@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, Literal
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from eoltag.decode import FORMATS, decode
 from eoltag.errors import ImageError
@@ -42,6 +42,7 @@ _SUFFIXES: Final = {
 }
 """Of each format, the usual one first."""
 
+_PLAIN: Final = ("JPEG", "PNG")
 _MAY_MOVE: Final = ("GIF", "WEBP", "PNG")
 """A TIFF with pages and a JPEG with a preview hold several pictures too, and show one."""
 
@@ -91,10 +92,6 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
         decoded = decode(data, _specs(finish), finish.max_pixels)
     except ImageError as problem:
         return replace(finding, outcome=problem.outcome, detail=problem.detail)
-    with Image.open(BytesIO(data), formats=FORMATS) as image:
-        form = image.format or ""
-        is_animated = form in _MAY_MOVE and bool(getattr(image, "is_animated", False))
-        is_turned = image.getexif().get(0x0112, 1) != 1
     finding = replace(
         finding,
         perceptual_hash=decoded.perceptual_hash,
@@ -102,16 +99,15 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
         height=decoded.height,
         color_mode=decoded.color_mode,
     )
-    rejection = _rejection(decoded, finish, is_animated=is_animated)
+    nature = _nature(data)
+    rejection = _rejection(decoded, nature, finish)
     if rejection is not None:
         return replace(finding, outcome=rejection[0], detail=rejection[1])
-    named = _misnamed(file, form)
-    is_plain = decoded.color_mode == "RGB" and form in ("JPEG", "PNG") and not is_turned and not is_animated
-    if finish.size is None and is_plain:
-        return replace(finding, suffix=_SUFFIXES[form][0], detail=named)
-    pixels = decoded.pixels[0] if finish.size else _unscaled(data, decoded, finish)
+    named = _misnamed(file, nature.form)
+    if finish.size is None and nature.is_plain and decoded.color_mode == "RGB":
+        return replace(finding, suffix=_SUFFIXES[nature.form][0], detail=named)
     made = target.with_name(f"{target.name}.{finish.suffix}")
-    write_picture(made, pixels)
+    write_picture(made, decoded.pixels[0] if finish.size else _unscaled(data, decoded, finish))
     converted = None if decoded.color_mode == "RGB" else f"converted from {decoded.color_mode} to RGB"
     detail = "; ".join(note for note in (converted, named) if note)
     return replace(finding, suffix=finish.suffix, made=made, detail=detail or None)
@@ -139,6 +135,31 @@ def _examine_job(job: Job) -> Finding:
     return examine(*job)
 
 
+@dataclass(frozen=True, slots=True)
+class _Nature:
+    """What the decoder does not tell."""
+
+    form: str
+    """Pillow's name of the format."""
+    is_animated: bool
+    is_turned: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """The file can be used as it is, if it is RGB."""
+        return self.form in _PLAIN and not self.is_turned and not self.is_animated
+
+
+def _nature(data: bytes) -> _Nature:
+    """Of a file that was decoded."""
+    form, is_animated, is_turned = "", False, False
+    with suppress(Exception), Image.open(BytesIO(data), formats=FORMATS) as image:  # frames and EXIF may be broken
+        form = image.format or ""
+        is_animated = form in _MAY_MOVE and bool(getattr(image, "is_animated", False))
+        is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return _Nature(form, is_animated, is_turned)
+
+
 def _specs(finish: Finish) -> list[InputSpec]:
     return [InputSpec(finish.size[1], finish.size[0], finish.fit, "lanczos")] if finish.size else []
 
@@ -148,11 +169,11 @@ def _unscaled(data: bytes, decoded: Decoded, finish: Finish) -> Pixels:
     return decode(data, [whole], finish.max_pixels).pixels[0]
 
 
-def _rejection(decoded: Decoded, finish: Finish, *, is_animated: bool) -> tuple[Rejection, str] | None:
+def _rejection(decoded: Decoded, nature: _Nature, finish: Finish) -> tuple[Rejection, str] | None:
     if min(decoded.width, decoded.height) < finish.min_side_px:
         wanted = f"wanted {finish.min_side_px} pixels or more on the shorter side"
         return Rejection.TOO_SMALL, f"{decoded.width}x{decoded.height}; {wanted}"
-    if is_animated and not finish.allow_animated:
+    if nature.is_animated and not finish.allow_animated:
         return Rejection.ANIMATED, "has several frames"
     return None
 

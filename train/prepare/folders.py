@@ -6,6 +6,7 @@ from typing import Final
 from eoltag.errors import DataError
 from train.manifest import FILE_NAME, ManifestRow, read_manifest
 from train.prepare.candidate import Candidate, Offer, visible_files
+from train.prepare.output import IMAGES
 
 SPLIT_NAMES: Final = {
     "train": "train",
@@ -23,6 +24,8 @@ def read_folder(folder: Path) -> Offer:
 
     Raises DataError where there is no class, or where splits and classes lie side by side.
     """
+    if (folder / FILE_NAME).is_file() and (folder / IMAGES).is_dir():
+        folder = folder / IMAGES  # a set that another verb made, with its downloads and reports beside
     files = visible_files(folder)
     known = _known(folder)
     tops = {path.relative_to(folder).parts[0] for path in files if path.parent != folder}

@@ -1,6 +1,7 @@
 """Which images belong together, so that a split does not tear them apart."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -44,13 +45,13 @@ def near_pairs(hashes: Hashes, max_distance: int) -> NDArray[np.int64]:
     equal = np.stack([first[same_as], np.arange(len(hashes))], axis=1)
     found = [equal[equal[:, 0] != equal[:, 1]]]
     edges = np.linspace(0, _BITS, max_distance + 2).round().astype(int).tolist()
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         mask = np.uint64(((1 << (high - low)) - 1) << low)
         bands = different & mask
         order = np.argsort(bands, kind="stable")
         starts = np.flatnonzero(np.diff(bands[order], prepend=~bands[order[:1]])) if len(order) else order
-        for members in np.split(order, starts[1:]):
-            found.append(first[_near(different, members, max_distance)])
+        shared = [members for members in np.split(order, starts[1:]) if len(members) > 1]
+        found += [first[_near(different, members, max_distance)] for members in shared]
     return np.concatenate(found).astype(np.int64)
 
 

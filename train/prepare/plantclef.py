@@ -43,7 +43,9 @@ def read_plantclef(folder: Path, *, is_by_class: bool) -> Offer:
     candidates += [_orphan(sheet, folder) for sheet in sheets.values()]
     if all(candidate.rejected for candidate in candidates):
         first = min(candidates, key=lambda candidate: candidate.key)
-        raise DataError(f"{folder / str(first.source_path)}: {first.detail}; no other of {len(photos)} photos is better")
+        raise DataError(
+            f"{folder / str(first.source_path)}: {first.detail}; no other of {len(photos)} photos is better"
+        )
     return Offer(tuple(candidates))
 
 

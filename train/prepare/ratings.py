@@ -43,7 +43,9 @@ def read_ratings(ratings: TableFile, exemplars: TableFile | None, layout: Rating
     stars, skipped, repeated = _rated(ratings)
     notes = []
     if skipped:
-        notes.append(f"{ratings.origin}: {skipped} rows without a URL or with a rating outside 0.5 to 5.5 were left out")
+        notes.append(
+            f"{ratings.origin}: {skipped} rows without a URL or with a rating outside 0.5 to 5.5 were left out"
+        )
     if repeated:
         notes.append(f"{ratings.origin}: {repeated} rows repeat a URL; the first rating counts")
     if exemplars is not None:
