@@ -19,6 +19,10 @@ CROP_AREA: Final = 0.75
 ERASED_AREA: Final = 0.25
 TILT_DEGREES: Final = 10.0
 
+LEAST_PX: Final = 8
+_EDGE_PX: Final = 1.5
+"""How far bicubic interpolation reaches beyond the edge."""
+
 CROP_PX: Final = 16
 """At most, from each side; at least 1."""
 ROTATION_DEGREES: Final = 25.0
@@ -33,7 +37,9 @@ _BICUBIC: Final = Image.Resampling.BICUBIC
 
 
 def augment(picture: Image.Image, which: AugmentSet, rng: np.random.Generator) -> Image.Image:
-    """A changed copy of an RGB picture, of the same size."""
+    """A changed copy of an RGB picture, of the same size; one of a few pixels is only copied."""
+    if min(picture.size) < LEAST_PX:
+        return picture.copy()
     for chance, operation in SETS[which]:
         if rng.random() < chance:
             picture = operation(picture, rng)
@@ -95,7 +101,7 @@ def tilt(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     width, height = picture.size
     sine, cosine = abs(np.sin(np.radians(angle))), np.cos(np.radians(angle))
     scale = 1 / max(cosine + sine * height / width, cosine + sine * width / height)
-    left, upper = width * (1 - scale) / 2, height * (1 - scale) / 2
+    left, upper = width * (1 - scale) / 2 + _EDGE_PX, height * (1 - scale) / 2 + _EDGE_PX
     return turned.resize(picture.size, _BICUBIC, (left, upper, width - left, height - upper))
 
 
