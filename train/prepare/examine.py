@@ -7,12 +7,12 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from itertools import starmap
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from PIL import ExifTags, Image
 
@@ -61,9 +61,8 @@ class Finish:
     max_pixels: int = DecodeSettings().max_pixels
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a look at one file showed."""
+class Finding(NamedTuple):
+    """What a look at one file showed. A tuple, since many cross from process to process."""
 
     outcome: str
     detail: str | None = None
@@ -88,12 +87,11 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
     finding = Finding(Outcome.OK)
     try:
         data = read_image_file(file)
-        finding = replace(finding, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+        finding = finding._replace(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
         decoded = decode(data, _specs(finish), finish.max_pixels)
     except ImageError as problem:
-        return replace(finding, outcome=problem.outcome, detail=problem.detail)
-    finding = replace(
-        finding,
+        return finding._replace(outcome=problem.outcome, detail=problem.detail)
+    finding = finding._replace(
         perceptual_hash=decoded.perceptual_hash,
         width=decoded.width,
         height=decoded.height,
@@ -102,15 +100,15 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
     nature = _nature(data)
     rejection = _rejection(decoded, nature, finish)
     if rejection is not None:
-        return replace(finding, outcome=rejection[0], detail=rejection[1])
+        return finding._replace(outcome=rejection[0], detail=rejection[1])
     named = _misnamed(file, nature.form)
     if finish.size is None and nature.is_plain and decoded.color_mode == "RGB":
-        return replace(finding, suffix=_SUFFIXES[nature.form][0], detail=named)
+        return finding._replace(suffix=_SUFFIXES[nature.form][0], detail=named)
     made = target.with_name(f"{target.name}.{finish.suffix}")
     write_picture(made, decoded.pixels[0] if finish.size else _unscaled(data, decoded, finish))
     converted = None if decoded.color_mode == "RGB" else f"converted from {decoded.color_mode} to RGB"
     detail = "; ".join(note for note in (converted, named) if note)
-    return replace(finding, suffix=finish.suffix, made=made, detail=detail or None)
+    return finding._replace(suffix=finish.suffix, made=made, detail=detail or None)
 
 
 def examine_all(jobs: Sequence[Job], processes: int | None = None) -> Iterator[Finding]:
@@ -118,7 +116,8 @@ def examine_all(jobs: Sequence[Job], processes: int | None = None) -> Iterator[F
     workers = min(processes or cores(), max(1, len(jobs) // WORTH_A_PROCESS))
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
     with pool or nullcontext():
-        findings = pool.map(_examine_job, jobs, chunksize=_CHUNK) if pool else starmap(examine, jobs)
+        plain = ((str(file), str(target), finish) for file, target, finish in jobs)  # quicker to send than paths
+        findings = pool.map(_examine_job, plain, chunksize=_CHUNK) if pool else starmap(examine, jobs)
         yield from progress(findings, len(jobs), "image", "examining")
 
 
@@ -131,8 +130,9 @@ def write_picture(path: Path, pixels: Pixels) -> None:
         image.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
 
 
-def _examine_job(job: Job) -> Finding:
-    return examine(*job)
+def _examine_job(job: tuple[str, str, Finish]) -> Finding:
+    file, target, finish = job
+    return examine(Path(file), Path(target), finish)
 
 
 @dataclass(frozen=True, slots=True)
