@@ -51,3 +51,10 @@ def test_a_file_that_is_no_manifest_is_refused_by_name(tmp_path: Path) -> None:
         read_manifest(tmp_path / "other")
     with pytest.raises(DataError, match=r"nowhere: cannot be read"):
         read_manifest(tmp_path / "nowhere")
+
+
+def test_file_names_that_are_no_utf_8_are_spelled_out(tmp_path: Path) -> None:
+    write_manifest(
+        tmp_path / FILE_NAME, [ManifestRow(None, "map", source_path="map/caf\udce9.jpg", outcome="not_image")]
+    )
+    assert read_manifest(tmp_path / FILE_NAME)[0].source_path == "map/caf\\udce9.jpg"

@@ -4,7 +4,7 @@ The same rows give the same bytes. `path` is relative to the folder of the manif
 """
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,7 +80,7 @@ class ManifestRow:
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
     """The rows, in the order given; the file appears whole or not at all. Raises DataError."""
-    columns = list(zip(*(astuple(row) for row in rows), strict=True)) or [()] * len(SCHEMA)
+    columns = list(zip(*map(_values, rows), strict=True)) or [()] * len(SCHEMA)
     table = pa.table([pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
     part = path.with_name(path.name + ".part")
     try:
@@ -104,3 +104,9 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         raise DataError(f"{path}: wanted a manifest with the column '{missing[0]}'. Received: {table.column_names}")
     columns: list[list[Any]] = [table.column(name).to_pylist() for name in SCHEMA.names]
     return [ManifestRow(*values) for values in zip(*columns, strict=True)]
+
+
+def _values(row: ManifestRow) -> list[object]:
+    """The row's values; bytes of a file name that are no UTF-8 are spelled out, since Parquet holds nothing else."""
+    values = (getattr(row, name) for name in ManifestRow.__slots__)
+    return [value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value for value in values]

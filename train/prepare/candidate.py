@@ -62,8 +62,8 @@ class Offer:
 def check_labels(labels: Iterable[str]) -> None:
     """Raises DataError where a label cannot be the name of a folder."""
     for label in labels:
-        is_hidden = label.startswith(".")
-        if not label.strip() or is_hidden or len(label) > _MAX_LABEL or any(char in '/\\\0\n\t"' for char in label):
+        is_plain = label.isprintable() and not any(char in '/\\"' for char in label)
+        if not label.strip() or label.startswith(".") or len(label) > _MAX_LABEL or not is_plain:
             raise DataError(f"class {label!r}: wanted a name that can be a folder's (no slash, no dot in front)")
 
 

@@ -113,7 +113,7 @@ def _add_downloads(parser: ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="settings with a [fetch] section; see conf/jobs/"
     )
     downloads.add_argument("--allow-private-hosts", action="store_true", help="fetch from private addresses as well")
-    downloads.add_argument("--retry-failed", action="store_true", help="ask again for images that failed for good")
+    downloads.add_argument("--retry-failed", action="store_true", help="ask again for what servers refused for good")
 
 
 def _run(options: Namespace) -> Answer:
