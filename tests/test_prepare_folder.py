@@ -59,6 +59,17 @@ def test_one_seed_gives_identical_manifests_and_another_a_different_one(classes:
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
+def test_the_number_of_processes_does_not_matter(odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        save(odd / "plain" / f"{number}.jpg", number)
+    monkeypatch.setattr("train.prepare.examine.WORTH_A_PROCESS", 1)
+    monkeypatch.setattr("train.prepare.augmenting.WORTH_A_PROCESS", 1)
+    for processes in (1, 2):
+        arguments = ("--out", tmp_path / f"set{processes}", "--processes", processes, "--augment-to", 24, "--size", 40)
+        assert run(odd, *arguments) == 0
+    assert tree(tmp_path / "set1") == tree(tmp_path / "set2")
+
+
 def test_every_class_is_split_in_the_shares_asked_for(classes: Path, tmp_path: Path) -> None:
     assert run(classes, "--out", tmp_path / "set", "--split", "0.8,0.1,0.1") == 0
     rows = read_manifest(tmp_path / "set" / FILE_NAME)

@@ -81,6 +81,14 @@ def test_one_seed_gives_identical_manifests_and_another_a_different_one(classes:
     assert one != three
 
 
+def test_the_order_in_which_lists_name_images_does_not_matter(classes: list[str], tmp_path: Path) -> None:
+    assert run(tmp_path, *classes, "--cap", 3, out="one") == 0
+    for path in tmp_path.glob("*.txt"):
+        path.write_text("\n".join(path.read_text().splitlines()[::-1]))
+    assert run(tmp_path, *classes[::-1], "--cap", 3, out="two") == 0
+    assert (tmp_path / "one" / FILE_NAME).read_bytes() == (tmp_path / "two" / FILE_NAME).read_bytes()
+
+
 def test_a_url_that_fails_is_a_row_with_its_outcome(classes: list[str], server: Loopback, tmp_path: Path) -> None:
     faults = [server.url(path) for path in ("/status/404/x", "/status/503/x", "/html/x", "/truncated/20.jpg")]
     write_list(tmp_path / "faults.txt", [*faults, "ftp://eol.org/x.jpg"])
