@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from eoltag.records import InputSpec
 from tests.pictures import encoded, picture, save
 from train.__main__ import main
+from train.dataset import read_dataset
 from train.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
 
 
@@ -221,6 +223,15 @@ def test_a_prepared_set_can_be_prepared_again(classes: Path, tmp_path: Path) -> 
     assert run(tmp_path / "set", "--out", tmp_path / "small", "--size", 32) == 0
     first, second = (read_manifest(tmp_path / name / FILE_NAME) for name in ("set", "small"))
     assert Counter((row.label, row.split) for row in first) == Counter((row.label, row.split) for row in second)
+
+
+def test_fit_reads_what_was_prepared(odd: Path, tmp_path: Path) -> None:
+    save(odd / "plain" / "better.jpg", 50)
+    assert run(odd, "--out", tmp_path / "set", "--size", 40) == 0
+    data = read_dataset(tmp_path / "set" / "images", InputSpec(40, 40, "stretch", "bilinear"))
+    assert data.labels == ("odd", "plain")
+    assert data.skipped == ()
+    assert Counter(data.targets.tolist()) == {0: 4, 1: 2}
 
 
 def test_an_old_set_is_replaced_only_when_told(
