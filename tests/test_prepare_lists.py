@@ -168,6 +168,8 @@ def test_private_hosts_are_refused_unless_allowed(
     assert main(["prepare", "lists", *classes, "--out", str(tmp_path / "set")]) == 2
     assert "wanted images that can be used. Received: none (blocked_host 20)" in capsys.readouterr().err
     assert server.requests == []
+    assert run(tmp_path, *classes) == 0, "and are asked once they are allowed"
+    assert len(server.requests) == 20
 
 
 @pytest.mark.parametrize(

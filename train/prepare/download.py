@@ -20,6 +20,9 @@ from train.prepare.candidate import Candidate
 FOLDER: Final = "downloads"
 FAILURES: Final = "failures.jsonl"
 
+_OF_SETTINGS: Final = (Outcome.BLOCKED_HOST, Outcome.TOO_LARGE, Outcome.REDIRECT, Outcome.OPTED_OUT)
+"""Failures that other settings may mend: not remembered."""
+
 _LEAST_AHEAD: Final = 64
 _AHEAD_BYTES: Final = 256_000_000
 
@@ -76,7 +79,7 @@ class Downloads:
                     self._keep(url, fetched.data)
                     continue
                 failure = str(fetched.outcome), fetched.detail or ""
-                if fetched.outcome.is_final:
+                if fetched.outcome.is_final and fetched.outcome not in _OF_SETTINGS:
                     self._failures[url] = failure
                     journal.write(_line(url, fetched))
                     journal.flush()
