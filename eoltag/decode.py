@@ -225,7 +225,7 @@ def _fitted(picture: _Picture, spec: InputSpec) -> Image.Image:
     across, down = size[::-1] if picture.is_sideways else size
     if fit == "crop":
         scale = min(width / across, height / down)
-        left, upper = (width - scale * across) / 2, (height - scale * down) / 2
+        left, upper = max(0.0, width - scale * across) / 2, max(0.0, height - scale * down) / 2  # rounding may exceed
         return picture.scaled(size, resample, box=(left, upper, width - left, height - upper))
     return _padded(picture, size, resample, min(across / width, down / height))
 

@@ -203,6 +203,14 @@ def test_very_long_and_thin_images_still_show_something(size: tuple[int, int], f
     assert decoded.pixels[0].min() == 0
 
 
+def test_a_crop_never_reaches_beyond_the_image_by_a_rounding_error() -> None:
+    for width, height, spec in (
+        (50, 50, InputSpec(44, 31, "crop", "bilinear")),
+        (50, 51, InputSpec(75, 20, "crop", "box")),
+    ):
+        assert read(as_file(scene(width, height), "PNG"), spec).pixels[0].shape == (spec.height, spec.width, 3)
+
+
 @pytest.mark.parametrize(("width", "height"), [(1600, 1200), (1023, 769), (640, 2000)])
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize("orientation", [1, 6])

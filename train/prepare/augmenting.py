@@ -1,0 +1,115 @@
+"""Changed copies of training images, written beside their originals until every class has enough."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from train.command import cores, progress
+from train.manifest import ManifestRow
+from train.prepare.contact_sheet import draw_sheet
+from train.prepare.examine import write_picture
+from train.prepare.operations import AugmentSet, augment
+from train.prepare.output import SHEET
+
+WORTH_A_PROCESS: Final = 100
+SHOWN_ORIGINALS: Final = 8
+SHOWN_COPIES: Final = 5
+
+_CHUNK: Final = 16
+_SALT: Final = 20_160
+"""Keeps these draws apart from others of the same seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One changed copy to be made."""
+
+    original: Path
+    target: Path
+    which: AugmentSet
+    seed: tuple[int, ...]
+
+
+def add_copies(
+    rows: Sequence[ManifestRow],
+    folder: Path,
+    per_class: int | None,
+    which: AugmentSet,
+    seed: int,
+    processes: int | None,
+) -> list[ManifestRow]:
+    """Copies until every class has per_class images to learn from, a contact sheet of some, and a row for each.
+
+    Only images to learn from are copied: validation and test images stay as they are.
+    """
+    if per_class is None:
+        return []
+    planned = plan_copies([row for row in rows if row.is_learned], folder, per_class, which, seed)
+    copies = [copy for _, copy in planned]
+    workers = min(processes or cores(), max(1, len(copies) // WORTH_A_PROCESS))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
+    with pool or nullcontext():
+        made: Iterator[None] = pool.map(make_copy, copies, chunksize=_CHUNK) if pool else map(make_copy, copies)
+        for _ in progress(made, len(copies), "image", "augmenting"):
+            pass
+    if copies:
+        _show(copies, folder / SHEET)
+    return [_row_of(row, copy, folder) for row, copy in planned]
+
+
+def plan_copies(
+    rows: Sequence[ManifestRow], folder: Path, per_class: int, which: AugmentSet, seed: int
+) -> list[tuple[ManifestRow, Copy]]:
+    """(original, copy); a class's images are all copied once before any is copied twice, in an order that is drawn."""
+    by_class: defaultdict[str, list[ManifestRow]] = defaultdict(list)
+    for row in rows:
+        by_class[row.label].append(row)
+    planned = []
+    for place, (_, members) in enumerate(sorted(by_class.items())):
+        order = np.random.default_rng([seed, _SALT, place]).permutation(len(members)).tolist()
+        for number in range(max(0, per_class - len(members))):
+            turn, at = divmod(number, len(order))
+            row = members[order[at]]
+            path = folder / str(row.path)
+            target = path.with_name(f"{path.stem}_a{turn + 1:02d}{path.suffix}")
+            planned.append((row, Copy(path, target, which, (seed, _SALT, place, order[at], turn))))
+    return planned
+
+
+def make_copy(copy: Copy) -> None:
+    """Writes one; the same seed gives the same bytes."""
+    with Image.open(copy.original) as image:
+        picture = augment(image.convert("RGB"), copy.which, np.random.default_rng(copy.seed))
+    write_picture(copy.target, np.asarray(picture))
+
+
+def _row_of(row: ManifestRow, copy: Copy, folder: Path) -> ManifestRow:
+    """Where it came from stays; what was measured is the original's and is left out."""
+    return replace(
+        row,
+        path=copy.target.relative_to(folder).as_posix(),
+        sha256=None,
+        perceptual_hash=None,
+        width=None,
+        height=None,
+        color_mode="RGB",
+        detail=f"changed copy of {row.path} ({copy.which})",
+    )
+
+
+def _show(copies: Sequence[Copy], target: Path) -> None:
+    """Originals from all over the set, each with some of its copies."""
+    by_original: dict[Path, list[Path]] = {}
+    for copy in copies:
+        by_original.setdefault(copy.original, [copy.original]).append(copy.target)
+    rows = list(by_original.values())
+    spread = np.linspace(0, len(rows) - 1, min(SHOWN_ORIGINALS, len(rows))).round().astype(int).tolist()
+    draw_sheet([rows[at][: SHOWN_COPIES + 1] for at in spread], target)

@@ -1,0 +1,139 @@
+"""The arguments of `prepare`, checked, to a finished set."""
+
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from eoltag.bundle import expand_ranges
+from eoltag.errors import DataError
+from eoltag.fetch import download
+from eoltag.settings import FetchSettings, read_settings
+from train.prepare.assemble import Plan, prepare
+from train.prepare.candidate import Offer, check_labels
+from train.prepare.download import FOLDER, Downloads
+from train.prepare.examine import Finish
+from train.prepare.folders import read_folder
+from train.prepare.grouping import MAX_DISTANCE
+from train.prepare.lists import parse_classes, read_lists, read_null_folder
+from train.prepare.output import check_output
+from train.prepare.plantclef import read_plantclef
+from train.prepare.ratings import EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
+from train.prepare.report import Report
+from train.prepare.splitting import parse_shares
+
+MAX_SIDE_PX: Final = 8192
+
+
+def prepare_kind(options: Namespace) -> Report:
+    """What `python -m train prepare` does. Raises UsageError."""
+    plan = read_plan(options)
+    sources = [path for name in ("source", "null_folder") if (path := getattr(options, name, None)) is not None]
+    check_output(options.out, sources, overwrite=options.overwrite)
+    read: Callable[[Namespace], Offer] = _READ[options.kind]
+    offer = read(options)
+    if options.kind not in ("ratings", "lists"):
+        return prepare(offer, plan, None)
+    return prepare(offer, plan, Downloads(options.out / FOLDER, _fetch(options), retry_failed=options.retry_failed))
+
+
+def read_plan(options: Namespace) -> Plan:
+    """Raises DataError where a number is out of range."""
+    _require("--seed", options.seed, 0, 2**32 - 1)
+    _require("--min-side", options.min_side, 1, MAX_SIDE_PX)
+    _require("--near-bits", options.near_bits, 0, MAX_DISTANCE)
+    for name in ("cap", "count", "augment_to", "processes"):
+        if getattr(options, name, None) is not None:
+            _require(f"--{name.replace('_', '-')}", getattr(options, name), 1, 100_000_000)
+    size = _size(options.size)
+    return Plan(
+        out=options.out,
+        seed=options.seed,
+        cap=getattr(options, "count", None) or options.cap,
+        finish=Finish(size, options.fit, options.format, options.min_side, options.allow_animated),
+        shares=parse_shares(options.split) if options.split else None,
+        near_bits=options.near_bits,
+        augment_to=options.augment_to,
+        augment_set=options.augment_set,
+        is_quarantined=options.quarantine,
+        processes=options.processes,
+    )
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """Width and height of `224` or `320x240`."""
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if not 1 <= len(sides) <= 2 or not all(side.isascii() and side.isdigit() for side in sides):
+        raise DataError(f"--size: wanted pixels as 224 or 320x240. Received: {text!r}")
+    width, height = int(sides[0]), int(sides[-1])
+    for side in (width, height):
+        _require("--size", side, 1, MAX_SIDE_PX)
+    return width, height
+
+
+def _require(name: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        raise DataError(f"{name}: wanted {least} to {most}. Received: {number}")
+
+
+def _fetch(options: Namespace) -> FetchSettings:
+    settings = read_settings(options.config).fetch
+    return settings.model_copy(update={"allow_private_hosts": True}) if options.allow_private_hosts else settings
+
+
+def _plantclef(options: Namespace) -> Offer:
+    return read_plantclef(options.source, is_by_class=options.count is None)
+
+
+def _ratings(options: Namespace) -> Offer:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = _fetch(options)
+        ratings = _local(options.ratings or RATINGS_URL, Path(folder) / "ratings", settings)
+        exemplars = None
+        if not options.no_exemplars:
+            exemplars = _local(options.exemplars or EXEMPLARS_URL, Path(folder) / "exemplars", settings)
+        return read_ratings(ratings, exemplars, options.layout)
+
+
+def _lists(options: Namespace) -> Offer:
+    classes = parse_classes(options.classes)
+    check_labels({label for label, _ in classes})
+    settings = _fetch(options)
+    with tempfile.TemporaryDirectory() as folder:
+        lists = [
+            (label, origin, _local(origin, Path(folder) / str(number), settings).path)
+            for number, (label, origin) in enumerate(
+                (label, origin) for label, given in classes for origin in expand_ranges(given)
+            )
+        ]
+        offer = read_lists(lists)
+    if options.null_folder is None:
+        return offer
+    null = read_null_folder(options.null_folder, options.null_name)
+    return Offer((*offer.candidates, *null.candidates), offer.notes)
+
+
+def _folder(options: Namespace) -> Offer:
+    return read_folder(options.source)
+
+
+def _local(origin: str, target: Path, settings: FetchSettings) -> TableFile:
+    """The file that a path or URL names. Raises BundleError or DataError."""
+    if urlsplit(origin).scheme in ("http", "https"):
+        download(origin, target, settings)
+        return TableFile(target, origin)
+    if not Path(origin).exists():
+        raise DataError(f"{origin}: wanted a list of image URLs. Received: no such file")
+    return TableFile(Path(origin), origin)
+
+
+_READ: Final[dict[str, Callable[[Namespace], Offer]]] = {
+    "plantclef": _plantclef,
+    "ratings": _ratings,
+    "lists": _lists,
+    "folder": _folder,
+}

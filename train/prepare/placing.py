@@ -1,0 +1,103 @@
+"""Examined images to named files in the folder of their split and class, and their rows in the manifest."""
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from train.manifest import ManifestRow
+from train.prepare.gather import Examined
+from train.prepare.grouping import group_images
+from train.prepare.output import IMAGES
+from train.prepare.splitting import Shares, split_groups
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One image that was looked at, and its place in the set."""
+
+    examined: Examined
+    path: str | None
+    """Relative to the set's folder; None where it was left out."""
+    split: str | None = None
+    group: int = -1
+    """Images of one group belong together."""
+
+    def row(self) -> ManifestRow:
+        """What the manifest says of it."""
+        candidate, finding = self.examined.candidate, self.examined.finding
+        return ManifestRow(
+            path=self.path,
+            label=candidate.label,
+            split=self.split,
+            source_path=candidate.source_path,
+            source_url=candidate.url,
+            page=candidate.page,
+            licence=candidate.licence,
+            author=candidate.author,
+            sha256=finding.sha256,
+            perceptual_hash=finding.perceptual_hash,
+            width=finding.width,
+            height=finding.height,
+            color_mode=finding.color_mode,
+            outcome=str(finding.outcome),
+            detail=finding.detail,
+        )
+
+
+def place_all(
+    examined: Sequence[Examined], folder: Path, *, shares: Shares | None, seed: int, near_bits: int
+) -> list[Placed]:
+    """Every image in the order given; those that can be used are files below `folder` when this returns.
+
+    shares: None leaves each in the split that its source had it in.
+    """
+    kept = [one for one in examined if one.is_usable]
+    groups = _groups(kept, near_bits)
+    labels = [one.candidate.label for one in kept]
+    splits = split_groups(labels, groups, shares, seed) if shares else [one.candidate.split for one in kept]
+    places = iter(zip(_paths(kept, splits), splits, groups, strict=True))
+    placed = [Placed(one, *next(places)) if one.is_usable else Placed(one, None) for one in examined]
+    for one in placed:
+        if one.path is not None:
+            _write(one.examined, folder / one.path)
+    return placed
+
+
+def copy_rejected(placed: Sequence[Placed], folder: Path) -> int:
+    """Copies what was left out and is a file to folder/REASON/CLASS/NAME; returns how many."""
+    copied = 0
+    for number, one in enumerate(placed):
+        candidate = one.examined.candidate
+        if one.path is None and candidate.file is not None and candidate.file.is_file():
+            target = folder / str(one.examined.finding.outcome) / candidate.label
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(candidate.file, target / f"{number:06d}_{candidate.file.name}")
+            copied += 1
+    return copied
+
+
+def _groups(kept: Sequence[Examined], near_bits: int) -> list[int]:
+    keys = [(one.finding.sha256, one.candidate.page) for one in kept]
+    return group_images([one.finding.perceptual_hash for one in kept], keys, near_bits)
+
+
+def _paths(kept: Sequence[Examined], splits: Sequence[str | None]) -> list[str]:
+    """images/[SPLIT/]CLASS/CLASS_NNNNNN.SUFFIX, numbered within each class."""
+    numbers: Counter[str] = Counter()
+    paths = []
+    for one, split in zip(kept, splits, strict=True):
+        label = one.candidate.label
+        numbers[label] += 1
+        folders = [IMAGES, split, label] if split else [IMAGES, label]
+        paths.append("/".join([*folders, f"{label}_{numbers[label]:06d}.{one.finding.suffix}"]))
+    return paths
+
+
+def _write(one: Examined, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if one.finding.made is not None:
+        one.finding.made.replace(target)
+    elif one.candidate.file is not None:
+        shutil.copyfile(one.candidate.file, target)

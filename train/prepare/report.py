@@ -1,0 +1,128 @@
+"""What `prepare` did, as counts and as text."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from train.manifest import ManifestRow
+from train.prepare.candidate import SPLITS
+from train.prepare.output import REPORT_JSON, REPORT_TEXT
+from train.prepare.splitting import straddling
+
+UNSPLIT = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Counts of one prepared set."""
+
+    seed: int
+    images: dict[str, dict[str, int]]
+    """By class and split (`all` where there is none), changed copies included."""
+    augmented: dict[str, int]
+    """Changed copies of each class."""
+    kept: int
+    """Images, without the copies."""
+    rejected: dict[str, int]
+    """By reason."""
+    not_drawn: int
+    """Offered, but more than the cap asked for."""
+    bytes_before: int
+    bytes_after: int
+    exact_duplicates: int
+    """Kept images that are the same file as another kept one."""
+    grouped: int
+    """Kept images that stay together with others in one split."""
+    straddling: int
+    """Groups torn apart by the splits that the source came with."""
+    class_weights: dict[str, float]
+    notes: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+    def text(self) -> str:
+        """For a person: a table of classes and splits, then one line for each other matter."""
+        splits = list(dict.fromkeys(split for counts in self.images.values() for split in counts))
+        lines = [["class", *splits, "weight"]]
+        for label, counts in self.images.items():
+            weight = self.class_weights.get(label)
+            cells = [str(counts.get(split, 0)) for split in splits]
+            lines.append([label, *cells, f"{weight:.3f}" if weight else "-"])
+        widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+        table = [
+            "  ".join(cell.rjust(width) if at else cell.ljust(width) for at, (cell, width) in enumerate(pairs))
+            for pairs in (list(zip(line, widths, strict=True)) for line in lines)
+        ]
+        return "\n".join([*table, *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        megabytes = f"{self.bytes_before / 1e6:.1f} MB before, {self.bytes_after / 1e6:.1f} MB after"
+        remarks = [f"{self.kept} images kept ({megabytes})"]
+        if self.augmented:
+            copies = ", ".join(f"{label} {count}" for label, count in self.augmented.items())
+            remarks.append(f"{sum(self.augmented.values())} changed copies added: {copies}")
+        reasons = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
+        if reasons:
+            remarks.append(f"{sum(self.rejected.values())} images left out: {reasons}")
+        if self.not_drawn:
+            remarks.append(f"{self.not_drawn} more were offered than the cap asked for")
+        if self.exact_duplicates:
+            remarks.append(f"{self.exact_duplicates} images are the same file as another one; `dedupe` leaves them out")
+        if self.straddling:
+            remarks.append(
+                f"{self.straddling} groups of like images lie in two splits of the source; --split mends that"
+            )
+        return [*remarks, *(f"note: {note}" for note in self.notes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What only the files tell."""
+
+    offered: int
+    bytes_before: int
+    bytes_after: int
+
+
+def make_report(
+    rows: Sequence[ManifestRow],
+    copies: Sequence[ManifestRow],
+    groups: Sequence[int],
+    sizes: Sizes,
+    weights: dict[str, float],
+    seed: int,
+    notes: tuple[str, ...],
+) -> Report:
+    """groups: of the kept rows, in their order."""
+    kept = [row for row in rows if row.is_kept]
+    images: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in sorted([*kept, *copies], key=lambda row: (row.label, SPLITS.index(row.split) if row.split else 0)):
+        split = row.split or UNSPLIT
+        images[row.label][split] = images[row.label].get(split, 0) + 1
+    members = Counter(groups)
+    return Report(
+        seed=seed,
+        images=dict(images),
+        augmented=dict(sorted(Counter(copy.label for copy in copies).items())),
+        kept=len(kept),
+        rejected=dict(sorted(Counter(row.outcome for row in rows if not row.is_kept).items())),
+        not_drawn=sizes.offered - len(rows),
+        bytes_before=sizes.bytes_before,
+        bytes_after=sizes.bytes_after,
+        exact_duplicates=len(kept) - len({row.sha256 for row in kept}),
+        grouped=sum(size for size in members.values() if size > 1),
+        straddling=straddling(groups, [row.split for row in kept]),
+        class_weights=weights,
+        notes=notes,
+    )
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Both forms of it."""
+    (folder / REPORT_JSON).write_text(json.dumps(report.document(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (folder / REPORT_TEXT).write_text(report.text() + "\n", "utf-8")
