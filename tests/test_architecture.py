@@ -136,4 +136,3 @@ def test_ok_and_lasting_failures_are_final() -> None:
 )
 def test_what_travels_to_executors_survives_the_journey(value: object) -> None:
     assert pickle.loads(pickle.dumps(value)) == value
-
