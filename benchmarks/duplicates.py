@@ -3,7 +3,7 @@
     python -m benchmarks.duplicates FOLDER...
     python -m benchmarks.duplicates --hashes 100000
 
-Of 100 images of each folder, drawn by the seed, it plants copies beside all the others: half and one and a half times the
+Of 100 images of each folder, drawn by the seed, it plants copies beside the others: half and one and a half times the
 size, JPEG quality 40 and 15, PNG, turned by 90, 180 and 270 degrees, mirrored, and turned, halved and recompressed.
 """
 
@@ -58,7 +58,7 @@ def plant(paths: Sequence[Path], folder: Path) -> dict[Path, tuple[Path, str]]:
             image = opened.convert("RGB")
         for at, (name, (edit, suffix, quality)) in enumerate(EDITS.items()):
             copy = folder / f"{number:03d}_{at}.{suffix}"
-            edit(image).save(copy, **({"quality": quality} if quality else {}))
+            edit(image).save(copy, quality=quality)
             planted[copy] = path, name
     return planted
 

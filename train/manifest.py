@@ -3,10 +3,10 @@
 The same rows give the same bytes. `path` is relative to the folder of the manifest, so that a set can be moved.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -74,7 +74,7 @@ class ManifestRow:
 
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
-    """The rows, in the order given; the file appears whole or not at all. Raises DataError where it cannot be written."""
+    """The rows, in the order given; the file appears whole or not at all. Raises DataError."""
     columns = list(zip(*(astuple(row) for row in rows), strict=True)) or [()] * len(SCHEMA)
     table = pa.table([pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
     part = path.with_name(path.name + ".part")
@@ -97,9 +97,5 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:
         raise DataError(f"{path}: wanted a manifest with the column '{missing[0]}'. Received: {table.column_names}")
-    names = [field.name for field in fields(ManifestRow)]
-    return [ManifestRow(**dict(zip(names, values, strict=True))) for values in _tuples(table)]
-
-
-def _tuples(table: pa.Table) -> list[Sequence[str | int | None]]:
-    return list(zip(*(table.column(name).to_pylist() for name in SCHEMA.names), strict=True))
+    columns: list[list[Any]] = [table.column(name).to_pylist() for name in SCHEMA.names]
+    return [ManifestRow(*values) for values in zip(*columns, strict=True)]
