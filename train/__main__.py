@@ -10,10 +10,11 @@ from typing import Final, NoReturn
 
 from eoltag.errors import UsageError
 from train.command import Answer, Verb
-from train.verbs import classify, dedupe, fit, sample_data
+from train.verbs import classify, collect, dedupe, fit, sample_data
 
 VERBS: Final[dict[str, Verb]] = {
     "sample-data": sample_data.VERB,
+    "collect": collect.VERB,
     "dedupe": dedupe.VERB,
     "fit": fit.VERB,
     "classify": classify.VERB,
