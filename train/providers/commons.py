@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from typing import Any, Final
 
 from eoltag.errors import DataError
-from train.providers.client import ApiClient, Params, dig, dig_list, dig_text
+from train.providers.client import ApiClient, Params, dig, dig_int, dig_list, dig_text
 from train.providers.found import Found, Provider, Query
 
 URL: Final = "https://commons.wikimedia.org/w/api.php"
@@ -35,7 +35,7 @@ def search(client: ApiClient, query: Query) -> Iterator[Found]:
             reason = client.redact(dig_text(answer, "error", "info") or "no reason given")
             raise DataError(f"{client.name}: refused the search for {query.term!r} ({reason})")
         pages = dig_list(answer, "query", "pages")
-        for page in sorted(pages, key=lambda page: dig(page, "index") or 0):
+        for page in sorted(pages, key=lambda page: dig_int(page, "index") or 0):
             for info in dig_list(page, "imageinfo"):
                 yield from _found(info)
         following = dig(answer, "continue")
