@@ -15,6 +15,7 @@ from train.__main__ import main
 from train.duplicates import find_groups, linked
 from train.fingerprints import Fingerprint, orient, read_fingerprint, read_fingerprints
 from train.manifest import ManifestRow, read_manifest, write_manifest
+from train.samples import draw_file, file_name
 
 Edit = Callable[[Image.Image], Image.Image]
 
@@ -42,9 +43,15 @@ def error(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def photos(sample_images: Path) -> list[Path]:
-    """Twenty different ones."""
-    return sorted((sample_images / "photo").iterdir())
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twelve different ones, of the size that photos have on the web: smaller ones are mostly noise."""
+    folder = tmp_path_factory.mktemp("photos") / "photo"
+    folder.mkdir()
+    for number in range(1, 13):
+        path = folder / file_name("photo", number, 0)
+        path.write_bytes(draw_file("photo", number, 0, 480))
+    return sorted(folder.iterdir())
 
 
 def save(path: Path, copy: Path, edit: Edit, quality: int = 90) -> Path:
@@ -63,16 +70,15 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_changed_copies_are_found_beside_all_other_images(
-    edit: str, sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    edit: str, photos: list[Path], sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change, quality = EDITS[edit]
-    originals = photos(sample_images)
-    copies = [save(path, tmp_path / f"{path.stem}.jpg", change, quality) for path in originals]
-    code, report = dedupe(capsys, sample_images / "photo", sample_images / "illustration", tmp_path)
+    copies = [save(path, tmp_path / f"{path.stem}.jpg", change, quality) for path in photos]
+    code, report = dedupe(capsys, photos[0].parent, sample_images, tmp_path)
     assert code == 0
-    expected = {frozenset(map(str, pair)) for pair in zip(originals, copies, strict=True)}
+    expected = {frozenset(map(str, pair)) for pair in zip(photos, copies, strict=True)}
     assert {frozenset(group) for group in report["groups"]} == expected
-    assert report["duplicates"] == {"same_bytes": 0, "near": 20}
+    assert report["duplicates"] == {"same_bytes": 0, "near": 12}
 
 
 def test_different_drawings_of_one_kind_are_no_copies(sample_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,9 +88,9 @@ def test_different_drawings_of_one_kind_are_no_copies(sample_images: Path, capsy
 
 
 def test_the_copy_with_the_most_pixels_is_kept_then_the_one_with_the_most_bytes(
-    sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    original = photos(sample_images)[0]
+    original = photos[0]
     small = save(original, tmp_path / "a.jpg", EDITS["halved"][0])
     coarse = save(original, tmp_path / "b.jpg", lambda image: image, 30)
     fine = save(original, tmp_path / "c.jpg", lambda image: image, 95)
@@ -94,14 +100,14 @@ def test_the_copy_with_the_most_pixels_is_kept_then_the_one_with_the_most_bytes(
 
 
 def test_the_same_bytes_are_found_across_folders_and_a_file_is_no_copy_of_itself(
-    sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    original = photos(sample_images)[0]
+    original = photos[0]
     for name in ("one/a", "two/b"):
         (tmp_path / name).parent.mkdir()
         shutil.copy(original, tmp_path / f"{name}{original.suffix}")
     (tmp_path / "two" / "link.jpg").symlink_to(original)
-    shutil.copy(photos(sample_images)[1], tmp_path / "one" / "other.jpg")
+    shutil.copy(photos[1], tmp_path / "one" / "other.jpg")
     suffix = original.suffix
     _, report = dedupe(capsys, tmp_path / "one", tmp_path / "two", tmp_path, "--exact")
     assert report["duplicates"] == {"same_bytes": 2, "near": 0}
@@ -110,20 +116,18 @@ def test_the_same_bytes_are_found_across_folders_and_a_file_is_no_copy_of_itself
     assert report["images"] == 4
 
 
-def test_exact_leaves_near_copies_alone(
-    sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    save(photos(sample_images)[0], tmp_path / "a.jpg", lambda image: image)
-    save(photos(sample_images)[0], tmp_path / "b.jpg", lambda image: image, 60)
+def test_exact_leaves_near_copies_alone(photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(photos[0], tmp_path / "a.jpg", lambda image: image)
+    save(photos[0], tmp_path / "b.jpg", lambda image: image, 60)
     assert dedupe(capsys, tmp_path, "--exact")[1]["groups"] == []
     assert len(dedupe(capsys, tmp_path)[1]["groups"]) == 1
 
 
 def test_out_lists_what_to_keep_and_why_the_rest_is_not_and_shows_the_groups(
-    sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, out = tmp_path / "set", tmp_path / "out"
-    first, second = photos(sample_images)[:2]
+    first, second = photos[:2]
     kept = save(first, source / "train" / "cat" / "1.jpg", lambda image: image)
     copy = save(first, source / "val" / "dog" / "2.jpg", EDITS["halved"][0])
     other = save(second, source / "train" / "dog" / "3.jpg", lambda image: image)
@@ -155,9 +159,9 @@ def test_out_lists_what_to_keep_and_why_the_rest_is_not_and_shows_the_groups(
 
 
 def test_without_copy_the_manifest_leads_to_the_files_themselves(
-    sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(photos(sample_images)[0], tmp_path / "only.jpg")
+    shutil.copy(photos[0], tmp_path / "only.jpg")
     (tmp_path / "set").mkdir()
     file = shutil.move(tmp_path / "only.jpg", tmp_path / "set" / "only.jpg")
     dedupe(capsys, tmp_path / "set", "--out", tmp_path / "out")
@@ -167,10 +171,10 @@ def test_without_copy_the_manifest_leads_to_the_files_themselves(
 
 
 def test_source_licence_and_author_are_carried_over_and_runs_repeat_byte_for_byte(
-    sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "set"
-    save(photos(sample_images)[0], source / "val" / "cat" / "cat_1.jpg", lambda image: image)
+    save(photos[0], source / "val" / "cat" / "cat_1.jpg", lambda image: image)
     origin = ("https://example.org/1.jpg", "https://example.org/1", "CC BY 4.0", "Ann")
     write_manifest(source / "manifest.parquet", [ManifestRow("val/cat/cat_1.jpg", "cat", "val", None, *origin)])
     for out in ("a", "b"):
@@ -241,8 +245,8 @@ def test_pictures_of_one_layout_with_different_content_are_no_copies(tmp_path: P
     assert find_groups(images, 11) == []
 
 
-def test_links_are_pairs_for_a_split_that_must_keep_copies_together(sample_images: Path, tmp_path: Path) -> None:
-    first, second = photos(sample_images)[:2]
+def test_links_are_pairs_for_a_split_that_must_keep_copies_together(photos: list[Path], tmp_path: Path) -> None:
+    first, second = photos[:2]
     copy = save(first, tmp_path / "copy.jpg", EDITS["turned by 90"][0])
     assert linked(prints(first, second, copy, first)) == [(0, 2), (0, 3), (2, 3)]
 
@@ -254,12 +258,11 @@ def test_eight_orientations_are_different_and_the_first_is_the_picture_itself() 
     assert (turned[0] == picture).all()
 
 
-def test_one_process_and_many_give_the_same_fingerprints(sample_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = photos(sample_images)
-    alone = [read_fingerprint(path, 10**8) for path in paths]
+def test_one_process_and_many_give_the_same_fingerprints(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = [read_fingerprint(path, 10**8) for path in photos]
     monkeypatch.setattr("train.fingerprints.WORTH_A_PROCESS", 5)
     monkeypatch.setattr("train.fingerprints.cores", lambda: 2)
-    together = list(read_fingerprints(paths))
+    together = list(read_fingerprints(photos))
     for one, two in zip(alone, together, strict=True):
         assert isinstance(one, Fingerprint)
         assert isinstance(two, Fingerprint)

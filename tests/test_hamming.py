@@ -58,6 +58,6 @@ def test_bits_that_differ_are_found_wherever_they_lie(distance: int) -> None:
 
 def test_a_distance_that_it_is_not_made_for_is_refused() -> None:
     none = np.empty(0, np.uint64)
-    with pytest.raises(ValueError, match="wanted 0 to 11. Received: 12"):
+    with pytest.raises(ValueError, match=r"wanted 0 to 11\. Received: 12"):
         near_pairs(none, none, 12)
     assert banded(none, none, 8) == []
