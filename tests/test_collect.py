@@ -152,6 +152,18 @@ def test_a_line_that_a_kill_cut_is_asked_again(tmp_path: Path, terms: Path, serv
     assert journal.read_text() == whole
 
 
+def test_an_image_that_somebody_deleted_is_replaced_by_another(tmp_path: Path, terms: Path, server: ApiServer) -> None:
+    assert collect(terms, tmp_path / "out", server) == 0
+    deleted = kept(tmp_path / "out")[1]
+    (tmp_path / "out" / str(deleted.path)).unlink()
+    assert collect(terms, tmp_path / "out", server) == 0
+    rows = read_manifest(tmp_path / "out" / "manifest.parquet")
+    assert len(kept(tmp_path / "out")) == 13
+    assert [(row.source_url, row.outcome) for row in rows if not row.is_kept] == [(deleted.source_url, "removed")]
+    assert server.count(str(deleted.source_url).removeprefix(server.base)) == 1
+    assert str(deleted.path) not in files(tmp_path / "out")
+
+
 def test_failures_are_rows_and_other_images_take_their_place(
     tmp_path: Path, terms: Path, server: ApiServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,8 @@ from train.search_terms import Wish
 
 JOURNAL: Final = "collected.jsonl"
 DUPLICATE: Final = "duplicate"
+REMOVED: Final = "removed"
+"""Somebody deleted the file since: another image takes its place, not the same again."""
 
 _CHECK: Final = InputSpec(32, 32, "stretch", "box")
 _SUFFIXES: Final = {
@@ -57,7 +59,7 @@ class Collection:
     def is_settled(self, url: str, page: str | None) -> bool:
         """The image was kept or never can be, or another of its page was kept: no observation is in two sets."""
         row = self._rows.get(url)
-        if row is not None and (row.outcome == DUPLICATE or Outcome(row.outcome).is_final):
+        if row is not None and (row.outcome in (DUPLICATE, REMOVED) or Outcome(row.outcome).is_final):
             return True
         return page is not None and page in self._pages
 
@@ -75,14 +77,11 @@ class Collection:
         number = self._last[wish.split, wish.label] + 1
         path = f"{wish.split}/{wish.label}/{wish.label}_{number:05d}.{suffix}"
         self._write(path, data)
-        kept = ManifestRow(
+        kept = replace(
+            row,
             path=path,
             label=wish.label,
             split=wish.split,
-            source_url=row.source_url,
-            page=row.page,
-            licence=row.licence,
-            author=row.author,
             sha256=digest,
             perceptual_hash=decoded.perceptual_hash,
             width=decoded.width,
@@ -93,18 +92,7 @@ class Collection:
 
     def note(self, wish: Wish, row: ManifestRow, outcome: str, detail: str | None) -> ManifestRow:
         """An image that is not kept, with the reason."""
-        failed = ManifestRow(
-            path=None,
-            label=wish.label,
-            split=wish.split,
-            source_url=row.source_url,
-            page=row.page,
-            licence=row.licence,
-            author=row.author,
-            outcome=outcome,
-            detail=detail,
-        )
-        return self._add(wish, failed)
+        return self._add(wish, replace(row, label=wish.label, split=wish.split, outcome=outcome, detail=detail))
 
     def write_manifest(self) -> None:
         """manifest.parquet, from all that was noted down."""
@@ -145,7 +133,10 @@ class Collection:
         self._rows[row.source_url or ""] = row
         if row.path is None:
             return
-        self._kept[key] += 1
+        if (self.folder / row.path).is_file():
+            self._kept[key] += 1
+        else:
+            self._rows[row.source_url or ""] = replace(row, path=None, outcome=REMOVED, detail=f"{row.path} is gone")
         self._hashes.add(row.sha256 or "")
         if row.page is not None:
             self._pages.add(row.page)

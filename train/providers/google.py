@@ -31,6 +31,7 @@ def search(client: ApiClient, query: Query) -> Iterator[Found]:
         "q": query.term,
         "searchType": "image",
         "num": PER_PAGE,
+        "safe": "active",
     }
     rights = None if query.licences is None else _rights(query.licences)
     if rights is not None:
