@@ -13,7 +13,7 @@ from PIL import Image
 
 from train.__main__ import main
 from train.duplicates import find_groups, linked
-from train.fingerprints import Fingerprint, orient, read_fingerprint, read_fingerprints
+from train.fingerprints import INVERSE, Fingerprint, orient, read_fingerprint, read_fingerprints
 from train.manifest import ManifestRow, read_manifest, write_manifest
 from train.samples import draw_file, file_name
 
@@ -271,6 +271,8 @@ def test_eight_orientations_are_different_and_the_first_is_the_picture_itself() 
     turned = [orient(picture, number) for number in range(8)]
     assert len({(one.shape, one.tobytes()) for one in turned}) == 8
     assert (turned[0] == picture).all()
+    for number in range(8):
+        assert (orient(turned[number], INVERSE[number]) == picture).all()
 
 
 def test_one_process_and_many_give_the_same_fingerprints(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,12 @@ def test_bits_that_differ_are_found_wherever_they_lie(distance: int) -> None:
     assert banded(np.array([base], np.uint64), stored, distance) == [(0, at) for at in range(300)]
 
 
+def test_many_equal_hashes_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.hamming.MOST_CANDIDATES", 100)
+    stored = np.array([5] * 40 + [4] * 30 + [2**63] * 20, np.uint64)
+    assert banded(stored, stored, 2) == by_brute_force(stored, stored, 2)
+
+
 def test_a_distance_that_it_is_not_made_for_is_refused() -> None:
     none = np.empty(0, np.uint64)
     with pytest.raises(ValueError, match=r"wanted 0 to 11\. Received: 12"):

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from train.fingerprints import ORIENTATIONS, Fingerprint, orient
-from train.hamming import Indices, near_pairs
+from train.fingerprints import INVERSE, ORIENTATIONS, Fingerprint, orient
+from train.hamming import Hashes, Indices, near_pairs
 
 DISTANCE: Final = 8
 """Of 64 bits. Copies resized, recompressed to quality 15, turned and mirrored of 200 photos (flowers, cars, tanks) lie
@@ -95,18 +95,32 @@ def _neighbours(images: Sequence[Fingerprint], distance: int) -> dict[int, dict[
     near: dict[int, dict[int, int]] = defaultdict(dict)
     if not images:
         return near
-    hashes = np.stack([image.hashes for image in images])
+    one, orientations, other, bits = _candidates(np.stack([image.hashes for image in images]), distance)
+    is_alike = _alike(images, one, orientations, other)
+    found = (values[is_alike].tolist() for values in (one, other, bits))
+    for at, there, distant in zip(*found, strict=True):
+        near[at][there] = near[there][at] = min(distant, near[at].get(there, distant))
+    return near
+
+
+def _candidates(hashes: Hashes, distance: int) -> tuple[Indices, Indices, Indices, Indices]:
+    """Position, orientation, higher position and bits of every two images whose hashes are near, in that orientation.
+
+    hashes: (N, 8). What is found from both sides is one pair: the first image turned one way is the second, or the
+    second turned back is the first.
+    """
     queries, others = near_pairs(hashes.ravel(), hashes[:, 0].copy(), distance)
     turned, orientations = queries // ORIENTATIONS, queries % ORIENTATIONS
-    is_other = turned != others
-    turned, orientations, others = turned[is_other], orientations[is_other], others[is_other]
-    is_alike = _alike(images, turned, orientations, others)
-    turned, orientations, others = turned[is_alike], orientations[is_alike], others[is_alike]
-    bits = np.bitwise_count(hashes[turned, orientations] ^ hashes[others, 0])
-    for one, other, distant in zip(turned.tolist(), others.tolist(), bits.tolist(), strict=True):
-        least = min(distant, near[one].get(other, distant))
-        near[one][other] = near[other][one] = least
-    return near
+    bits = np.bitwise_count(hashes[turned, orientations] ^ hashes[others, 0]).astype(np.int64)
+    is_back = turned > others
+    orientations = np.where(is_back, np.array(INVERSE)[orientations], orientations)
+    low, high = np.minimum(turned, others), np.maximum(turned, others)
+    order = np.lexsort((bits, high, orientations, low))
+    order = order[low[order] != high[order]]
+    low, orientations, high, bits = low[order], orientations[order], high[order], bits[order]
+    is_new = np.ones(len(order), np.bool_)
+    is_new[1:] = (np.diff(low) != 0) | (np.diff(orientations) != 0) | (np.diff(high) != 0)
+    return low[is_new], orientations[is_new], high[is_new], bits[is_new]
 
 
 def _alike(images: Sequence[Fingerprint], turned: Indices, orientations: Indices, others: Indices) -> NDArray[np.bool_]:

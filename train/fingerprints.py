@@ -30,6 +30,8 @@ SKETCH_SIDE_PX: Final = 32
 
 ORIENTATIONS: Final = 8
 """Four right-angle turns, each as it is and mirrored."""
+INVERSE: Final = (0, 3, 2, 1, 4, 5, 6, 7)
+"""The orientation that undoes each: to mirror twice is to do nothing."""
 
 WORTH_A_PROCESS: Final = 400
 """Images below which another process does not pay for its start."""

@@ -21,6 +21,8 @@ LARGEST_DISTANCE: Final = 11
 
 CHUNK: Final = 200_000
 """Queries looked up at once: bounds memory, not speed."""
+MOST_CANDIDATES: Final = 4_000_000
+"""Compared at once; one query may have more where very many hashes are the same."""
 
 
 def near_pairs(queries: Hashes, stored: Hashes, distance: int) -> tuple[Indices, Indices]:
@@ -66,8 +68,12 @@ def _candidates(band: Indices, index: _Index, masks: list[int]) -> Iterator[tupl
     """Pairs whose band differs in just the bits of one of the masks."""
     for mask in masks:
         wanted = band ^ mask
-        counts = index.counts[wanted]
-        here = np.repeat(np.arange(len(band)), counts)
-        if len(here):
+        until = np.cumsum(index.counts[wanted])
+        if not len(until) or not until[-1]:
+            continue
+        cuts = np.searchsorted(until, np.arange(MOST_CANDIDATES, until[-1], MOST_CANDIDATES), side="right")
+        for part in np.split(np.arange(len(band)), np.unique(cuts)):
+            counts = index.counts[wanted[part]]
+            here = np.repeat(part, counts)
             within = np.arange(len(here)) - np.repeat(np.cumsum(counts) - counts, counts)
             yield here, index.positions[index.starts[wanted[here]] + within]
