@@ -15,6 +15,8 @@ train = [
     "tensorflow>=2.20; sys_platform != 'linux'",
     "keras>=3.12",
     "matplotlib>=3.9",
+    "imagehash>=4.3",
+    "requests>=2.32",
 ]
 
 setup(
@@ -48,7 +50,6 @@ setup(
             *train,
             "duckdb>=1.1",
             "hypothesis>=6.100",
-            "imagehash>=4.3",
             "mypy>=1.13",
             "pandas-stubs>=2.2,<3",
             "psutil>=6",

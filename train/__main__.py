@@ -10,11 +10,13 @@ from typing import Final, NoReturn
 
 from eoltag.errors import UsageError
 from train.command import Answer, Verb
-from train.verbs import classify, fit, prepare, sample_data
+from train.verbs import classify, collect, dedupe, fit, prepare, sample_data
 
 VERBS: Final[dict[str, Verb]] = {
     "sample-data": sample_data.VERB,
+    "collect": collect.VERB,
     "prepare": prepare.VERB,
+    "dedupe": dedupe.VERB,
     "fit": fit.VERB,
     "classify": classify.VERB,
 }

@@ -1,0 +1,79 @@
+"""Which 64-bit hashes differ in few bits, without comparing all with all.
+
+Multi-index hashing (M. Norouzi, A. Punjani, D. Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR
+2012): of two hashes that differ in at most D bits, at least one of their four 16-bit bands differs in at most D // 4.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+Indices = NDArray[np.int64]
+
+BANDS: Final = 4
+BAND_BITS: Final = 16
+LARGEST_DISTANCE: Final = 11
+"""Beyond it a band may differ in three bits, which takes five times as many look-ups, and unrelated images match."""
+
+CHUNK: Final = 200_000
+"""Queries looked up at once: bounds memory, not speed."""
+MOST_CANDIDATES: Final = 4_000_000
+"""Compared at once; one query may have more where very many hashes are the same."""
+
+
+def near_pairs(queries: Hashes, stored: Hashes, distance: int) -> tuple[Indices, Indices]:
+    """Every pair of positions (in queries, in stored) whose hashes differ in at most `distance` bits, sorted.
+
+    distance: 0 to LARGEST_DISTANCE.
+    """
+    if not 0 <= distance <= LARGEST_DISTANCE:
+        raise ValueError(f"distance: wanted 0 to {LARGEST_DISTANCE}. Received: {distance}")
+    masks = [mask for mask in range(1 << BAND_BITS) if mask.bit_count() <= distance // BANDS]
+    found = [np.empty(0, np.int64)]
+    for band in range(BANDS):
+        index = _Index.of(_band(stored, band))
+        for start in range(0, len(queries), CHUNK):
+            chunk = queries[start : start + CHUNK]
+            for here, there in _candidates(_band(chunk, band), index, masks):
+                is_near = np.bitwise_count(chunk[here] ^ stored[there]) <= distance
+                found.append((here[is_near] + start) * len(stored) + there[is_near])
+    codes = np.unique(np.concatenate(found))
+    return codes // max(len(stored), 1), codes % max(len(stored), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Positions of stored hashes, sorted by the value of one band."""
+
+    positions: Indices
+    starts: Indices
+    """Where the positions of each value begin, (65536,)."""
+    counts: Indices
+
+    @classmethod
+    def of(cls, band: Indices) -> "_Index":
+        counts = np.bincount(band, minlength=1 << BAND_BITS)
+        return cls(np.argsort(band, kind="stable"), np.cumsum(counts) - counts, counts)
+
+
+def _band(hashes: Hashes, number: int) -> Indices:
+    return ((hashes >> np.uint64(number * BAND_BITS)) & np.uint64(0xFFFF)).astype(np.int64)
+
+
+def _candidates(band: Indices, index: _Index, masks: list[int]) -> Iterator[tuple[Indices, Indices]]:
+    """Pairs whose band differs in just the bits of one of the masks."""
+    for mask in masks:
+        wanted = band ^ mask
+        until = np.cumsum(index.counts[wanted])
+        if not len(until) or not until[-1]:
+            continue
+        cuts = np.searchsorted(until, np.arange(MOST_CANDIDATES, until[-1], MOST_CANDIDATES), side="right")
+        for part in np.split(np.arange(len(band)), np.unique(cuts)):
+            counts = index.counts[wanted[part]]
+            here = np.repeat(part, counts)
+            within = np.arange(len(here)) - np.repeat(np.cumsum(counts) - counts, counts)
+            yield here, index.positions[index.starts[wanted[here]] + within]

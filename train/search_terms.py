@@ -1,0 +1,96 @@
+"""The table of search terms that `collect` reads."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from eoltag.errors import DataError
+
+COLUMNS: Final = {
+    "term": ("search_term",),
+    "count": ("number_imgs",),
+    "label": ("folder_name", "category"),
+    "split": ("train_val", "set"),
+}
+"""Names that each column may have."""
+
+SPLITS: Final = ("train", "val", "test")
+MOST_IMAGES: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """So many images of a term for a class of a split."""
+
+    term: str
+    count: int
+    label: str
+    split: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What the wish is for, whatever the count."""
+        return self.term, self.label, self.split
+
+
+def read_terms(path: Path) -> list[Wish]:
+    """Every row, in order; rows for the same thing are added up. UTF-8 or Latin-1. Raises DataError."""
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{path}: cannot be read ({problem.strerror or problem})") from problem
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    reader = csv.DictReader(io.StringIO(text), restval="", skipinitialspace=True)
+    try:
+        header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
+        places = {meaning: _place(header, names, path) for meaning, names in COLUMNS.items()}
+        reader.fieldnames = header
+        wishes = _added_up(
+            _wish(path, reader.line_num, [(row[places[meaning]] or "").strip() for meaning in COLUMNS])
+            for row in reader
+            if any(isinstance(cell, str) and cell.strip() for cell in row.values())
+        )
+    except csv.Error as problem:
+        raise DataError(f"{path}, line {reader.line_num}: not valid CSV ({problem})") from problem
+    if not wishes:
+        raise DataError(f"{path}: wanted rows with a search term each. Received: only the header")
+    return wishes
+
+
+def _place(header: list[str], names: tuple[str, ...], path: Path) -> str:
+    found = next((name for name in names if name in header), None)
+    if found is None:
+        raise DataError(
+            f"{path}: wanted the columns search_term, number_imgs, folder_name (or category) and train_val (or set); "
+            f"there is no {' or '.join(names)}. Received: {', '.join(filter(None, header)) or 'no header'}"
+        )
+    return found
+
+
+def _wish(path: Path, line: int, cells: list[str]) -> Wish:
+    term, count, label, split = cells
+    where = f"{path}, line {line}"
+    if not term:
+        raise DataError(f"{where}: wanted a search term. Received: an empty cell")
+    if not (count.isascii() and count.isdecimal() and 1 <= int(count) <= MOST_IMAGES):
+        raise DataError(f"{where}: number_imgs: wanted 1 to {MOST_IMAGES}. Received: {count!r}")
+    if not label or label.startswith(".") or any(sign in label for sign in "/\\\0") or not label.isprintable():
+        raise DataError(f"{where}: wanted a folder name without '/', '\\' or a dot in front. Received: {label!r}")
+    if split.lower() not in SPLITS:
+        raise DataError(f"{where}: wanted one of {', '.join(SPLITS)}. Received: {split!r}")
+    return Wish(term, int(count), label, split.lower())
+
+
+def _added_up(wishes: Iterable[Wish]) -> list[Wish]:
+    sums: dict[tuple[str, str, str], Wish] = {}
+    for wish in wishes:
+        known = sums.get(wish.key)
+        count = wish.count + (known.count if known else 0)
+        sums[wish.key] = Wish(wish.term, count, wish.label, wish.split)
+    return list(sums.values())
