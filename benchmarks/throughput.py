@@ -1,6 +1,6 @@
 """eoltag against the notebook loop, side by side: the same images, server, weights and machine in one run.
 
-    make bench [ARGS="--images 3000 --folder PHOTOS --runs 3"]
+    make bench [ARGS="--images 10000 --folder PHOTOS --runs 3"]
 
 Arm A, the loop of EOL's notebooks: get_file, load_img, predict, one image at a time. Arm B, the whole job through
 ./spark-submit.sh, start-up included, f32. The result is the ratio; the rates themselves hold for this machine only.
@@ -30,7 +30,7 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 def main() -> None:
     """Run both arms alternately and print the table; the numbers also go to build/bench/throughput.json."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=3000, help="images for the job (default 3000)")
+    parser.add_argument("--images", type=int, default=10_000, help="images for the job (default 10000: half a bundle)")
     parser.add_argument("--loop-images", type=int, default=150, help="images for the notebook loop (default 150)")
     parser.add_argument("--folder", type=Path, help="photos to serve; default: samples drawn here")
     parser.add_argument("--runs", type=int, default=3, help="runs of each arm, alternating (default 3)")

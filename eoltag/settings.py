@@ -86,7 +86,7 @@ class RunSettings(Strict):
     read_ahead_bytes: int = Field(64_000_000, ge=1_000_000, le=4_000_000_000)
     wave_s: float = Field(300.0, gt=0, le=86_400, strict=False)
     """Aim for one wave, by the speed measured so far: a killed run loses at most about this much work."""
-    first_wave_images: int = Field(2_000, ge=1, le=10_000_000)
+    first_wave_images: int = Field(4_000, ge=1, le=10_000_000)
     """The first wave measures the speed, where no rate limit tells it."""
     task_s: float = Field(20.0, gt=0, le=3600, strict=False)
     """Aim for one Spark task: short enough for a moving progress bar, long enough to hide its start and end."""

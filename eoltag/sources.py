@@ -1,6 +1,7 @@
 """--bundle arguments to one local Parquet file of rows, streamed: the driver never holds a bundle."""
 
 import glob
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,11 @@ ROWS: Final = pa.schema(
 )
 """Of the staged file. is_usable: the row holds an http or https URL."""
 
+MOST_HOSTS: Final = 50
+"""A list of more hosts than this is hardly held up by the rate of one."""
+
 _CHUNK_ROWS: Final = 20_000
+_HOST: Final = re.compile(r"\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)")
 
 
 @dataclass(slots=True)
@@ -43,6 +48,8 @@ class Staged:
     rows: int = 0
     bad_rows: int = 0
     """Rows without a usable URL."""
+    hosts: set[str] = field(default_factory=set)
+    """Of the URLs, in lower case, without port; no more than MOST_HOSTS and one."""
     skipped_lines: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -95,6 +102,7 @@ def stage(files: list[tuple[str, Path]], target: Path, limit: int | None = None)
                 table = _table(name, kept)
                 writer.write_table(table)
                 staged.rows += len(kept)
+                _add_hosts(staged.hosts, kept)
                 staged.bad_rows += len(kept) - (pc.sum(table["is_usable"]).as_py() or 0)
                 if limit is not None and staged.rows >= limit:
                     return staged
@@ -130,6 +138,14 @@ def _named(bundles: list[Bundle]) -> list[tuple[str, Bundle]]:
             name = f"{bundle.name}_{number}"
         taken[name] = bundle
     return list(taken.items())
+
+
+def _add_hosts(hosts: set[str], rows: list[ImageRef]) -> None:
+    for row in rows:
+        if len(hosts) > MOST_HOSTS:
+            return
+        if row.url and (found := _HOST.match(row.url)):
+            hosts.add(found.group(1).lower())
 
 
 def _chunks(rows: Iterator[ImageRef]) -> Iterator[list[ImageRef]]:

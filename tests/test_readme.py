@@ -68,8 +68,12 @@ def arguments(parser: argparse.ArgumentParser) -> set[str]:
 
 
 def options(parser: argparse.ArgumentParser) -> set[str]:
-    """The long options."""
-    return {text for action in parser._actions for text in action.option_strings if text.startswith("--")}
+    """The long options, those of the parser's own verbs too."""
+    found = {text for action in parser._actions for text in action.option_strings if text.startswith("--")}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found |= {text for below in action.choices.values() for text in options(below)}
+    return found
 
 
 def commands() -> list[str]:

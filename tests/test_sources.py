@@ -87,3 +87,17 @@ def test_bundles_of_one_name_from_two_folders_keep_apart(tmp_path: Path) -> None
         for path in (written(tmp_path / f"{name}/list.txt", "https://eol.org/a.jpg") for name in ("a", "b", "c"))
     ]
     assert stage(files, tmp_path / "rows.parquet").bundles == ["list", "b_list", "c_list"]
+
+
+def test_the_hosts_of_a_list_are_known_but_not_without_end(tmp_path: Path) -> None:
+    urls = [
+        "https://Slow.org/a.jpg",
+        "http://me@SLOW.org:80/b.jpg",
+        "http://[::1]:8080/a.jpg",
+        "https://eol.org?x",
+        "no",
+    ]
+    staged = stage([("list.txt", written(tmp_path / "list.txt", *urls))], tmp_path / "rows.parquet")
+    assert staged.hosts == {"slow.org", "[::1]", "eol.org"}
+    many = written(tmp_path / "many.txt", *(f"https://{number}.org/a.jpg" for number in range(1000)))
+    assert len(stage([("many.txt", many)], tmp_path / "rows.parquet").hosts) == 51

@@ -114,7 +114,7 @@ def _tags_schema(task: Task) -> StructType:
 
 def _empty(session: SparkSession, schema: StructType) -> DataFrame:
     """No rows, and nothing that Spark would have to run for them."""
-    return session.range(0).select(*[F.lit(None).cast(column.dataType).alias(column.name) for column in schema.fields])
+    return session.range(0).select(F.from_json(F.lit("{}"), schema).alias("row")).select("row.*")
 
 
 def _decision_input(stood: DataFrame, task: Task) -> DataFrame:

@@ -32,7 +32,7 @@ from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.session import open_session
 from eoltag.spark.summing import summarise
 from eoltag.spark.tables import Output
-from eoltag.spark.waves import choose_engine, run_waves, slots_of, warming_up, worker_for
+from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, warming_up, worker_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,8 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
             work = output.stage("to_do", _to_do(request, tasks, rows, output))
             buckets = buckets_of(work)
             counts = _counts(request, staged, rows, buckets)
-        run_waves(output, work, buckets, worker, is_quiet=request.is_quiet)
+        speed = first_speed(staged.hosts, request.settings.fetch)
+        run_waves(output, work, buckets, worker, speed=speed, is_quiet=request.is_quiet)
     for task in tasks:
         _decide(output, task)
     notes = _notes(request, staged)

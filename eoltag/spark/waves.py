@@ -1,12 +1,11 @@
 """Runs the to-do list wave by wave: each is committed before the next begins, and sized by the speed so far."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from math import ceil
-from typing import Final
 
 from py4j.protocol import Py4JError
 from pyspark import InheritableThread, SparkContext
@@ -20,14 +19,12 @@ from eoltag.package import EngineName, Package
 from eoltag.pipeline import ModelSource
 from eoltag.records import ModelSlot
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
+from eoltag.sources import MOST_HOSTS
 from eoltag.spark.plan import Bucket, next_wave
 from eoltag.spark.progress import progress_bar
 from eoltag.spark.session import has_gpu_tasks, task_slots, threads_per_task
 from eoltag.spark.tables import Output
 from eoltag.spark.tagging import TagWorker, predictions_of, warm_up_workers
-
-MOST_HOSTS: Final = 50
-"""A list of more hosts than this is hardly held up by the rate of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +60,10 @@ def choose_engine(package: Package, settings: EngineSettings, context: SparkCont
     return engine
 
 
-def first_speed(to_do: DataFrame, settings: FetchSettings) -> Speed:
-    """What the rate limits allow at most, where every host of `to_do` has one: the first wave is cut for that."""
-    host = F.lower(F.regexp_extract("eolMediaURL", r"^\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)", 1))
-    hosts = [row["host"] for row in to_do.select(host.alias("host")).distinct().limit(MOST_HOSTS).collect()]
-    rates = [settings.hosts.get(name, settings.requests_per_s) for name in hosts if name]
-    if not rates or len(hosts) == MOST_HOSTS or 0 in rates:
+def first_speed(hosts: Set[str], settings: FetchSettings) -> Speed:
+    """What the rate limits allow at most, where each of the hosts has one: the first wave is cut for that."""
+    rates = [settings.hosts.get(host, settings.requests_per_s) for host in hosts]
+    if not rates or len(hosts) > MOST_HOSTS or 0 in rates:
         return Speed()
     return Speed(images=round(1000 * sum(rates)), seconds=1000.0)
 
@@ -129,11 +124,15 @@ def warming_up(output: Output, worker: TagWorker) -> Iterator[None]:
             thread.join()
 
 
-def run_waves(output: Output, to_do: DataFrame, buckets: list[Bucket], worker: TagWorker, *, is_quiet: bool) -> None:
-    """Predict and commit everything in `to_do` (plan.to_do, written to disk; `buckets` are its plan.buckets_of)."""
+def run_waves(
+    output: Output, to_do: DataFrame, buckets: list[Bucket], worker: TagWorker, *, speed: Speed, is_quiet: bool
+) -> None:
+    """Predict and commit everything in `to_do` (plan.to_do, written to disk; `buckets` are its plan.buckets_of).
+
+    speed: what is expected before the first wave.
+    """
     slots = task_slots(output.session.sparkContext)
     settings = worker.settings.run
-    speed = first_speed(to_do, worker.settings.fetch) if buckets else Speed()
     images_done, seconds = 0, 0.0
     total = sum(bucket.images for bucket in buckets)
     with progress_bar(total, lambda: (worker.ok.value, worker.failed.value), is_quiet=is_quiet):

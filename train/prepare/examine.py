@@ -4,6 +4,8 @@ Decoding and resizing are eoltag.decode's, the same that the Spark job uses.
 """
 
 import hashlib
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext, suppress
@@ -29,7 +31,7 @@ Suffix = Literal["jpg", "png"]
 JPEG_QUALITY: Final = 95
 WORTH_A_PROCESS: Final = 200
 """Files: a further process takes about as long to start as this many small ones take."""
-_CHUNK: Final = 32
+_CHUNK: Final = 250
 
 _SUFFIXES: Final = {
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
@@ -114,11 +116,16 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
 def examine_all(jobs: Sequence[Job], processes: int | None = None) -> Iterator[Finding]:
     """A finding for each job, in order, over all cores or so many processes."""
     workers = min(processes or cores(), max(1, len(jobs) // WORTH_A_PROCESS))
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
+    pool = ProcessPoolExecutor(workers, mp_context=get_context(_start_method())) if workers > 1 else None
     with pool or nullcontext():
         plain = ((str(file), str(target), finish) for file, target, finish in jobs)  # quicker to send than paths
         findings = pool.map(_examine_job, plain, chunksize=_CHUNK) if pool else starmap(examine, jobs)
         yield from progress(findings, len(jobs), "image", "examining")
+
+
+def _start_method() -> str:
+    """Forks are at work at once, others first import everything; but a fork of a process with threads may hang."""
+    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
 
 
 def write_picture(path: Path, pixels: Pixels) -> None:
