@@ -97,12 +97,17 @@ class Package:
             found.append("keras")
         return tuple(found)
 
-    def pack(self, engine: EngineName) -> bytes:
-        """The card and what `engine` needs, as one zip for the broadcast. Raises PackageError."""
+    def files_for(self, engine: EngineName) -> tuple[str, ...]:
+        """The names of the files that `engine` needs. Raises PackageError where the package lacks one."""
         names = OPENVINO_FILES if engine == "openvino" else (KERAS_FILE,)
         missing = [name for name in names if name not in self.card.files]
         if missing:
             raise PackageError(f"{self.path}: engine '{engine}' needs {', '.join(missing)}, which this package lacks")
+        return names
+
+    def pack(self, engine: EngineName) -> bytes:
+        """The card and what `engine` needs, as one zip for the broadcast. Raises PackageError."""
+        names = self.files_for(engine)
         buffer = BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(zipfile.ZipInfo(CARD_FILE), self.card.model_dump_json())

@@ -24,19 +24,8 @@ def parser() -> argparse.ArgumentParser:
         prog="decide_tags.py",
         description="Decide tags again from stored predictions and rewrite the tags table and the TSV files.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    new.add_argument(
-        "--task",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="NAME_OR_FILE",
-        help="conf/tasks/NAME.toml or a file",
     )
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")
-    new.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
     return new
 
 

@@ -32,8 +32,6 @@ def parser() -> argparse.ArgumentParser:
         prog="tag_bundles.py",
         description="Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     new.add_argument(
         "--bundle",
@@ -43,14 +41,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATH_OR_URL",
         help="list of image URLs: a file, URL, directory or glob; breakdown TSV, download or classifier list, CSV, "
         "zip or gzip of these; {000001..000031} expands",
-    )
-    new.add_argument(
-        "--task",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="NAME_OR_FILE",
-        help="conf/tasks/NAME.toml or a file",
     )
     new.add_argument(
         "--output", required=True, metavar="DIR", help="a new directory, or one of an earlier run to go on"
@@ -75,7 +65,6 @@ def parser() -> argparse.ArgumentParser:
         help="fetch from private, loopback and link-local addresses as well",
     )
     new.add_argument("--quiet", action="store_true", help="no progress bar")
-    new.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
     return new
 
 

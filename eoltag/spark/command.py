@@ -2,7 +2,7 @@
 
 import json
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -13,7 +13,28 @@ INTERRUPTED = 130
 
 
 class Parser(ArgumentParser):
-    """Says what is wrong in one line, like every other mistake of a user."""
+    """The command line of a job, with the options that every job has.
+
+    Says what is wrong in one line, like every other mistake of a user.
+    """
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.add_argument(
+            "--task",
+            nargs="+",
+            action="extend",
+            required=True,
+            metavar="NAME_OR_FILE",
+            help="conf/tasks/NAME.toml or a file",
+        )
+        self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""

@@ -48,7 +48,7 @@ def slots_of(tasks: list[Task]) -> list[ModelSlot]:
 def choose_engine(package: Package, settings: EngineSettings, context: SparkContext) -> EngineName:
     """The engine that will run `package`. Raises PackageError where it cannot."""
     if settings.name != "auto":
-        package.pack(settings.name)
+        package.files_for(settings.name)
         engine: EngineName = settings.name
     elif has_gpu_tasks(context) and "keras" in package.engines:
         engine = "keras"
