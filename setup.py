@@ -9,15 +9,21 @@ here = Path(__file__).parent
 version = re.search(r'__version__ = "(.+)"', (here / "eoltag" / "__init__.py").read_text(encoding="utf-8"))
 assert version is not None
 
-spark = ["pyspark>=4.0"]
+report = ["jinja2>=3.1", "matplotlib>=3.9"]
+spark = ["pyspark>=4.0", *report]
 train = [
     "tensorflow-cpu>=2.20; sys_platform == 'linux'",
     "tensorflow>=2.20; sys_platform != 'linux'",
     "keras>=3.12",
-    "matplotlib>=3.9",
     "imagehash>=4.3",
+    "nncf>=3.0",
+    "optuna>=4.5",
     "requests>=2.32",
+    "scikit-learn>=1.6",
+    "tensorboard>=2.20",
+    *report,
 ]
+serve = ["fastapi>=0.115", "prometheus-client>=0.21", "python-multipart>=0.0.18", "uvicorn>=0.32"]
 
 setup(
     name="eoltag",
@@ -33,6 +39,7 @@ setup(
     install_requires=[
         "aiohttp>=3.14",
         "numpy>=1.26",
+        "opencv-python-headless>=4.10",
         "openvino>=2025.0",
         "pandas>=2.2,<3",
         "pillow>=11",
@@ -44,11 +51,13 @@ setup(
         "spark": spark,
         "train": train,
         "gpu": ["tensorflow[and-cuda]>=2.20", "keras>=3.12"],
-        "serve": ["keras>=3.12"],
+        "serve": [*serve, "keras>=3.12"],
         "dev": [
             *spark,
             *train,
+            *serve,
             "duckdb>=1.1",
+            "httpx>=0.27",
             "hypothesis>=6.100",
             "mypy>=1.13",
             "pandas-stubs>=2.2,<3",

@@ -26,7 +26,9 @@ examples:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("package", type=Path, metavar="PACKAGE", help="model package, as `fit` writes it")
+    parser.add_argument(
+        "package", type=Path, metavar="PACKAGE", help="model package, or the folder that `fit` wrote it to"
+    )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder, URL, or - for stdin")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="show the K best labels (default 1)")
     parser.add_argument("--engine", choices=("auto", "openvino", "keras"), default="auto", help="what runs the model")
@@ -37,14 +39,14 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from eoltag.package import read_package
     from eoltag.settings import read_settings
+    from train.attempts import find_package
     from train.classifying import classify
     from train.sources import find_sources
 
     if options.top < 1:
         raise DataError(f"--top: wanted 1 or more. Received: {options.top}")
-    package = read_package(options.package)
+    package = find_package(options.package)
     sources = find_sources(options.paths, sys.stdin)
     fetch = read_settings(options.config).fetch
     if options.allow_private_hosts:
