@@ -15,9 +15,21 @@ from yarl import URL
 from eoltag.addresses import is_in, is_public
 from eoltag.answers import explain_exception, explain_status, find_opt_out
 from eoltag.connection import Guard, open_session, refuse_address
-from eoltag.errors import BadRedirect, BadUrl, BundleError, ImageError, OptedOut, TimedOut, TooLarge, Truncated
+from eoltag.errors import (
+    BadRedirect,
+    BadUrl,
+    BundleError,
+    Forbidden,
+    Gone,
+    ImageError,
+    OptedOut,
+    TimedOut,
+    TooLarge,
+    Truncated,
+)
 from eoltag.hosts import Clock, Host, Hosts, Jitter, Sleep
 from eoltag.records import Fetched, Outcome
+from eoltag.renditions import rendition_of
 from eoltag.retry import RetryPolicy, parse_retry_after
 from eoltag.settings import FetchSettings
 from eoltag.sinks import InFile, InMemory, Sink
@@ -104,12 +116,19 @@ class Fetcher:
         except ImageError as error:
             return attempt.failed(error)
         host = self._host(URL(target, encoded=True))
+        smaller = rendition_of(target, self._settings.renditions)
         while True:
             attempt.number += 1
             attempt.status = None
             try:
-                await self._follow(target, attempt)
-                return Fetched(attempt.sink.content(), Outcome.OK, None, attempt.status, attempt.number)
+                await self._follow(smaller or target, attempt)
+                note = f"read from {smaller}" if smaller else None
+                return Fetched(attempt.sink.content(), Outcome.OK, note, attempt.status, attempt.number)
+            except (Gone, Forbidden) as error:  # object stores answer 403 for what is not there
+                if smaller is None:
+                    return attempt.failed(error)
+                smaller = None
+                continue
             except ImageError as error:
                 wait_s = self._policy.wait_s(attempt.number, self._jitter(), error.retry_after_s)
                 if wait_s is None or not error.is_retryable or host.is_down:

@@ -21,6 +21,9 @@ Rate = Annotated[float, Field(ge=0, le=10_000, strict=False)]
 """Requests a second; 0 means no limit."""
 
 
+RenditionSuffix = Annotated[str, Field(pattern=r"^\.[1-9][0-9]{1,4}x[1-9][0-9]{1,4}$")]
+
+
 class FetchSettings(Strict):
     """How images are asked for."""
 
@@ -48,6 +51,8 @@ class FetchSettings(Strict):
     """Private networks that may be fetched from all the same, as 10.20.0.0/16 or 127.0.0.1."""
     opt_out_directives: tuple[str, ...] = Field(("noai", "noimageai"), strict=False)
     """X-Robots-Tag directives that are obeyed; an empty list obeys none."""
+    renditions: dict[str, RenditionSuffix] = {}
+    """Host -> what a smaller copy of its images has before the file ending, as .580x360; asked for in their place."""
 
     @field_validator("private_networks")
     @classmethod

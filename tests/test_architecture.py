@@ -22,7 +22,7 @@ VALUES = {"records", "errors", "settings", "urls", "retry"}
 """Anyone may use these."""
 STAGES = {
     "bundle": {"bundle_layout", "bundle_text"},
-    "fetch": {"addresses", "answers", "connection", "hosts", "sinks", "read_ahead"},
+    "fetch": {"addresses", "answers", "connection", "hosts", "renditions", "sinks", "read_ahead"},
     "decode": set(),
     "engines": {"package"},
     "score": set(),

@@ -17,12 +17,15 @@ from eoltag.answers import find_opt_out
 from eoltag.errors import BundleError
 from eoltag.fetch import Fetcher, download
 from eoltag.records import Fetched, Outcome
+from eoltag.renditions import rendition_of
 from eoltag.settings import FetchSettings
 from tests.fake_time import OwnTime
 from tests.loopback import Loopback
 
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 400
 OTHER = b"\x89PNG" + bytes(range(255, -1, -1)) * 300
+
+SMALLER = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
 
 UNIQUE = itertools.count()
 """Makes paths that no other test asks for."""
@@ -34,6 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
     (root / "a b ü.jpg").write_bytes(PICTURE)
     (root / "picture.jpg").write_bytes(PICTURE)
     (root / "other.png").write_bytes(OTHER)
+    (root / "picture.580x360.jpg").write_bytes(SMALLER)
     with Loopback(root) as running:
         yield running
 
@@ -545,3 +549,38 @@ def test_a_download_works_within_a_notebook(server: Loopback, tmp_path: Path) ->
 
     asyncio.run(notebook_cell())
     assert (tmp_path / "bundle.txt").read_bytes() == PICTURE
+
+
+RENDITIONS = {"127.0.0.1": ".580x360"}
+
+
+def test_a_smaller_copy_is_asked_for_where_the_settings_say_so(server: Loopback) -> None:
+    found = fetch(server.url("picture.jpg"), renditions=RENDITIONS)
+    assert (found.data, found.attempts) == (SMALLER, 1)
+    assert found.detail == f"read from {server.url('picture.580x360.jpg')}"
+    assert fetch(server.url("picture.jpg"), renditions={"content.eol.org": ".580x360"}).data == PICTURE
+
+
+def test_the_image_itself_makes_up_for_a_smaller_copy_that_is_missing(server: Loopback) -> None:
+    found = fetch(server.url("other.png"), renditions=RENDITIONS)
+    assert (found.data, found.detail, found.attempts) == (OTHER, None, 2)
+    missing = fetch(server.url("nowhere.jpg"), renditions=RENDITIONS)
+    assert (missing.outcome, missing.http_status, missing.attempts) == (Outcome.GONE, 404, 2)
+
+
+@pytest.mark.parametrize(
+    ("url", "smaller"),
+    [
+        (
+            "https://content.eol.org/data/media/80/542.488.jpg",
+            "https://content.eol.org/data/media/80/542.488.580x360.jpg",
+        ),
+        ("https://content.eol.org:8443/a.JPG?v=2", "https://content.eol.org:8443/a.580x360.JPG?v=2"),
+        ("https://content.eol.org/data/542.488.98x68.jpg", None),
+        ("https://content.eol.org/data/no_ending", None),
+        ("https://content.eol.org/v1.2/no_ending", None),
+        ("https://example.org/a.jpg", None),
+    ],
+)
+def test_the_name_of_a_smaller_copy(url: str, smaller: str | None) -> None:
+    assert rendition_of(url, {"content.eol.org": ".580x360"}) == smaller

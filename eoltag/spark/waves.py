@@ -112,7 +112,7 @@ def worker_for(output: Output, tasks: list[Task], settings: Settings) -> Iterato
 def warming_up(output: Output, worker: TagWorker) -> Iterator[None]:
     """Start workers and load models while the driver plans, where a model is new here and there surely is work."""
     is_new = not all(output.has_predictions(slot.task, slot.version) for slot in worker.slots.values())
-    slots = task_slots(output.session.sparkContext)
+    slots = max(1, task_slots(output.session.sparkContext) - 1)  # one is left for planning, which would else wait
     # A worker that cannot start says so again, and better, in the first wave.
     thread = InheritableThread(target=_try, args=(warm_up_workers, output.session, worker, slots))
     if is_new:
