@@ -1,9 +1,12 @@
 """Any bytes to upright RGB, or to the one reason why not."""
 
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from eoltag.errors import ImageError, NotImage, TooManyPixels, Truncated, Undeco
 from eoltag.records import Decoded, Fit, InputSpec, Outcome, Pixels
 from tests.images import png
 
+ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 95_000_000
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 200, 40), (40, 60, 210), (230, 220, 40)
 SMALL = InputSpec(32, 32, "stretch", "bilinear")
@@ -328,3 +332,48 @@ def test_any_bytes_give_a_picture_or_an_outcome(data: bytes) -> None:
         decoded = decode(data, [SMALL], 1_000_000)
         assert decoded.pixels[0].shape == (32, 32, 3)
         assert len(decoded.perceptual_hash) == 16
+
+
+MEASURE = """
+import re, sys
+from eoltag.decode import decode
+from eoltag.records import InputSpec
+
+def peak_mb():
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) // 1024
+
+files = [open(path, "rb").read() for path in sys.argv[1:]]
+spec = InputSpec(32, 32, "stretch", "bilinear")
+decode(files[0], [spec], 95_000_000)
+before_mb = peak_mb()
+shades = [int(decode(data, [spec], 95_000_000).pixels[0][16, 16, 0]) for data in files]
+print(peak_mb() - before_mb, *shades)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("picture", "shade"),
+    [
+        (Image.new("RGBA", (5200, 3900), (10, 20, 30, 128)), 132),
+        (Image.fromarray(np.full((3900, 5200), 40_000, np.uint16)), 155),
+    ],
+    ids=["transparent", "16 bits"],
+)
+def test_twenty_megapixels_take_less_than_200_megabytes(tmp_path: Path, picture: Image.Image, shade: int) -> None:
+    small, large = tmp_path / "small.png", tmp_path / "large.png"
+    small.write_bytes(as_file(scene(64, 64), "PNG"))
+    large.write_bytes(as_file(picture, "PNG", compress_level=1))
+    command = [sys.executable, "-c", MEASURE, str(small), str(large)]
+    printed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    assert (int(printed[0]) < 200, int(printed[2])) == (True, shade), printed
+
+
+def test_a_tall_picture_is_converted_strip_by_strip_without_seams() -> None:
+    ramp = np.repeat(np.linspace(0, 65535, 700, dtype=np.uint16)[:, None], 20, axis=1)
+    deep = read(as_file(Image.fromarray(ramp), "PNG"), InputSpec(700, 20, "stretch", "nearest")).pixels[0][:, 5, 0]
+    assert np.abs(deep.astype(int) - np.linspace(0, 255, 700)).max() <= 1
+    faded = Image.new("RGBA", (20, 700), (0, 0, 0, 0))
+    faded.putalpha(Image.fromarray((ramp // 257).astype(np.uint8)))
+    clear = read(as_file(faded, "PNG"), InputSpec(700, 20, "stretch", "nearest")).pixels[0][:, 5, 0]
+    assert np.abs(clear.astype(int) - np.linspace(255, 0, 700)).max() <= 1
