@@ -91,7 +91,8 @@ def groups_of(
     likeness = Likeness([look for look in looks if look is not None], distance)
     place_of = np.array(places, np.int64)
     for number, at in enumerate(places):
-        for other in likeness.same_as(number, lambda others, at=at: groups.are_apart(at, place_of[others])):
+        later = likeness.same_as(number, lambda found: (found > number) & groups.are_apart(at, place_of[found]))  # noqa: B023
+        for other in later:
             groups.join(at, places[other])
     return groups.numbers()
 
@@ -121,7 +122,8 @@ class _Groups:
 
     def are_apart(self, one: int, others: Indices) -> NDArray[np.bool_]:
         """Whether each of the others is in another group, (N,)."""
-        return self._number[others] != self._number[one]
+        is_apart: NDArray[np.bool_] = self._number[others] != self._number[one]
+        return is_apart
 
     def numbers(self) -> list[int]:
         """Of each position: the first position of its group."""

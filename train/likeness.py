@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.command import say
-from train.fingerprints import INVERSE, ORIENTATIONS, Look, orient
+from train.fingerprints import INVERSE, ORIENTATIONS, Look
 from train.hamming import Hashes, Indices, TooManyPairs, near_pairs
 from train.sketches import Sketches
 
@@ -25,7 +25,6 @@ class Likeness:
 
     def __init__(self, looks: Sequence[Look], distance: int) -> None:
         """distance: of the hashes, in bits of 64."""
-        self._looks = looks
         hashes = np.stack([look.hashes for look in looks]) if looks else np.empty((0, ORIENTATIONS), np.uint64)
         cells, cell_of = np.unique(hashes, axis=0, return_inverse=True)
         self._cell_of: Indices = cell_of.reshape(-1).astype(np.int64)
@@ -58,7 +57,7 @@ class Likeness:
             is_wanted = is_asked(others) & (others != at)
             others, bits = others[is_wanted], bits[is_wanted]
             if len(others):
-                like = self._kept[self._sketches.like(orient(self._looks[at].sketch, turn), self._row[others])]
+                like = self._kept[self._sketches.like(int(self._row[at]), turn, self._row[others])]
                 is_like = np.isin(others, like)
                 for other, distant in zip(others[is_like].tolist(), bits[is_like].tolist(), strict=True):
                     found[other] = min(distant, found.get(other, distant))
@@ -82,7 +81,8 @@ class _Lists:
         """Those of all the keys, one after the other."""
         counts = self.counts[keys]
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return self.positions[np.repeat(self.starts[keys], counts) + within]
+        values: Indices = self.positions[np.repeat(self.starts[keys], counts) + within]
+        return values
 
 
 def _links(hashes: Hashes, distance: int) -> tuple[Indices, Indices, Indices, Indices]:

@@ -1,4 +1,4 @@
-"""Do two small sketches show the same picture? What tells photos apart whose hashes are near."""
+"""Do two small sketches show the same picture? That tells photos apart whose hashes are near."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.records import Pixels
+from train.fingerprints import orient
 
 LEAST_AGREEMENT: Final = 0.93
 """Correlation of the middling detail of two sketches whose hashes are near. Of 2,500 copies made that way all but one
@@ -45,18 +46,27 @@ class Sketches:
         parts = [_measured(np.stack(sketches[at : at + CHUNK])) for at in range(0, len(sketches), CHUNK)]
         self._means, self._detail, self._spread = (np.concatenate(columns) for columns in zip(*parts, strict=True))
 
-    def like(self, sketch: Pixels, among: Indices) -> Indices:
-        """Those of the positions `among` that show what the sketch shows. Quick for those that clearly do not."""
-        means, detail, spread = _measured(sketch[None])
-        is_flat = np.minimum(self._spread[among], spread) < FLAT
-        most = np.where(is_flat, FLAT_DIFFERENCE, MOST_DIFFERENCE)
-        is_like = np.abs(self._means[among] - means).max(axis=1) <= most + _ROUNDING
-        among, is_flat, most = among[is_like], is_flat[is_like], most[is_like]
+    def like(self, one: int, turn: int, among: Indices) -> Indices:
+        """Those of the positions `among` that show what the sketch at `one` shows in that orientation.
 
-        agreement = self._detail[among] @ detail[0] / detail.shape[1]
-        is_like = is_flat | (agreement >= LEAST_AGREEMENT * np.maximum(self._spread[among] * spread, FLAT**2))
+        Quick for those that clearly do not. What is measured turns with the picture, so it need not be measured anew.
+        """
+        means, detail = (_turned(known[one], turn) for known in (self._means, self._detail))
+        is_flat = np.minimum(self._spread[among], self._spread[one]) < FLAT
+        most = np.where(is_flat, FLAT_DIFFERENCE, MOST_DIFFERENCE)
+        is_like = np.abs(self._means[among].reshape(len(among), -1) - means).max(axis=1) <= most + _ROUNDING
+        among, is_flat, most = among[is_like], is_flat[is_like], most[is_like]
+        if not len(among):
+            return among
+        agreement = self._detail[among].reshape(len(among), -1) @ detail / detail.size
+        is_like = is_flat | (
+            agreement >= LEAST_AGREEMENT * np.maximum(self._spread[among] * self._spread[one], FLAT**2)
+        )
         among, most = among[is_like], most[is_like]
-        return among[self._differences(sketch, among) <= most]
+        if not len(among):
+            return among
+        found: Indices = among[self._differences(orient(self._sketches[one], turn), among) <= most]
+        return found
 
     def _differences(self, sketch: Pixels, among: Indices) -> Floats:
         """The greatest of any colour of any place, softened, (N,)."""
@@ -69,14 +79,19 @@ class Sketches:
 
 
 def _measured(sketches: Pixels) -> tuple[Floats, Floats, Floats]:
-    """Mean colours of patches (N, 48); how each grey cell differs from its surroundings (N, 1024); its spread (N,)."""
+    """Mean colours of patches (N, 4, 4, 3), each grey cell less those around it (N, 32, 32), its spread (N,)."""
     soft = _smooth(sketches.astype(np.float32), FINE)
     count, height, width, colors = soft.shape
     means = soft.reshape(count, height // PATCH, PATCH, width // PATCH, PATCH, colors).mean(axis=(2, 4))
     grey = soft.mean(axis=3, keepdims=True)
-    detail = (grey - _smooth(grey, COARSE)).reshape(count, -1)
-    detail -= detail.mean(axis=1, keepdims=True)
-    return means.reshape(count, -1), detail, detail.std(axis=1)
+    detail = (grey - _smooth(grey, COARSE))[..., 0]
+    detail -= detail.mean(axis=(1, 2), keepdims=True)
+    return means, detail, detail.std(axis=(1, 2))
+
+
+def _turned(picture: Floats, turn: int) -> Floats:
+    """In that orientation, as one row."""
+    return orient(picture, turn).reshape(-1)
 
 
 def _smooth(sketches: Floats, weights: Sequence[float]) -> Floats:

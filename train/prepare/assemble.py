@@ -10,6 +10,7 @@ from typing import Final
 
 from eoltag.errors import DataError
 from train.command import say
+from train.duplicates import DISTANCE
 from train.manifest import FILE_NAME, write_manifest
 from train.prepare.augmenting import add_copies
 from train.prepare.balance import class_weights
@@ -38,10 +39,8 @@ class Plan:
     finish: Finish = field(default_factory=Finish)
     shares: Shares | None = None
     """None leaves images in the split they came in, if any."""
-    near_bits: int = 6
-    """Images whose perceptual hashes differ in no more bits stay in one split. Of 2,569 flower photos, 6 bits group 28,
-    all in pairs; 8 bits begin to chain strangers (83, up to 18 in a group). 98 to 99 % of halved, doubled or heavily
-    recompressed copies lie within 6 bits, 96 to 99 % within 4."""
+    near_bits: int = DISTANCE
+    """Images that show the same picture, with perceptual hashes that differ in no more bits, stay in one split."""
     augment_to: int | None = None
     """Training images of each class, counting changed copies."""
     augment_set: AugmentSet = "decathlon"

@@ -11,12 +11,12 @@ from eoltag.bundle import expand_ranges
 from eoltag.errors import DataError
 from eoltag.fetch import download
 from eoltag.settings import FetchSettings, read_settings
+from train.hamming import LARGEST_DISTANCE
 from train.prepare.assemble import Plan, prepare
 from train.prepare.candidate import Offer, check_labels
 from train.prepare.download import FOLDER, Downloads
 from train.prepare.examine import Finish
 from train.prepare.folders import read_folder
-from train.prepare.grouping import MAX_DISTANCE
 from train.prepare.lists import parse_classes, read_lists, read_null_folder
 from train.prepare.output import check_output
 from train.prepare.plantclef import read_plantclef
@@ -43,7 +43,7 @@ def read_plan(options: Namespace) -> Plan:
     """Raises DataError where a number is out of range."""
     _require("--seed", options.seed, 0, 2**32 - 1)
     _require("--min-side", options.min_side, 1, MAX_SIDE_PX)
-    _require("--near-bits", options.near_bits, 0, MAX_DISTANCE)
+    _require("--near-bits", options.near_bits, 0, LARGEST_DISTANCE)
     for name in ("cap", "count", "augment_to", "processes"):
         if getattr(options, name, None) is not None:
             _require(f"--{name.replace('_', '-')}", getattr(options, name), 1, 100_000_000)

@@ -98,8 +98,8 @@ def _add_pictures(parser: ArgumentParser) -> None:
 def _add_balance(parser: ArgumentParser) -> None:
     balance = parser.add_argument_group("split and balance")
     balance.add_argument("--split", metavar="SHARES", help="as 0.8,0.1,0.1: train, val and test")
-    near = "images whose perceptual hashes differ in so many of 64 bits stay in one split (default 6)"
-    balance.add_argument("--near-bits", type=int, default=6, metavar="N", help=near)
+    near = "copies, also turned and mirrored, whose hashes differ in so many of 64 bits stay in one split (default 8)"
+    balance.add_argument("--near-bits", type=int, default=8, metavar="N", help=near)
     balance.add_argument(
         "--augment-to", type=int, metavar="N", help="changed copies until every class has N to learn from"
     )
