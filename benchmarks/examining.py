@@ -70,9 +70,8 @@ def main() -> None:
         f"{one.wall_s / many.wall_s:.2f} x"
     )
     share = many.waiting_s / (many.waiting_s + many.working_s)
-    print(
-        f"CPU: {one.waiting_s:.1f} s with 1; with more {many.waiting_s + many.working_s:.1f} s, {share:.1%} of it waiting"
-    )
+    used = many.waiting_s + many.working_s
+    print(f"CPU: {one.waiting_s:.1f} s with 1 process, {used:.1f} with {cores()}, {share:.1%} of it to wait for them")
 
 
 if __name__ == "__main__":

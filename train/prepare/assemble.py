@@ -54,7 +54,7 @@ def prepare(offer: Offer, plan: Plan, downloads: Downloads | None) -> Report:
     check_labels({candidate.label for candidate in offer.candidates})
     with building(plan.out) as work:
         made = work / "made"
-        examined = _examine(offer, plan, downloads, work)
+        examined = look_at_all(offer, plan, downloads, work)
         placed = place_all(examined, made, shares=plan.shares, seed=plan.seed, near_bits=plan.near_bits)
         rows = [one.row() for one in placed]
         copies = add_copies(rows, made, plan.augment_to, plan.augment_set, plan.seed, plan.processes)
@@ -74,7 +74,7 @@ def prepare(offer: Offer, plan: Plan, downloads: Downloads | None) -> Report:
     return report
 
 
-def _examine(offer: Offer, plan: Plan, downloads: Downloads | None, work: Path) -> list[Examined]:
+def look_at_all(offer: Offer, plan: Plan, downloads: Downloads | None, work: Path) -> list[Examined]:
     """Every image that was looked at; some can be used. Raises DataError otherwise."""
     numbers = count()
 

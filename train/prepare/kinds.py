@@ -20,6 +20,7 @@ from train.prepare.folders import read_folder
 from train.prepare.lists import parse_classes, read_lists, read_null_folder
 from train.prepare.output import check_output
 from train.prepare.plantclef import read_plantclef
+from train.prepare.preview import Preview, draw_preview
 from train.prepare.ratings import EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
 from train.prepare.report import Report
 from train.prepare.splitting import parse_shares
@@ -27,9 +28,13 @@ from train.prepare.splitting import parse_shares
 MAX_SIDE_PX: Final = 8192
 
 
-def prepare_kind(options: Namespace) -> Report:
+def prepare_kind(options: Namespace) -> Report | Preview:
     """What `python -m train prepare` does. Raises UsageError."""
+    if (options.out is None) == (options.preview is None):
+        raise DataError("wanted either --out DIR, for the set, or --preview FILE, for a look at changed copies")
     plan = read_plan(options)
+    if options.preview is not None:
+        return _preview(options, plan)
     sources = [path for name in ("source", "null_folder") if (path := getattr(options, name, None)) is not None]
     check_output(options.out, sources, overwrite=options.overwrite)
     read: Callable[[Namespace], Offer] = _READ[options.kind]
@@ -37,6 +42,17 @@ def prepare_kind(options: Namespace) -> Report:
     if options.kind not in ("ratings", "lists"):
         return prepare(offer, plan, None)
     return prepare(offer, plan, Downloads(options.out / FOLDER, _fetch(options), retry_failed=options.retry_failed))
+
+
+def _preview(options: Namespace, plan: Plan) -> Preview:
+    """Downloads no more than the sheet shows, and keeps none of it."""
+    with tempfile.TemporaryDirectory(prefix="eoltag-preview-") as folder:
+        work = Path(folder) / "work"
+        work.mkdir()
+        downloads = None
+        if options.kind in ("ratings", "lists"):
+            downloads = Downloads(Path(folder) / FOLDER, _fetch(options), retry_failed=False)
+        return draw_preview(_READ[options.kind](options), plan, downloads, work, options.preview)
 
 
 def read_plan(options: Namespace) -> Plan:
@@ -49,7 +65,7 @@ def read_plan(options: Namespace) -> Plan:
             _require(f"--{name.replace('_', '-')}", getattr(options, name), 1, 100_000_000)
     size = _size(options.size)
     return Plan(
-        out=options.out,
+        out=options.out or options.preview,
         seed=options.seed,
         cap=getattr(options, "count", None) or options.cap,
         finish=Finish(size, options.fit, options.format, options.min_side, options.allow_animated),
