@@ -435,9 +435,9 @@ def test_what_was_collected_goes_through_dedupe_and_prepare_into_fit(
     monkeypatch.chdir(tmp_path)
     terms.write_text(HEADER + "Bellis perennis,9,daisy,train\nRosa canina,9,rose,train\n")
     assert collect(terms, Path("photos"), server) == 0
-    copy = tmp_path / "photos" / "train" / "daisy" / "again.jpg"
+    copy = tmp_path / "photos" / "train" / "daisy" / "daisy_turned.png"
     with Image.open(tmp_path / "photos" / "train" / "daisy" / "daisy_00001.png") as image:
-        image.convert("RGB").transpose(Image.Transpose.ROTATE_90).save(copy, quality=60)
+        image.quantize(250).transpose(Image.Transpose.ROTATE_90).save(copy)
     assert main(["dedupe", "photos", "--out", "unique", "--copy"]) == 0
     prepared = ["--out", "data", "--size", "32", "--split", "0.6,0.2,0.2"]
     assert main(["prepare", "folder", "unique/images/train", *prepared]) == 0

@@ -13,7 +13,7 @@ from tests.pictures import picture, save
 from train.__main__ import main
 from train.manifest import FILE_NAME, ManifestRow, read_manifest
 from train.prepare import operations
-from train.prepare.operations import SETS, AugmentSet, augment
+from train.prepare.operations import SETS, AugmentSet, augment, shift_colours
 
 EVERY = [
     operations.distort,
@@ -161,3 +161,10 @@ def test_a_set_or_a_preview_is_asked_for_and_not_both(
         assert capsys.readouterr().err.splitlines()[-1] == wanted
     assert run(source, "--preview", tmp_path / "nowhere" / "a.jpg") == 2
     assert "wanted a file in a folder that is there" in capsys.readouterr().err
+
+
+def test_almost_white_paper_keeps_its_colour_when_hue_and_saturation_shift() -> None:
+    paper = Image.fromarray(np.random.default_rng(0).integers(236, 240, (40, 40, 3), np.uint8))
+    for seed in range(20):
+        shifted = np.asarray(shift_colours(paper, np.random.default_rng(seed))).astype(int)
+        assert np.abs(shifted - np.asarray(paper)).max() <= 8
