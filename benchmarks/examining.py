@@ -1,12 +1,14 @@
 """How fast `train prepare` checks and hashes small files, with one process and with one for each core.
 
-python -m benchmarks.examining [--files 20000]
+python -m benchmarks.examining [--files 20000] [--rounds 3]
 """
 
 import argparse
+import resource
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -28,25 +30,48 @@ def draw(folder: Path, count: int) -> list[Job]:
     return jobs
 
 
-def rate(jobs: list[Job], processes: int) -> float:
-    """Files a second, starting the processes included."""
-    began = time.perf_counter()
+class Round(NamedTuple):
+    """How long one took, starting the processes included."""
+
+    wall_s: float
+    waiting_s: float
+    """CPU of this process, which a further core makes no quicker."""
+    working_s: float
+    """CPU of the others."""
+
+
+def measure(jobs: list[Job], processes: int) -> Round:
+    """All files once."""
+    wall, waiting, working = time.perf_counter(), time.process_time(), children_s()
     usable = sum(finding.outcome == "ok" for finding in examine_all(jobs, processes))
     assert usable == len(jobs)
-    return len(jobs) / (time.perf_counter() - began)
+    return Round(time.perf_counter() - wall, time.process_time() - waiting, children_s() - working)
+
+
+def children_s() -> float:
+    """CPU of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
-    """Prints both rates, the best of three rounds each, and their ratio."""
+    """Prints both rates, the best of some rounds each, their ratio, and what the waiting process itself used."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         jobs = draw(Path(folder), options.files)
-        rounds = [(rate(jobs, 1), rate(jobs, cores())) for _ in range(3)]
-    one, all_cores = (max(rates) for rates in zip(*rounds, strict=True))
-    ratio = all_cores / one
-    print(f"{options.files} files: {one:.0f} a second with 1 process, {all_cores:.0f} with {cores()}; {ratio:.2f} x")
+        rounds = [(measure(jobs, 1), measure(jobs, cores())) for _ in range(options.rounds)]
+    one, many = (min(those) for those in zip(*rounds, strict=True))
+    rates = [options.files / each.wall_s for each in (one, many)]
+    print(
+        f"{options.files} files: {rates[0]:.0f} a second with 1 process, {rates[1]:.0f} with {cores()}: "
+        f"{one.wall_s / many.wall_s:.2f} x"
+    )
+    share = many.waiting_s / (many.waiting_s + many.working_s)
+    used = many.waiting_s + many.working_s
+    print(f"CPU: {one.waiting_s:.1f} s with 1 process, {used:.1f} with {cores()}, {share:.1%} of it to wait for them")
 
 
 if __name__ == "__main__":

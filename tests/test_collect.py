@@ -3,13 +3,16 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from eoltag.decode import decode
 from tests.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
 from train.__main__ import main
+from train.collected import Collection
 from train.licences import CODES, licence_code
 from train.manifest import ManifestRow, read_manifest
 from train.providers import PROVIDERS
@@ -412,3 +415,39 @@ def test_licences_are_understood_however_they_are_written(text: str | None, code
 def test_every_licence_is_its_own_code() -> None:
     assert {code: licence_code(code) for code in CODES} == {code: code for code in CODES}
     assert set(LICENCES) < set(CODES)
+
+
+def test_two_runs_into_one_folder_do_not_meet(
+    tmp_path: Path, terms: Path, server: ApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with closing(Collection(out)):
+        assert collect(terms, out, server) == 2
+        assert error(capsys) == f"error: --out {out}: another collect is at work there; wait for it to end"
+        assert (server.asked, files(out)) == ([], [])
+    assert collect(terms, out, server) == 0
+    assert len(files(out)) == 13
+
+
+def test_what_was_collected_goes_through_dedupe_and_prepare_into_fit(
+    tmp_path: Path, terms: Path, server: ApiServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    terms.write_text(HEADER + "Bellis perennis,9,daisy,train\nRosa canina,9,rose,train\n")
+    assert collect(terms, Path("photos"), server) == 0
+    copy = tmp_path / "photos" / "train" / "daisy" / "daisy_turned.png"
+    with Image.open(tmp_path / "photos" / "train" / "daisy" / "daisy_00001.png") as image:
+        image.quantize(250).transpose(Image.Transpose.ROTATE_90).save(copy)
+    assert main(["dedupe", "photos", "--out", "unique", "--copy"]) == 0
+    prepared = ["--out", "data", "--size", "32", "--split", "0.6,0.2,0.2"]
+    assert main(["prepare", "folder", "unique/images/train", *prepared]) == 0
+    rows = [row for row in read_manifest(tmp_path / "data" / "manifest.parquet") if row.is_kept]
+    assert Counter(row.label for row in rows) == {"daisy": 9, "rose": 9}
+    assert Counter(row.split for row in rows) == {"train": 10, "val": 4, "test": 4}
+    found = {(row.source_url, row.page, row.licence, row.author) for row in kept(tmp_path / "photos")}
+    assert {(row.source_url, row.page, row.licence, row.author) for row in rows} == found
+    config = tmp_path / "quick.toml"
+    config.write_text("image_size_px = 32\nepochs = 1\nfirst_filters = 2\nbatch_size = 8\n")
+    capsys.readouterr()
+    assert main(["fit", str(config), "--data", "data/images/train", "--out", "package", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == ["daisy", "rose"]

@@ -4,18 +4,22 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import imagehash
 import numpy as np
 import pytest
 from PIL import Image
 
 from train.__main__ import main
-from train.duplicates import find_groups, linked
-from train.fingerprints import INVERSE, Fingerprint, orient, read_fingerprint, read_fingerprints
+from train.duplicates import find_groups, groups_of, groups_of_files
+from train.fingerprints import INVERSE, Fingerprint, Look, orient, read_fingerprint, read_fingerprints
+from train.hamming import Indices
 from train.manifest import ManifestRow, read_manifest, write_manifest
 from train.samples import draw_file, file_name
+from train.sketches import Sketches
 
 Edit = Callable[[Image.Image], Image.Image]
 
@@ -255,15 +259,60 @@ def test_pictures_of_one_layout_with_different_content_are_no_copies(
     for number in range(6):
         draw(number).save(tmp_path / f"{number}.png")
     images = prints(*sorted(tmp_path.iterdir()))
-    bits = [int(np.bitwise_count(one.hashes[0] ^ two.hashes[0])) for one in images for two in images]
+    bits = [int(np.bitwise_count(one.look.hashes[0] ^ two.look.hashes[0])) for one in images for two in images]
     assert np.median(bits) <= 8  # the hashes alone would say that they are
     assert find_groups(images) == []
 
 
-def test_links_are_pairs_for_a_split_that_must_keep_copies_together(photos: list[Path], tmp_path: Path) -> None:
-    first, second = photos[:2]
-    copy = save(first, tmp_path / "copy.jpg", EDITS["turned by 90"][0])
-    assert linked(prints(first, second, copy, first)) == [(0, 2), (0, 3), (2, 3)]
+def test_groups_for_a_split_join_whatever_shows_the_same_by_any_chain(photos: list[Path], tmp_path: Path) -> None:
+    first, second, third = photos[:3]
+    turned = save(first, tmp_path / "turned.jpg", EDITS["turned by 90"][0])
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no image")
+    assert groups_of_files([first, second, turned, broken, third, first, broken]) == [0, 1, 0, 3, 4, 0, 6]
+    looks = [image.look for image in prints(first, second, turned, third)]
+    assert groups_of([*looks, None, None], [(None,), ("page",), (None,), ("page",), (None,), (None,)]) == [
+        *[0, 1, 0, 1],
+        *[4, 5],
+    ]
+
+
+def test_copies_and_blank_pages_of_one_hash_are_compared_once_each(
+    photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (image,) = prints(photos[0])
+    blank = Look(np.zeros(8, np.uint64), np.full((32, 32, 3), 250, np.uint8))
+    looks = [image.look, blank] * 1500
+    images = [replace(image, path=Path(f"{at:04d}"), sha256=str(at), look=look) for at, look in enumerate(looks)]
+    compared: list[int] = []
+    like = Sketches.like
+
+    def counted(self: Sketches, one: int, turn: int, among: Indices) -> Indices:
+        compared.append(len(among))
+        return like(self, one, turn, among)
+
+    monkeypatch.setattr(Sketches, "like", counted)
+    assert [len(group.members) for group in find_groups(images)] == [1500, 1500]
+    assert groups_of(looks) == [0, 1] * 1500
+    assert sum(compared) <= 2 * 9 * 1500  # a blank page looks the same in all eight orientations
+
+
+def test_very_many_different_hashes_that_are_near_are_compared_more_closely(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], photos: list[Path]
+) -> None:
+    (image,) = prints(photos[0])
+    looks = [image.look._replace(hashes=image.look.hashes ^ np.uint64(1 << bit)) for bit in range(40)]
+    monkeypatch.setattr("train.likeness.MOST_PAIRS", 100)
+    assert groups_of([*looks, looks[3]]) == [*range(40), 3]
+    assert "very many images look alike: only those within 1 bits are compared, not 8" in capsys.readouterr().err
+
+
+def test_hashes_of_all_orientations_are_those_of_the_imagehash_library(photos: list[Path]) -> None:
+    for photo in photos:
+        look = prints(photo)[0].look
+        grey = np.asarray(Image.fromarray(look.sketch).convert("L"))
+        expected = [imagehash.phash(Image.fromarray(orient(grey, number))).hash for number in range(8)]
+        assert look.hashes.tolist() == [int.from_bytes(np.packbits(bits).tobytes(), "big") for bits in expected]
 
 
 def test_eight_orientations_are_different_and_the_first_is_the_picture_itself() -> None:
@@ -278,11 +327,11 @@ def test_eight_orientations_are_different_and_the_first_is_the_picture_itself() 
 def test_one_process_and_many_give_the_same_fingerprints(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     alone = [read_fingerprint(path, 10**8) for path in photos]
     monkeypatch.setattr("train.fingerprints.WORTH_A_PROCESS", 5)
-    monkeypatch.setattr("train.fingerprints.cores", lambda: 2)
+    monkeypatch.setattr("train.parallel.cores", lambda: 2)
     together = list(read_fingerprints(photos))
     for one, two in zip(alone, together, strict=True):
         assert isinstance(one, Fingerprint)
         assert isinstance(two, Fingerprint)
         assert (one.path, one.sha256) == (two.path, two.sha256)
-        assert (one.hashes == two.hashes).all()
-        assert (one.sketch == two.sketch).all()
+        assert (one.look.hashes == two.look.hashes).all()
+        assert (one.look.sketch == two.look.sketch).all()

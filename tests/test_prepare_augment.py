@@ -13,7 +13,7 @@ from tests.pictures import picture, save
 from train.__main__ import main
 from train.manifest import FILE_NAME, ManifestRow, read_manifest
 from train.prepare import operations
-from train.prepare.operations import SETS, AugmentSet, augment
+from train.prepare.operations import SETS, AugmentSet, augment, shift_colours
 
 EVERY = [
     operations.distort,
@@ -127,6 +127,44 @@ def test_one_seed_gives_identical_copies_and_another_different_ones(source: Path
 def test_a_contact_sheet_shows_originals_and_their_copies(source: Path, tmp_path: Path) -> None:
     assert run(source, "--out", tmp_path / "set", "--augment-to", 15) == 0
     with Image.open(tmp_path / "set" / "augmented.jpg") as sheet:
-        assert sheet.width == 3 * 132 - 4, "an original and its two copies"
-        assert sheet.height == 8 * 132 - 4
+        assert sheet.width == 3 * 168 + 8, "an original and its two copies"
+        assert sheet.height == 8 * 202 + 8
         assert np.asarray(sheet).std() > 20
+
+
+@pytest.mark.parametrize("which", ["decathlon", "phylogeny"])
+def test_a_preview_shows_changed_copies_and_makes_no_set(
+    which: str, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    sheets = [tmp_path / "one.jpg", tmp_path / "two.jpg"]
+    for sheet in sheets:
+        capsys.readouterr()
+        assert run(source, "--preview", sheet, "--augment-set", which, "--size", 96, "--json") == 0
+        assert json.loads(capsys.readouterr().out) == {"preview": str(sheet), "originals": 8, "copies": 40}
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, *sheets])
+    assert sheets[0].read_bytes() != b""
+    with Image.open(sheets[0]) as one, Image.open(sheets[1]) as two:
+        assert one.size == (6 * 168 + 8, 8 * 202 + 8)
+        pixels = np.asarray(one).astype(int)
+        assert (pixels[:, :168] == np.asarray(two)[:, :168]).all()
+    first, copy = (pixels[8:168, left : left + 160] for left in (8, 176))
+    assert np.abs(first - copy).mean() > 2, "a copy is changed"
+
+
+def test_a_set_or_a_preview_is_asked_for_and_not_both(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = "error: wanted either --out DIR, for the set, or --preview FILE, for a look at changed copies"
+    for arguments in ([], ["--out", tmp_path / "set", "--preview", tmp_path / "a.jpg"]):
+        assert run(source, *arguments) == 2
+        assert capsys.readouterr().err.splitlines()[-1] == wanted
+    assert run(source, "--preview", tmp_path / "nowhere" / "a.jpg") == 2
+    assert "wanted a file in a folder that is there" in capsys.readouterr().err
+
+
+def test_almost_white_paper_keeps_its_colour_when_hue_and_saturation_shift() -> None:
+    paper = Image.fromarray(np.random.default_rng(0).integers(236, 240, (40, 40, 3), np.uint8))
+    for seed in range(20):
+        shifted = np.asarray(shift_colours(paper, np.random.default_rng(seed))).astype(int)
+        assert np.abs(shifted - np.asarray(paper)).max() <= 8

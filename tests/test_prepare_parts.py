@@ -14,10 +14,10 @@ from PIL import Image
 from eoltag.decode import decode
 from tests.pictures import encoded, picture, save
 from train.__main__ import main
+from train.duplicates import groups_of
 from train.manifest import FILE_NAME, read_manifest
 from train.prepare.balance import class_weights
 from train.prepare.examine import Finish, examine
-from train.prepare.grouping import group_images, near_pairs
 from train.prepare.splitting import parse_shares, split_groups
 
 SHARES = (0.8, 0.1, 0.1)
@@ -60,7 +60,7 @@ def test_a_crop_is_the_middle_and_a_stretch_is_all(tmp_path: Path) -> None:
     (tmp_path / "in.png").write_bytes(encoded(Image.fromarray(bands), "PNG"))
     means = {}
     for fit in ("crop", "stretch"):
-        made = examine(tmp_path / "in.png", tmp_path / fit, Finish((50, 50), fit, "png")).made  # type: ignore[arg-type]
+        made = examine(tmp_path / "in.png", tmp_path / fit, Finish((50, 50), fit, "png")).made
         assert made is not None
         means[fit] = np.asarray(Image.open(made)).reshape(-1, 3).mean(0).round().tolist()
     assert means["crop"] == pytest.approx([0, 255, 0], abs=8)
@@ -76,37 +76,11 @@ def test_shrinking_does_not_alias(tmp_path: Path) -> None:
     assert np.asarray(Image.open(made))[5:-5, 5:-5].std() < 3, "an even grey, no stripes"
 
 
-@settings(deadline=None)
-@given(
-    hashes=st.lists(st.integers(0, 2**64 - 1), max_size=30),
-    flips=st.lists(st.tuples(st.integers(0, 100), st.sets(st.integers(0, 63), max_size=6)), max_size=30),
-    distance=st.integers(0, 8),
-)
-def test_near_pairs_link_the_same_groups_as_comparing_everything(
-    hashes: list[int], flips: list[tuple[int, set[int]]], distance: int
-) -> None:
-    for at, bits in flips if hashes else []:
-        hashes.append(hashes[at % len(hashes)] ^ sum(1 << bit for bit in bits))
-    texts = [f"{number:016x}" for number in hashes]
-    found = group_images(texts, [()] * len(texts), distance)
-    expected = list(range(len(hashes)))
-    for one in range(len(hashes)):
-        for other in range(one):
-            if (hashes[one] ^ hashes[other]).bit_count() <= distance:
-                old, new = expected[one], expected[other]
-                expected = [new if number == old else number for number in expected]
-    assert [found.index(number) for number in found] == [expected.index(number) for number in expected]
-
-
-def test_near_pairs_of_nothing_are_none() -> None:
-    assert near_pairs(np.array([], np.uint64), 4).shape == (0, 2)
-
-
-def test_images_are_linked_by_content_page_and_likeness_but_not_by_what_is_missing() -> None:
-    hashes = ["0" * 16, "0" * 15 + "3", "f" * 16, None, None, "5" * 16]
+def test_images_are_linked_by_content_page_and_likeness_but_not_by_what_is_missing(tmp_path: Path) -> None:
+    looks = [examine(save(tmp_path / f"{n}.jpg", n), tmp_path, Finish()).look for n in (1, 2, 3)]
     keys = [("a", None), ("b", None), ("c", "page"), ("d", "page"), ("e", None), ("a", None)]
-    assert group_images(hashes, keys, 2) == [0, 0, 2, 2, 4, 0]
-    assert group_images(hashes, keys, 1) == [0, 1, 2, 2, 4, 0]
+    assert groups_of([looks[0], looks[0], looks[1], None, None, looks[2]], keys) == [0, 0, 2, 2, 4, 0]
+    assert groups_of([*looks, None, None, None], keys) == [0, 1, 2, 2, 4, 0]
 
 
 @settings(deadline=None)
@@ -152,15 +126,15 @@ def test_weights_are_those_of_scikit_learn() -> None:
     assert class_weights({"a": 3, "b": 0}) == {"a": 1.0}
 
 
-def test_near_duplicates_and_changed_sizes_stay_together_through_the_whole_verb(tmp_path: Path) -> None:
+def test_copies_in_other_sizes_turned_and_mirrored_stay_together_through_the_whole_verb(tmp_path: Path) -> None:
     for number in range(20):
         save(tmp_path / "source" / "a" / f"{number}.jpg", number, (200, 150))
         save(tmp_path / "source" / "b" / f"{number}.jpg", 100 + number, (200, 150))
     for number in range(10):
         with Image.open(tmp_path / "source" / "a" / f"{number}.jpg") as image:
-            (tmp_path / "source" / "a" / f"{number}_small.jpg").write_bytes(
-                encoded(image.resize((120, 90), Image.Resampling.BICUBIC), quality=60)
-            )
+            small = image.resize((120, 90), Image.Resampling.BICUBIC)
+            turned = small if number < 5 else small.transpose(Image.Transpose(number - 5))
+            (tmp_path / "source" / "a" / f"{number}_small.jpg").write_bytes(encoded(turned, quality=60))
     out = tmp_path / "set"
     assert main(["prepare", "folder", str(tmp_path / "source"), "--out", str(out), "--split", "0.6,0.2,0.2"]) == 0
     splits = {str(row.source_path): row.split for row in read_manifest(out / FILE_NAME)}

@@ -1,12 +1,13 @@
 """What `collect` has brought so far: a line for every image, kept or not, so that a stopped run can go on."""
 
+import fcntl
 import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from PIL import Image
 
@@ -45,7 +46,17 @@ class Collection:
         self._last: Counter[tuple[str, str]] = Counter()
         self._hashes: set[str] = set()
         self._pages: set[str] = set()
-        self._open()
+        self._lock: IO[bytes] | None = None
+        try:
+            self._open()
+        except DataError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Others may collect into the folder."""
+        if self._lock is not None:
+            self._lock.close()
 
     @property
     def rows(self) -> list[ManifestRow]:
@@ -105,11 +116,11 @@ class Collection:
             raise DataError(f"--out {self.folder}: holds other files already; wanted a new folder or one of collect")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self._journal)
             text = self._journal.read_text(encoding="utf-8", errors="replace") if self._journal.is_file() else ""
             if text and not text.endswith("\n"):  # a kill cut the last line: what it was about is asked again
                 text = text[: text.rfind("\n") + 1]
                 self._journal.write_text(text, encoding="utf-8")
-            self._journal.touch()
         except OSError as problem:
             raise DataError(f"--out {self.folder}: cannot be used ({problem.strerror or problem})") from problem
         for number, line in enumerate(text.splitlines(), 1):
@@ -153,3 +164,14 @@ class Collection:
         except OSError as problem:
             part.unlink(missing_ok=True)
             raise DataError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
+
+
+def _locked(journal: Path) -> IO[bytes]:
+    """The journal, open until somebody closes it or the process ends; no other process has it. Raises DataError."""
+    file = journal.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        file.close()
+        raise DataError(f"--out {journal.parent}: another collect is at work there; wait for it to end") from problem
+    return file

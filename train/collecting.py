@@ -5,6 +5,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -81,7 +82,8 @@ def collect(
         raise DataError(f"{problem}; {kept} images are in {out}, the same command goes on from there") from problem
     finally:
         client.close()
-        collection.write_manifest()
+        with closing(collection):
+            collection.write_manifest()
     return _report(wishes, provider, out, collection)
 
 

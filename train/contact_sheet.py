@@ -1,6 +1,7 @@
-"""Groups of duplicates as pictures, to be looked at before anything is dropped."""
+"""Many images on one sheet, to be looked at before anything is dropped or learned from."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -10,73 +11,62 @@ from eoltag.decode import decode
 from eoltag.errors import DataError, ImageError
 from eoltag.records import InputSpec
 from eoltag.settings import DecodeSettings
-from train.duplicates import Copy, Group
 from train.files import read_image_file
-from train.fingerprints import Fingerprint
+
+Color = tuple[int, int, int]
 
 TILE_PX: Final = 160
 CAPTION_PX: Final = 34
 GAP_PX: Final = 8
-ACROSS: Final = 8
-"""Images of one group; further ones are counted in the last caption."""
-GROUPS_PER_SHEET: Final = 20
-MOST_SHEETS: Final = 50
 CAPTION_LENGTH: Final = 26
+QUALITY: Final = 85
 
-KEPT: Final = (20, 130, 60)
-DROPPED: Final = (200, 60, 40)
-PAPER: Final = (255, 255, 255)
-INK: Final = (40, 40, 40)
-
-
-def draw_sheets(groups: Sequence[Group], folder: Path) -> list[Path]:
-    """contact_sheet_001.jpg, ...: a row per group, the kept image first, framed green. At most MOST_SHEETS of them."""
-    paths = []
-    for number, start in enumerate(range(0, len(groups), GROUPS_PER_SHEET)[:MOST_SHEETS], 1):
-        path = folder / f"contact_sheet_{number:03d}.jpg"
-        try:
-            _sheet(groups[start : start + GROUPS_PER_SHEET]).save(path, quality=85)
-        except OSError as problem:
-            raise DataError(f"{path}: cannot be written ({problem.strerror or problem})") from problem
-        paths.append(path)
-    return paths
+GREEN: Final[Color] = (20, 130, 60)
+RED: Final[Color] = (200, 60, 40)
+PAPER: Final[Color] = (255, 255, 255)
+INK: Final[Color] = (40, 40, 40)
 
 
-def _sheet(groups: Sequence[Group]) -> Image.Image:
-    across = min(ACROSS, max(len(group.members) for group in groups))
-    step, row = TILE_PX + GAP_PX, TILE_PX + CAPTION_PX + GAP_PX
-    sheet = Image.new("RGB", (across * step + GAP_PX, len(groups) * row + GAP_PX), PAPER)
-    for at, group in enumerate(groups):
-        top = GAP_PX + at * row
-        _tile(sheet, GAP_PX, top, group.kept, "kept", KEPT)
-        shown = group.copies[: ACROSS - 1]
-        more = len(group.copies) - len(shown)
-        for column, copy in enumerate(shown, 1):
-            note = _note(copy) + (f" (+{more} more)" if more and column == len(shown) else "")
-            _tile(sheet, GAP_PX + column * step, top, copy.image, note, DROPPED)
-    return sheet
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One image, its frame, and a line below its name."""
+
+    path: Path
+    note: str
+    color: Color = GREEN
 
 
-def _tile(sheet: Image.Image, x: int, y: int, image: Fingerprint, note: str, color: tuple[int, int, int]) -> None:
+def draw_sheet(rows: Sequence[Sequence[Tile]], target: Path) -> None:
+    """A JPEG with a row of thumbnails for each row of tiles; an empty frame for a file that has gone.
+
+    Raises DataError where it cannot be written.
+    """
+    step, height = TILE_PX + GAP_PX, TILE_PX + CAPTION_PX + GAP_PX
+    sheet = Image.new("RGB", (max(map(len, rows)) * step + GAP_PX, len(rows) * height + GAP_PX), PAPER)
+    for down, row in enumerate(rows):
+        for across, tile in enumerate(row):
+            _draw(sheet, GAP_PX + across * step, GAP_PX + down * height, tile)
+    try:
+        sheet.save(target, "JPEG", quality=QUALITY)
+    except OSError as problem:
+        raise DataError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
+
+
+def _draw(sheet: Image.Image, x: int, y: int, tile: Tile) -> None:
     draw = ImageDraw.Draw(sheet)
-    draw.rectangle((x - 3, y - 3, x + TILE_PX + 2, y + TILE_PX + 2), outline=color, width=3)
-    picture = _thumbnail(image.path)
+    draw.rectangle((x - 3, y - 3, x + TILE_PX + 2, y + TILE_PX + 2), outline=tile.color, width=3)
+    picture = _thumbnail(tile.path)
     if picture is not None:
         sheet.paste(picture, (x, y))
     font = ImageFont.load_default(11)
-    name = f"{image.path.parent.name}/{image.path.name}"
+    name = f"{tile.path.parent.name}/{tile.path.name}"
     draw.text((x, y + TILE_PX + 4), name[-CAPTION_LENGTH:], INK, font)
-    draw.text((x, y + TILE_PX + 18), f"{image.width}x{image.height}, {note}", color, font)
+    draw.text((x, y + TILE_PX + 18), tile.note, tile.color, font)
 
 
 def _thumbnail(path: Path) -> Image.Image | None:
-    """None where the file has gone since it was hashed."""
     spec = InputSpec(TILE_PX, TILE_PX, "pad", "box")
     try:
         return Image.fromarray(decode(read_image_file(path), [spec], DecodeSettings().max_pixels).pixels[0])
     except ImageError:
         return None
-
-
-def _note(copy: Copy) -> str:
-    return "same bytes" if copy.distance is None else f"distance {copy.distance}"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from eoltag.errors import DataError
 from eoltag.records import Outcome
 from train.command import progress, say
-from train.contact_sheet import draw_sheets
+from train.duplicate_sheets import draw_sheets
 from train.duplicates import Group, find_groups
 from train.fingerprints import Fingerprint, Unreadable, read_fingerprints
 from train.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest

@@ -2,25 +2,22 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from eoltag.decode import decode
 from eoltag.errors import ImageError
-from eoltag.records import Decoded, InputSpec, Pixels
+from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
-from train.command import cores
 from train.files import read_image_file
 from train.hamming import Hashes
+from train.parallel import in_chunks
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -37,6 +34,26 @@ WORTH_A_PROCESS: Final = 400
 """Images below which another process does not pay for its start."""
 CHUNK: Final = 32
 
+_LOW: Final = 8
+"""Frequencies along each side that a hash is made of: 64 bits."""
+_WAVES: Final = 2 * np.cos(
+    np.pi * np.arange(_LOW)[:, None] * (2 * np.arange(SKETCH_SIDE_PX)[None, :] + 1) / (2 * SKETCH_SIDE_PX)
+)
+"""Rows of the discrete cosine transform (type II)."""
+_MIRRORED: Final = np.where(np.arange(_LOW) % 2, -1.0, 1.0)
+"""What a mirror image does to the coefficient of each wave."""
+_DECIMALS: Final = 6
+"""Of coefficients: what a plain picture has beyond is error of rounding."""
+
+
+class Look(NamedTuple):
+    """What of a picture is compared with others."""
+
+    hashes: Hashes
+    """64-bit pHash of each orientation, (8,)."""
+    sketch: Pixels
+    """The picture as it stands, (32, 32, 3)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -50,10 +67,7 @@ class Fingerprint:
     color_mode: str
     perceptual_hash: str
     """As in the tables and manifests, see eoltag.decode.difference_hash."""
-    hashes: Hashes
-    """64-bit pHash of each orientation, (8,)."""
-    sketch: Pixels
-    """The picture as it stands, (32, 32, 3)."""
+    look: Look
 
     @property
     def rank(self) -> tuple[int, int, str]:
@@ -78,13 +92,13 @@ def orient(pixels: NDArray[Number], orientation: int) -> NDArray[Number]:
 
 def read_fingerprints(paths: Sequence[Path], max_pixels: int | None = None) -> Iterator[Fingerprint | Unreadable]:
     """One for every file, in order; on all cores where there are many."""
-    one = partial(read_fingerprint, max_pixels=max_pixels or DecodeSettings().max_pixels)
-    workers = min(cores(), len(paths) // WORTH_A_PROCESS)
-    if workers < 2:
-        yield from map(one, paths)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(one, paths, chunksize=CHUNK)
+    work = partial(_read_some, max_pixels=max_pixels or DecodeSettings().max_pixels)
+    for found in in_chunks(work, paths, chunk=CHUNK, worth=WORTH_A_PROCESS):
+        yield from found
+
+
+def _read_some(paths: Sequence[Path], max_pixels: int) -> list[Fingerprint | Unreadable]:
+    return [read_fingerprint(path, max_pixels) for path in paths]
 
 
 def read_fingerprint(path: Path, max_pixels: int) -> Fingerprint | Unreadable:
@@ -94,12 +108,6 @@ def read_fingerprint(path: Path, max_pixels: int) -> Fingerprint | Unreadable:
         decoded = decode(data, [SPEC], max_pixels)
     except ImageError as problem:
         return Unreadable(path, problem.outcome, problem.detail)
-    return _fingerprint(path, data, decoded)
-
-
-def _fingerprint(path: Path, data: bytes, decoded: Decoded) -> Fingerprint:
-    sketch = Image.fromarray(decoded.pixels[0]).reduce(SPEC.width // SKETCH_SIDE_PX)
-    grey = np.asarray(sketch.convert("L"))
     return Fingerprint(
         path,
         hashlib.sha256(data).hexdigest(),
@@ -108,12 +116,26 @@ def _fingerprint(path: Path, data: bytes, decoded: Decoded) -> Fingerprint:
         decoded.height,
         decoded.color_mode,
         decoded.perceptual_hash,
-        np.array([_phash(orient(grey, orientation)) for orientation in range(ORIENTATIONS)], np.uint64),
-        np.asarray(sketch),
+        look_at(decoded.pixels[0]),
     )
 
 
-def _phash(grey: NDArray[np.uint8]) -> int:
-    """Hashed anew in each orientation: the median that the bits are cut at changes with it."""
-    bits = imagehash.phash(Image.fromarray(grey)).hash
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+def look_at(pixels: Pixels) -> Look:
+    """Of a picture that was decoded by SPEC, (64, 64, 3)."""
+    sketch = Image.fromarray(pixels).reduce(SPEC.width // SKETCH_SIDE_PX)
+    return Look(_phashes(np.asarray(sketch.convert("L"))), np.asarray(sketch))
+
+
+def _phashes(grey: NDArray[np.uint8]) -> Hashes:
+    """pHash of (32, 32) grey cells in each orientation, (8,): the bits that the imagehash library gives for each.
+
+    To turn a picture by 90 degrees is to mirror it and to swap its sides, and a mirror image has the same cosine waves
+    with the odd ones upside down. So one transform does for all eight, which takes an eighth of the time. The bits are
+    cut anew in each, since the median changes. Source: N. Krawetz, "Looks Like It" (hackerfactor.com, 2011).
+    """
+    standing = [(_WAVES @ grey.astype(np.float64) @ _WAVES.T).round(_DECIMALS)]
+    for _ in range(3):
+        standing.append((standing[-1] * _MIRRORED).T)
+    waves = np.stack([*standing, *(one * _MIRRORED for one in standing)]).reshape(ORIENTATIONS, -1)
+    bits = waves > np.median(waves, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)

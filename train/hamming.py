@@ -25,23 +25,32 @@ MOST_CANDIDATES: Final = 4_000_000
 """Compared at once; one query may have more where very many hashes are the same."""
 
 
-def near_pairs(queries: Hashes, stored: Hashes, distance: int) -> tuple[Indices, Indices]:
+class TooManyPairs(ValueError):
+    """More pairs are near than the caller has room for."""
+
+
+def near_pairs(queries: Hashes, stored: Hashes, distance: int, most: int | None = None) -> tuple[Indices, Indices]:
     """Every pair of positions (in queries, in stored) whose hashes differ in at most `distance` bits, sorted.
 
-    distance: 0 to LARGEST_DISTANCE.
+    distance: 0 to LARGEST_DISTANCE. most: raises TooManyPairs as soon as more are found, in any one band.
     """
     if not 0 <= distance <= LARGEST_DISTANCE:
         raise ValueError(f"distance: wanted 0 to {LARGEST_DISTANCE}. Received: {distance}")
     masks = [mask for mask in range(1 << BAND_BITS) if mask.bit_count() <= distance // BANDS]
-    found = [np.empty(0, np.int64)]
+    codes = np.empty(0, np.int64)
     for band in range(BANDS):
         index = _Index.of(_band(stored, band))
+        found = [codes]
+        count = 0
         for start in range(0, len(queries), CHUNK):
             chunk = queries[start : start + CHUNK]
             for here, there in _candidates(_band(chunk, band), index, masks):
                 is_near = np.bitwise_count(chunk[here] ^ stored[there]) <= distance
                 found.append((here[is_near] + start) * len(stored) + there[is_near])
-    codes = np.unique(np.concatenate(found))
+                count += len(found[-1])
+                if most is not None and count > most:
+                    raise TooManyPairs(f"more than {most} pairs of hashes differ in {distance} bits or fewer")
+        codes = np.unique(np.concatenate(found))
     return codes // max(len(stored), 1), codes % max(len(stored), 1)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from eoltag.errors import DataError
 from train.command import say
+from train.duplicates import DISTANCE
 from train.manifest import FILE_NAME, write_manifest
 from train.prepare.augmenting import add_copies
 from train.prepare.balance import class_weights
@@ -38,10 +39,8 @@ class Plan:
     finish: Finish = field(default_factory=Finish)
     shares: Shares | None = None
     """None leaves images in the split they came in, if any."""
-    near_bits: int = 6
-    """Images whose perceptual hashes differ in no more bits stay in one split. Of 2,569 flower photos, 6 bits group 28,
-    all in pairs; 8 bits begin to chain strangers (83, up to 18 in a group). 98 to 99 % of halved, doubled or heavily
-    recompressed copies lie within 6 bits, 96 to 99 % within 4."""
+    near_bits: int = DISTANCE
+    """Images that show the same picture, with perceptual hashes that differ in no more bits, stay in one split."""
     augment_to: int | None = None
     """Training images of each class, counting changed copies."""
     augment_set: AugmentSet = "decathlon"
@@ -55,7 +54,7 @@ def prepare(offer: Offer, plan: Plan, downloads: Downloads | None) -> Report:
     check_labels({candidate.label for candidate in offer.candidates})
     with building(plan.out) as work:
         made = work / "made"
-        examined = _examine(offer, plan, downloads, work)
+        examined = look_at_all(offer, plan, downloads, work)
         placed = place_all(examined, made, shares=plan.shares, seed=plan.seed, near_bits=plan.near_bits)
         rows = [one.row() for one in placed]
         copies = add_copies(rows, made, plan.augment_to, plan.augment_set, plan.seed, plan.processes)
@@ -75,7 +74,7 @@ def prepare(offer: Offer, plan: Plan, downloads: Downloads | None) -> Report:
     return report
 
 
-def _examine(offer: Offer, plan: Plan, downloads: Downloads | None, work: Path) -> list[Examined]:
+def look_at_all(offer: Offer, plan: Plan, downloads: Downloads | None, work: Path) -> list[Examined]:
     """Every image that was looked at; some can be used. Raises DataError otherwise."""
     numbers = count()
 

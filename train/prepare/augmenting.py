@@ -1,20 +1,18 @@
 """Changed copies of training images, written beside their originals until every class has enough."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from train.command import cores, progress
+from train.command import progress
+from train.contact_sheet import RED, Tile, draw_sheet
 from train.manifest import ManifestRow
-from train.prepare.contact_sheet import draw_sheet
+from train.parallel import in_chunks
 from train.prepare.examine import write_picture
 from train.prepare.operations import AugmentSet, augment
 from train.prepare.output import SHEET
@@ -54,12 +52,9 @@ def add_copies(
         return []
     planned = plan_copies([row for row in rows if row.is_learned], folder, per_class, which, seed)
     copies = [copy for _, copy in planned]
-    workers = min(processes or cores(), max(1, len(copies) // WORTH_A_PROCESS))
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
-    with pool or nullcontext():
-        made: Iterator[None] = pool.map(make_copy, copies, chunksize=_CHUNK) if pool else map(make_copy, copies)
-        for _ in progress(made, len(copies), "image", "augmenting"):
-            pass
+    made = in_chunks(_make_some, copies, chunk=_CHUNK, worth=WORTH_A_PROCESS, processes=processes)
+    for _ in progress((one for some in made for one in range(some)), len(copies), "image", "augmenting"):
+        pass
     if copies:
         _show(copies, folder / SHEET)
     return [_row_of(row, copy, folder) for row, copy in planned]
@@ -91,6 +86,12 @@ def make_copy(copy: Copy) -> None:
     write_picture(copy.target, np.asarray(picture))
 
 
+def _make_some(copies: Sequence[Copy]) -> int:
+    for copy in copies:
+        make_copy(copy)
+    return len(copies)
+
+
 def _row_of(row: ManifestRow, copy: Copy, folder: Path) -> ManifestRow:
     """Where it came from stays; what was measured is the original's and is left out."""
     return replace(
@@ -106,10 +107,11 @@ def _row_of(row: ManifestRow, copy: Copy, folder: Path) -> ManifestRow:
 
 
 def _show(copies: Sequence[Copy], target: Path) -> None:
-    """Originals from all over the set, each with some of its copies."""
-    by_original: dict[Path, list[Path]] = {}
+    """Originals from all over the set, framed green, each with some of its copies."""
+    by_original: dict[Path, list[Tile]] = {}
     for copy in copies:
-        by_original.setdefault(copy.original, [copy.original]).append(copy.target)
+        row = by_original.setdefault(copy.original, [Tile(copy.original, "original")])
+        row.append(Tile(copy.target, copy.which, RED))
     rows = list(by_original.values())
     spread = np.linspace(0, len(rows) - 1, min(SHOWN_ORIGINALS, len(rows))).round().astype(int).tolist()
     draw_sheet([rows[at][: SHOWN_COPIES + 1] for at in spread], target)

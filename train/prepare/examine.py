@@ -4,26 +4,25 @@ Decoding and resizing are eoltag.decode's, the same that the Spark job uses.
 """
 
 import hashlib
-import sys
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import starmap
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+import numpy as np
 from PIL import ExifTags, Image
 
 from eoltag.decode import FORMATS, decode
 from eoltag.errors import ImageError
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
-from train.command import cores, progress
+from train.command import progress
 from train.files import read_image_file
+from train.fingerprints import SPEC, Look, look_at
+from train.hamming import Hashes
+from train.parallel import in_chunks
 from train.prepare.candidate import Rejection
 
 Suffix = Literal["jpg", "png"]
@@ -78,6 +77,8 @@ class Finding(NamedTuple):
     """Of the result, without the dot."""
     made: Path | None = None
     """The result where it is not the file itself."""
+    look: Look | None = None
+    """Of the whole image, whatever is made of it; None where it cannot be decoded."""
 
 
 Job = tuple[Path, Path, Finish]
@@ -98,6 +99,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
         width=decoded.width,
         height=decoded.height,
         color_mode=decoded.color_mode,
+        look=look_at(decoded.pixels[0]),
     )
     nature = _nature(data)
     rejection = _rejection(decoded, nature, finish)
@@ -107,7 +109,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
     if finish.size is None and nature.is_plain and decoded.color_mode == "RGB":
         return finding._replace(suffix=_SUFFIXES[nature.form][0], detail=named)
     made = target.with_name(f"{target.name}.{finish.suffix}")
-    write_picture(made, decoded.pixels[0] if finish.size else _unscaled(data, decoded, finish))
+    write_picture(made, decoded.pixels[1] if finish.size else _unscaled(data, decoded, finish))
     converted = None if decoded.color_mode == "RGB" else f"converted from {decoded.color_mode} to RGB"
     detail = "; ".join(note for note in (converted, named) if note)
     return finding._replace(suffix=finish.suffix, made=made, detail=detail or None)
@@ -115,17 +117,10 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
 
 def examine_all(jobs: Sequence[Job], processes: int | None = None) -> Iterator[Finding]:
     """A finding for each job, in order, over all cores or so many processes."""
-    workers = min(processes or cores(), max(1, len(jobs) // WORTH_A_PROCESS))
-    pool = ProcessPoolExecutor(workers, mp_context=get_context(_start_method())) if workers > 1 else None
-    with pool or nullcontext():
-        plain = ((str(file), str(target), finish) for file, target, finish in jobs)  # quicker to send than paths
-        findings = pool.map(_examine_job, plain, chunksize=_CHUNK) if pool else starmap(examine, jobs)
-        yield from progress(findings, len(jobs), "image", "examining")
-
-
-def _start_method() -> str:
-    """Forks are at work at once, others first import everything; but a fork of a process with threads may hang."""
-    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
+    chunks = in_chunks(_examine_some, jobs, chunk=_CHUNK, worth=WORTH_A_PROCESS, processes=processes)
+    yield from progress(
+        (finding for packed in chunks for finding in _unpacked(packed)), len(jobs), "image", "examining"
+    )
 
 
 def write_picture(path: Path, pixels: Pixels) -> None:
@@ -137,9 +132,24 @@ def write_picture(path: Path, pixels: Pixels) -> None:
         image.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
 
 
-def _examine_job(job: tuple[str, str, Finish]) -> Finding:
-    file, target, finish = job
-    return examine(Path(file), Path(target), finish)
+Packed = tuple[list[tuple[Any, ...]], list[int], Hashes, Pixels]
+"""Findings without looks, which of them have one, and their hashes and sketches: what is quick to send and to take."""
+
+
+def _examine_some(jobs: Sequence[Job]) -> Packed:
+    findings = [examine(*job) for job in jobs]
+    looks = [(at, finding.look) for at, finding in enumerate(findings) if finding.look is not None]
+    hashes = np.array([look.hashes for _, look in looks], np.uint64)
+    sketches = np.array([look.sketch for _, look in looks], np.uint8)
+    return [finding[:-1] for finding in findings], [at for at, _ in looks], hashes, sketches
+
+
+def _unpacked(packed: Packed) -> list[Finding]:
+    plain, seen, hashes, sketches = packed
+    looks: list[Look | None] = [None] * len(plain)
+    for at, one, sketch in zip(seen, hashes, sketches, strict=True):
+        looks[at] = Look(one, sketch)
+    return [Finding(*columns)._replace(look=look) for columns, look in zip(plain, looks, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +178,8 @@ def _nature(data: bytes) -> _Nature:
 
 
 def _specs(finish: Finish) -> list[InputSpec]:
-    return [InputSpec(finish.size[1], finish.size[0], finish.fit, "lanczos")] if finish.size else []
+    """What is compared, then the result where that has a size."""
+    return [SPEC, *([InputSpec(finish.size[1], finish.size[0], finish.fit, "lanczos")] if finish.size else [])]
 
 
 def _unscaled(data: bytes, decoded: Decoded, finish: Finish) -> Pixels:

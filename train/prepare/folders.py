@@ -18,6 +18,9 @@ SPLIT_NAMES: Final = {
 }
 """What folders are called that hold a split."""
 
+ABOVE: Final = 3
+"""Folders above that are searched for a manifest: SET/images/train/CLASS may be named."""
+
 
 def read_folder(folder: Path) -> Offer:
     """Every file of every class, with the split it lies in and, from a manifest there, where it came from.
@@ -64,8 +67,8 @@ def _candidate(path: Path, folder: Path, depth: int, known: dict[Path, ManifestR
 
 
 def _known(folder: Path) -> dict[Path, ManifestRow]:
-    """Rows of the manifest that the folder or the one above it holds, by file."""
-    for place in (folder, folder.resolve().parent):
+    """Rows of the manifest that the folder or one above it holds, by file."""
+    for place in (folder, *folder.resolve().parents[:ABOVE]):
         if (place / FILE_NAME).is_file():
             return {(place / row.path).resolve(): row for row in read_manifest(place / FILE_NAME) if row.path}
     return {}

@@ -11,15 +11,16 @@ from eoltag.bundle import expand_ranges
 from eoltag.errors import DataError
 from eoltag.fetch import download
 from eoltag.settings import FetchSettings, read_settings
+from train.hamming import LARGEST_DISTANCE
 from train.prepare.assemble import Plan, prepare
 from train.prepare.candidate import Offer, check_labels
 from train.prepare.download import FOLDER, Downloads
 from train.prepare.examine import Finish
 from train.prepare.folders import read_folder
-from train.prepare.grouping import MAX_DISTANCE
 from train.prepare.lists import parse_classes, read_lists, read_null_folder
 from train.prepare.output import check_output
 from train.prepare.plantclef import read_plantclef
+from train.prepare.preview import Preview, draw_preview
 from train.prepare.ratings import EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
 from train.prepare.report import Report
 from train.prepare.splitting import parse_shares
@@ -27,9 +28,13 @@ from train.prepare.splitting import parse_shares
 MAX_SIDE_PX: Final = 8192
 
 
-def prepare_kind(options: Namespace) -> Report:
+def prepare_kind(options: Namespace) -> Report | Preview:
     """What `python -m train prepare` does. Raises UsageError."""
+    if (options.out is None) == (options.preview is None):
+        raise DataError("wanted either --out DIR, for the set, or --preview FILE, for a look at changed copies")
     plan = read_plan(options)
+    if options.preview is not None:
+        return _preview(options, plan)
     sources = [path for name in ("source", "null_folder") if (path := getattr(options, name, None)) is not None]
     check_output(options.out, sources, overwrite=options.overwrite)
     read: Callable[[Namespace], Offer] = _READ[options.kind]
@@ -39,17 +44,28 @@ def prepare_kind(options: Namespace) -> Report:
     return prepare(offer, plan, Downloads(options.out / FOLDER, _fetch(options), retry_failed=options.retry_failed))
 
 
+def _preview(options: Namespace, plan: Plan) -> Preview:
+    """Downloads no more than the sheet shows, and keeps none of it."""
+    with tempfile.TemporaryDirectory(prefix="eoltag-preview-") as folder:
+        work = Path(folder) / "work"
+        work.mkdir()
+        downloads = None
+        if options.kind in ("ratings", "lists"):
+            downloads = Downloads(Path(folder) / FOLDER, _fetch(options), retry_failed=False)
+        return draw_preview(_READ[options.kind](options), plan, downloads, work, options.preview)
+
+
 def read_plan(options: Namespace) -> Plan:
     """Raises DataError where a number is out of range."""
     _require("--seed", options.seed, 0, 2**32 - 1)
     _require("--min-side", options.min_side, 1, MAX_SIDE_PX)
-    _require("--near-bits", options.near_bits, 0, MAX_DISTANCE)
+    _require("--near-bits", options.near_bits, 0, LARGEST_DISTANCE)
     for name in ("cap", "count", "augment_to", "processes"):
         if getattr(options, name, None) is not None:
             _require(f"--{name.replace('_', '-')}", getattr(options, name), 1, 100_000_000)
     size = _size(options.size)
     return Plan(
-        out=options.out,
+        out=options.out or options.preview,
         seed=options.seed,
         cap=getattr(options, "count", None) or options.cap,
         finish=Finish(size, options.fit, options.format, options.min_side, options.allow_animated),

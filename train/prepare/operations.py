@@ -126,11 +126,16 @@ def blur(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def shift_colours(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Hue and saturation each moved by up to 50 of 255; hue goes round, saturation stays within its ends."""
+    """Hue and saturation each moved by up to 50 of 255; hue goes round, saturation stays within its ends.
+
+    Greys have no hue to show, and the paler a colour, the less its saturation moves: white paper stays white. EOL's
+    imgaug adds the same everywhere, which tints whites, and paints patches where a scanned sheet is not quite grey.
+    """
     hue, saturation = (int(number) for number in rng.integers(-COLOUR_SHIFT, COLOUR_SHIFT + 1, 2))
     values = np.asarray(picture.convert("HSV")).astype(np.int16)
     values[..., 0] = (values[..., 0] + hue) % 256
-    values[..., 1] = np.clip(values[..., 1] + np.where(values[..., 1] > 0, saturation, 0), 0, 255)
+    moved = saturation * np.minimum(values[..., 1] / COLOUR_SHIFT, 1)
+    values[..., 1] = np.clip(values[..., 1] + moved, 0, 255)
     return Image.fromarray(values.astype(np.uint8), mode="HSV").convert("RGB")
 
 

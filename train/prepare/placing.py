@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from train.duplicates import groups_of
 from train.manifest import ManifestRow
 from train.prepare.gather import Examined
-from train.prepare.grouping import group_images
 from train.prepare.output import IMAGES
 from train.prepare.splitting import Shares, split_groups
 
@@ -80,7 +80,7 @@ def copy_rejected(placed: Sequence[Placed], folder: Path) -> int:
 
 def _groups(kept: Sequence[Examined], near_bits: int) -> list[int]:
     keys = [(one.finding.sha256, one.candidate.page) for one in kept]
-    return group_images([one.finding.perceptual_hash for one in kept], keys, near_bits)
+    return groups_of([one.finding.look for one in kept], keys, near_bits)
 
 
 def _paths(kept: Sequence[Examined], splits: Sequence[str | None]) -> list[str]:

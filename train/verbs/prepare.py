@@ -11,13 +11,15 @@ KIND says what there is: plantclef (PlantCLEF 2016, an XML file beside each JPEG
 exemplars), lists (classes as lists of URLs) or folder (a folder of classes). --out gets images/[SPLIT/]CLASS, which
 `fit --data` takes, manifest.parquet with a row for every image that was looked at, report.txt, report.json and
 class_weights.json. Sources are read only. Downloads are kept in OUT/downloads: what was stopped goes on where it was.
-The same seed gives the same set.
+The same seed gives the same set. Before --augment-to, look at what it would make: --preview FILE draws changed copies
+of a few images, and makes no set.
 
 examples:
   python -m train prepare folder photos --out data/photos --size 224 --split 0.8,0.1,0.1
   python -m train prepare plantclef PlantCLEF2016/train --out data/flowers --count 6000 --size 224
   python -m train prepare ratings --layout quality --out data/rating --size 224
   python -m train prepare lists map=maps.txt phylo=Phylogeny_images.txt --null-folder others --out data/types --cap 800
+  python -m train prepare folder photos --preview copies.jpg --augment-set phylogeny --size 224
   python -m train prepare KIND --help
 """
 
@@ -77,7 +79,9 @@ _OWN: Final = {"plantclef": _plantclef, "ratings": _ratings, "lists": _lists, "f
 
 
 def _add_output(parser: ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write")
+    preview = "write only this JPEG: a few images with changed copies of them, as --augment-to would make"
+    parser.add_argument("--preview", type=Path, metavar="FILE", help=preview)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another draw (default 0)")
     parser.add_argument("--overwrite", action="store_true", help="replace the set that --out holds; keep its downloads")
     parser.add_argument("--quarantine", action="store_true", help="copy files that were left out to OUT/quarantine")
@@ -98,8 +102,8 @@ def _add_pictures(parser: ArgumentParser) -> None:
 def _add_balance(parser: ArgumentParser) -> None:
     balance = parser.add_argument_group("split and balance")
     balance.add_argument("--split", metavar="SHARES", help="as 0.8,0.1,0.1: train, val and test")
-    near = "images whose perceptual hashes differ in so many of 64 bits stay in one split (default 6)"
-    balance.add_argument("--near-bits", type=int, default=6, metavar="N", help=near)
+    near = "copies, also turned and mirrored, whose hashes differ in so many of 64 bits stay in one split (default 8)"
+    balance.add_argument("--near-bits", type=int, default=8, metavar="N", help=near)
     balance.add_argument(
         "--augment-to", type=int, metavar="N", help="changed copies until every class has N to learn from"
     )
@@ -119,8 +123,10 @@ def _add_downloads(parser: ArgumentParser) -> None:
 def _run(options: Namespace) -> Answer:
     from train.prepare.kinds import prepare_kind
 
-    report = prepare_kind(options)
-    return Answer({"out": str(options.out), **report.document()}, f"{options.out}\n{report.text()}")
+    made = prepare_kind(options)
+    if options.preview is not None:
+        return Answer(made.document(), made.text())
+    return Answer({"out": str(options.out), **made.document()}, f"{options.out}\n{made.text()}")
 
 
 VERB: Final = Verb("make a set of training images from what others publish", TEACHING, _arguments, _run)
