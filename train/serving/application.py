@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -17,8 +18,9 @@ from eoltag import __version__
 from eoltag.errors import ImageError
 from eoltag.package import Package
 from train.ranking import predictions
-from train.serving.admission import House
+from train.serving.admission import House, Visit
 from train.serving.answers import Answer, Answers, Health, Problem
+from train.serving.body import Body
 from train.serving.classifier import Classifier, Result
 from train.serving.metrics import Metrics
 from train.serving.page import read_page
@@ -73,19 +75,26 @@ class Service:
 
     async def classify(self, request: Request, top: int | None) -> tuple[str, Response]:
         """Reads and classifies; the outcome for the counters, and the answer. Raises Refused."""
-        headers = request.headers
-        with self.house.visit() as visit:
-            boundary = boundary_of(headers.get("content-type"), headers.get("content-encoding"))
-            check_declared(headers.get("content-length"), self.settings)
-            try:
-                async with asyncio.timeout(self.settings.deadline_s):
-                    uploads = await read_uploads(request.stream(), boundary, self.settings, visit)
-            except TimeoutError as problem:
-                limit = f"{self.settings.deadline_s:g} s"
-                raise Refused(HTTPStatus.REQUEST_TIMEOUT, "timeout", f"the body did not arrive in {limit}") from problem
-            visit.add_images(len(uploads))
-            results = await self.classifier.classify(uploads)
+        body = Body(request)
+        try:
+            with self.house.visit() as visit:
+                uploads = await self._read(request.headers, body, visit)
+                visit.add_images(len(uploads))
+                results = await self.classifier.classify(uploads)
+        except Refused:
+            await body.discard(self.settings.max_request_bytes)
+            raise
         return _answer_one(results[0], uploads[0], top) if len(uploads) == 1 else _answer_all(results, uploads, top)
+
+    async def _read(self, headers: Headers, body: Body, visit: Visit) -> list[Upload]:
+        boundary = boundary_of(headers.get("content-type"), headers.get("content-encoding"))
+        check_declared(headers.get("content-length"), self.settings)
+        try:
+            async with asyncio.timeout(self.settings.deadline_s):
+                return await read_uploads(body.chunks(), boundary, self.settings, visit)
+        except TimeoutError as problem:
+            limit = f"{self.settings.deadline_s:g} s"
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, "timeout", f"the body did not arrive in {limit}") from problem
 
     @property
     def health(self) -> Health:

@@ -8,6 +8,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from train.serving.body import LINGER_S
 from train.serving.metrics import Metrics
 from train.serving.refusals import problem
 
@@ -19,11 +20,14 @@ class JsonProtocol(H11Protocol):
     """From the first byte of a request to the end of its head; bodies have a deadline of their own."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _is_refused = False
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._is_refused:
+            return
         super().data_received(data)
-        has_begun = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
+        has_begun = self.conn.their_state is h11.IDLE and not self._is_refused
         if not has_begun and self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -45,9 +49,10 @@ class JsonProtocol(H11Protocol):
         self._refuse(HTTPStatus.REQUEST_TIMEOUT, "timeout", f"the head of the request did not arrive in {limit}")
 
     def _refuse(self, status: HTTPStatus, reason: str, error: str) -> None:
-        """Say so if nothing was said yet, and close."""
-        if self.transport.is_closing():
+        """Say so if nothing was said yet, and close: a little later, since what was not read would take it back."""
+        if self._is_refused or self.transport.is_closing():
             return
+        self._is_refused = True
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             metrics: Metrics = self.app_state["metrics"]
             metrics.request(reason)
@@ -59,4 +64,5 @@ class JsonProtocol(H11Protocol):
             ]
             for event in (h11.Response(status_code=status, headers=headers), h11.Data(body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.close)

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from eoltag.errors import SettingsError
 from eoltag.settings import Strict
 
 
@@ -33,3 +34,11 @@ class ServeSettings(Strict):
     """Width times height of one image."""
     deadline_s: float = Field(30.0, gt=0, le=3_600, strict=False)
     """For a request to arrive; also for the last ones when the service stops."""
+
+    @model_validator(mode="after")
+    def _one_request_fits(self) -> "ServeSettings":
+        for name, house in (("max_images", "queue_images"), ("max_request_bytes", "max_held_bytes")):
+            wanted, limit = getattr(self, name), getattr(self, house)
+            if wanted > limit:  # such a request would be told to come again for ever
+                raise SettingsError(f"{name} ({wanted}) must not be above {house} ({limit})")
+        return self

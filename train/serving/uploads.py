@@ -112,12 +112,12 @@ class _Form:
         if not field:
             raise bad_request("broken_multipart", "a part of the multipart body has no field name")
         self._seen.append(field)
+        if sum(name != FIELD for name in self._seen) > OTHER_PARTS:
+            raise too_large("too_many_fields", f"wanted at most {OTHER_PARTS} fields beside the images")
         if b"filename" in options:
             self._name = self._file_name(field, options[b"filename"])
         elif field == FIELD:
             raise bad_request("no_file", f"the field '{FIELD}' holds text, no file; with curl: -F {FIELD}=@photo.jpg")
-        if len(self._seen) - len(self._uploads) > OTHER_PARTS:
-            raise too_large("too_many_fields", f"wanted at most {OTHER_PARTS} fields beside the images")
 
     def _file_name(self, field: str, name: bytes) -> str:
         if field != FIELD:
