@@ -2,9 +2,9 @@
 
     make bench-serve [ARGS="--requests 1000 --clients 16 --folder PHOTOS --runs 3"]
 
-Arms, alternating: a server that handles one request at a time and calls Keras' `predict` for each image, as the toolkits
-did; our server with one client that waits for each answer; our server with all clients at once. Each server is a
-process of its own. The results are ratios and CPU time; the rates hold for this machine only.
+Arms, alternating: a server that handles one request at a time and calls Keras' `predict` for each image, as the
+toolkits did; our server with one client that waits for each answer; our server with all clients at once. Each server is
+a process of its own. The results are ratios and CPU time; the rates hold for this machine only.
 """
 
 import argparse

@@ -262,6 +262,7 @@ for name in ("tensorflow", "keras", "jax", "torch", "sklearn", "matplotlib", "op
              "jinja2", "tensorboard", "pyspark", "httpx", "duckdb"):
     sys.modules[name] = None  # importing it fails
 from pathlib import Path
+import train.__main__
 from tests.serving import served
 with served(Path({str(small_package)!r})) as service:
     print(service.post(Path({str(next((sample_images / "map").iterdir()))!r})).status)
@@ -310,6 +311,17 @@ def test_a_port_in_use_is_named(service: Served, small_package: Path, capsys: py
         f"error: port {service.port} of 127.0.0.1 is in use; stop what listens there, or choose another with --port"
     )
     assert capsys.readouterr().err.strip() == wanted
+
+
+def test_help_names_every_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    text = " ".join(capsys.readouterr().out.partition("options:")[2].split())
+    for name, field in ServeSettings.model_fields.items():
+        option = f"--{name.replace('_', '-')} "
+        shown = re.search(rf"{option}.*?\(default ([\w.]+)", text)
+        assert shown, name
+        assert shown.group(1) in (str(field.default), f"{field.default:g}" if field.annotation is float else ""), name
 
 
 def test_only_this_machine_is_let_in_unless_told_otherwise() -> None:
