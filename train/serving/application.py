@@ -1,7 +1,7 @@
 """The service as an ASGI application: its addresses, and an answer in JSON to everything."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from time import perf_counter
@@ -15,16 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from eoltag import __version__
-from eoltag.errors import ImageError
 from eoltag.package import Package
-from train.ranking import predictions
 from train.serving.admission import House, Visit
-from train.serving.answers import Answer, Answers, Health, Problem
+from train.serving.answers import Answer, Answers, Health, Problem, answer_all, answer_one
 from train.serving.body import Body
-from train.serving.classifier import Classifier, Result
+from train.serving.classifier import Classifier
 from train.serving.metrics import Metrics
 from train.serving.page import read_page
-from train.serving.refusals import IMAGE_STATUS, Refused, problem
+from train.serving.refusals import Refused, problem
 from train.serving.settings import ServeSettings
 from train.serving.uploads import FIELD, Upload, boundary_of, check_declared, read_uploads
 
@@ -84,7 +82,7 @@ class Service:
         except Refused:
             await body.discard(self.settings.max_request_bytes)
             raise
-        return _answer_one(results[0], uploads[0], top) if len(uploads) == 1 else _answer_all(results, uploads, top)
+        return answer_one(results[0], uploads[0], top) if len(uploads) == 1 else answer_all(results, uploads, top)
 
     async def _read(self, headers: Headers, body: Body, visit: Visit) -> list[Upload]:
         boundary = boundary_of(headers.get("content-type"), headers.get("content-encoding"))
@@ -213,31 +211,3 @@ def _add_problems(application: FastAPI, metrics: Metrics) -> None:
     application.add_exception_handler(HTTPException, unknown)
     application.add_exception_handler(RequestValidationError, invalid)
     application.add_exception_handler(Exception, failed)
-
-
-def _answer_one(result: Result, upload: Upload, top: int | None) -> tuple[str, Response]:
-    """The contract for one image. Raises Refused where it cannot be read."""
-    if isinstance(result, ImageError):
-        raise Refused(IMAGE_STATUS[result.outcome], str(result.outcome), f"{upload.name}: {_why(result, upload)}")
-    return "ok", JSONResponse({"predictions": predictions(result, top), "success": True})
-
-
-def _answer_all(results: Sequence[Result], uploads: Sequence[Upload], top: int | None) -> tuple[str, Response]:
-    """A result for each image; 422 where none could be read."""
-    documents = [_document(result, upload, top) for result, upload in zip(results, uploads, strict=True)]
-    failed = sum(not document["success"] for document in documents)
-    answer: dict[str, Any] = {"results": documents, "success": not failed}
-    if failed == len(documents):
-        answer |= problem("no_image", f"none of the {failed} images could be read")
-        return "no_image", JSONResponse(answer, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return "partial" if failed else "ok", JSONResponse(answer)
-
-
-def _document(result: Result, upload: Upload, top: int | None) -> dict[str, Any]:
-    if isinstance(result, ImageError):
-        return {"file": upload.name, **problem(str(result.outcome), _why(result, upload))}
-    return {"file": upload.name, "success": True, "predictions": predictions(result, top)}
-
-
-def _why(problem: ImageError, upload: Upload) -> str:
-    return problem.detail if upload.data else "the file is empty"
