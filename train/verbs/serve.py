@@ -31,7 +31,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="N", help="port; 0 takes any that is free (default 5000)")
     parser.add_argument("--engine", choices=("auto", "openvino", "keras"), help="what runs the model (default auto)")
     numbers = (
-        ("--batch-size", "N", "images in one call of the model, at most (default 16)"),
+        ("--batch-size", "N", "images in one call of the model, at most (default 8)"),
         ("--queue-images", "N", "images not answered yet; above it 503 (default 256)"),
         ("--max-images", "N", "images in one request (default 32)"),
         ("--max-bytes", "N", "of one image file (default 20000000)"),
