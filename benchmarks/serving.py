@@ -142,8 +142,8 @@ def show(results: dict[str, list[Run]]) -> None:
     last = list(rates.values())[-1]
     print(f"{len(list(results.values())[-1][0].answers)} requests at once, none lost, none mixed up; ", end="")
     print(f"{last / first:.1f}x one at a time with predict, {last / second:.1f}x one client of our server")
-    cpu = [median(run.cpu_ms for run in runs) for runs in results.values()]
-    print(f"CPU for an image: {cpu[0] / cpu[-1]:.1f}x less than one at a time; a busy machine changes this least")
+    cpu_ms = [median(run.cpu_ms for run in runs) for runs in results.values()]
+    print(f"CPU for an image: {cpu_ms[0] / cpu_ms[-1]:.1f}x less than one at a time; a busy machine changes this least")
     kept = {name: [[run.images_per_s, run.cpu_ms, run.latency_ms] for run in runs] for name, runs in results.items()}
     (BUILD / "serving.json").write_text(json.dumps(kept, indent=2) + "\n")
 
