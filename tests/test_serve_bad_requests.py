@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import socket
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -230,6 +231,18 @@ def test_a_connection_serves_on_after_a_bad_request(service: Served, good: bytes
             answer = receive(connection)
             assert answer.status == status
             assert status != 200 or answer.body == good
+
+
+@pytest.mark.parametrize("kind", ["a body that grows too long", "an endless header"])
+def test_who_is_still_sending_hears_why_it_is_refused(kind: str, service: Served) -> None:
+    raw, status, reason, _ = BAD[kind]
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # nothing leaves before the server reads
+        connection.settimeout(60)
+        connection.connect(("127.0.0.1", service.port))
+        connection.sendall(raw)
+        answer = receive(connection)
+    assert (answer.status, answer.json["reason"]) == (status, reason)
 
 
 def test_limits_let_pass_what_just_fits(service: Served, good: bytes) -> None:

@@ -80,7 +80,7 @@ class Service:
                 visit.add_images(len(uploads))
                 results = await self.classifier.classify(uploads)
         except Refused:
-            await body.discard(self.settings.max_request_bytes)
+            await body.discard()
             raise
         return answer_one(results[0], uploads[0], top) if len(uploads) == 1 else answer_all(results, uploads, top)
 

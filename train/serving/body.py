@@ -28,7 +28,7 @@ class Body:
             self._is_complete = not message.get("more_body", False)
             yield message.get("body", b"")
 
-    async def discard(self, max_bytes: int) -> None:
+    async def discard(self) -> None:
         """Read on for a moment, before a refusal: a socket closed with unread bytes takes the answer with it.
 
         Only where the connection ends after the answer (else the server reads on by itself), and not where the client
@@ -38,8 +38,5 @@ class Body:
             return
         with suppress(TimeoutError, ClientDisconnect):
             async with asyncio.timeout(LINGER_S):
-                read = 0
-                async for chunk in self.chunks():
-                    read += len(chunk)
-                    if read > max_bytes:
-                        return
+                async for _ in self.chunks():
+                    pass
