@@ -6,14 +6,15 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint bench clean
+.PHONY: help demo test test-slow lint bench bench-serve clean
 help:
-	@echo "make demo       draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
-	@echo "make test       all tests but the slow ones"
-	@echo "make test-slow  the slow ones: 20,000 images, memory, a standalone Spark cluster"
-	@echo "make lint       ruff and mypy"
-	@echo "make bench      throughput against the notebook loop, side by side"
-	@echo "make clean      remove what the targets above made"
+	@echo "make demo        draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
+	@echo "make test        all tests but the slow ones"
+	@echo "make test-slow   the slow ones: 20,000 images, memory, a standalone Spark cluster"
+	@echo "make lint        ruff and mypy"
+	@echo "make bench       throughput against the notebook loop, side by side"
+	@echo "make bench-serve the HTTP service under load, against one image at a time"
+	@echo "make clean       remove what the targets above made"
 
 $(INSTALLED): setup.py constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer was not found; set PYTHON" >&2; exit 2; }
@@ -38,6 +39,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.throughput $(ARGS)
+
+bench-serve: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 clean:
 	rm -rf build dist .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse

@@ -33,7 +33,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["eoltag*", "train*"]),
-    package_data={"eoltag": ["architecture.md", "py.typed"], "train": ["py.typed"]},
+    package_data={"eoltag": ["architecture.md", "py.typed"], "train": ["py.typed", "serving/page.html"]},
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[
         "aiohttp>=3.14",
@@ -50,7 +50,7 @@ setup(
         "spark": spark,
         "train": train,
         "gpu": ["tensorflow[and-cuda]>=2.20", "keras>=3.12"],
-        "serve": [*serve, "keras>=3.12"],
+        "serve": serve,
         "dev": [
             *spark,
             *train,

@@ -69,6 +69,8 @@ def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
         assert inside == "eoltag/engines/openvino.py" or inside.startswith("train/")
     if "PIL" in tops(path):
         assert inside == "eoltag/decode.py" or inside.startswith("train/")
+    if tops(path) & {"fastapi", "starlette", "uvicorn", "h11", "python_multipart", "prometheus_client"}:
+        assert inside.startswith("train/serving/")
     if "aiohttp" in tops(path):
         assert path.stem in {"fetch", *STAGES["fetch"]}
 

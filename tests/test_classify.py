@@ -169,6 +169,24 @@ def test_the_table_shows_the_best_labels_first(
     assert second.split(maxsplit=2) == [str(images / "none.jpg"), "-", "gone: no such file"]
 
 
+def test_predictions_are_the_best_labels_by_falling_probability(
+    small_package: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (images / "a.jpg", images / "deep" / "b.jpg", images / "none.jpg")
+    _, [*good, bad] = classify(capsys, small_package, *arguments, "--top", "3")
+    assert bad["predictions"] is None
+    assert good[0]["predictions"] != good[1]["predictions"]
+    for row in good:
+        best = sorted(row["scores"].items(), key=lambda item: -item[1])[:3]
+        assert row["predictions"] == [{"label": label, "probability": share} for label, share in best]
+        assert (row["predictions"][0]["label"], row["predictions"][0]["probability"]) == (
+            row["label"],
+            row["confidence"],
+        )
+    _, [alone] = classify(capsys, small_package, images / "a.jpg")
+    assert alone["predictions"] == [{"label": alone["label"], "probability": alone["confidence"]}]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

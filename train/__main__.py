@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from eoltag.errors import UsageError
 from train.command import Answer, Verb
-from train.verbs import classify, collect, dedupe, fit, prepare, sample_data
+from train.verbs import classify, collect, dedupe, fit, prepare, sample_data, serve
 
 VERBS: Final[dict[str, Verb]] = {
     "sample-data": sample_data.VERB,
@@ -19,6 +19,7 @@ VERBS: Final[dict[str, Verb]] = {
     "dedupe": dedupe.VERB,
     "fit": fit.VERB,
     "classify": classify.VERB,
+    "serve": serve.VERB,
 }
 
 EXAMPLES: Final = """\

@@ -16,6 +16,7 @@ from eoltag.records import Fetched, Outcome, Pixels
 from eoltag.score import Verdict, verdicts
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.command import cores, progress, start_keras
+from train.ranking import predictions
 from train.sources import Source, read_sources
 
 BATCH: Final = 16
@@ -32,13 +33,14 @@ class Row:
     detail: str | None
     verdict: Verdict | None
 
-    def document(self) -> dict[str, Any]:
-        """Plain JSON values; what a failed image lacks is null."""
+    def document(self, top: int) -> dict[str, Any]:
+        """Plain JSON values, the `top` best labels first; what a failed image lacks is null."""
         verdict = self.verdict
         return {
             "path": self.path,
             "label": verdict.label if verdict else None,
             "confidence": verdict.confidence if verdict else None,
+            "predictions": predictions(verdict, top) if verdict else None,
             "logit": verdict.logit if verdict else None,
             "scores": verdict.scores if verdict else None,
             "outcome": str(self.outcome),

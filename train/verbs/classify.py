@@ -16,7 +16,8 @@ TEACHING: Final = """\
 PATH is an image file, a folder (all images in it, at any depth, known by their content), an http or https URL, or - for
 a list of files and URLs on stdin, one a line. An image that cannot be read is a row that says why; the exit code is 3
 if none could be read. Decoding, engines and scoring are those of the Spark job. The logit is the raw score, before the
-softmax that makes the probabilities.
+softmax that makes the probabilities. --json gives a list with a row for every image: predictions holds the K best
+labels, best first, as serve answers them; scores holds all of them, in the model's order.
 
 examples:
   python -m train classify artifacts/demo_model photo.jpg scans/ --top 3
@@ -30,7 +31,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "package", type=Path, metavar="PACKAGE", help="model package, or the folder that `fit` wrote it to"
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder, URL, or - for stdin")
-    parser.add_argument("--top", type=int, default=1, metavar="K", help="show the K best labels (default 1)")
+    parser.add_argument("--top", type=int, default=1, metavar="K", help="the K best labels, best first (default 1)")
     parser.add_argument("--engine", choices=("auto", "openvino", "keras"), default="auto", help="what runs the model")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="settings of the Spark job; [fetch] holds for URLs here as well"
@@ -56,7 +57,7 @@ def _run(options: Namespace) -> Answer:
         raise DataError(f"{', '.join(options.paths)}: no images")
     failed = all(row.outcome is not Outcome.OK for row in rows)
     code = ExitCode.TOO_MANY_FAILURES if failed else ExitCode.DONE
-    return Answer([row.document() for row in rows], _table(rows, options.top), code)
+    return Answer([row.document(options.top) for row in rows], _table(rows, options.top), code)
 
 
 def _table(rows: list["Row"], top: int) -> str:
@@ -67,10 +68,12 @@ def _table(rows: list["Row"], top: int) -> str:
 
 
 def _cells(row: "Row", top: int) -> tuple[str, str, str]:
+    from train.ranking import ranked
+
     if row.verdict is None:
         return row.path, "-", f"{row.outcome}: {row.detail}"
-    best = sorted(row.verdict.scores.items(), key=lambda item: -item[1])[:top]
-    return row.path, f"{row.verdict.logit:.3f}", "  ".join(f"{label} {share:.3f}" for label, share in best)
+    best = "  ".join(f"{label} {share:.3f}" for label, share in ranked(row.verdict, top))
+    return row.path, f"{row.verdict.logit:.3f}", best
 
 
 VERB: Final = Verb("say what images show, by one model package", TEACHING, _arguments, _run)

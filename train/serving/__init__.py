@@ -1,0 +1,1 @@
+"""`serve`: one model package behind HTTP. uploads -> admission -> batching -> answers, put together in application."""

@@ -1,0 +1,213 @@
+"""The service as an ASGI application: its addresses, and an answer in JSON to everything."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from time import perf_counter
+from typing import Annotated, Any, Final
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from eoltag import __version__
+from eoltag.package import Package
+from train.serving.admission import House, Visit
+from train.serving.answers import Answer, Answers, Health, Problem, answer_all, answer_one
+from train.serving.body import Body
+from train.serving.classifier import Classifier
+from train.serving.metrics import Metrics
+from train.serving.page import read_page
+from train.serving.refusals import Refused, problem
+from train.serving.settings import ServeSettings
+from train.serving.uploads import FIELD, Upload, boundary_of, check_declared, read_uploads
+
+ADDRESSES: Final = "/, /classify, /health, /metrics, /openapi.json"
+BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {
+                        FIELD: {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "one image file, or several under the same name",
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Problem, "description": "no multipart body, no file, another field, or a broken body"},
+    408: {"model": Problem, "description": "the body did not arrive in time"},
+    413: {"model": Problem, "description": "too many bytes, pixels or images"},
+    415: {"model": Problem, "description": "another kind of body, or a file that is no image"},
+    422: {"model": Problem, "description": "an image that is cut short or broken; with several, `results` as well"},
+    503: {"model": Problem, "description": "the queue is full; Retry-After says when to come again"},
+}
+
+
+class Service:
+    """What the handlers share."""
+
+    def __init__(self, package: Package, settings: ServeSettings) -> None:
+        self.package = package
+        self.settings = settings
+        self.metrics = Metrics()
+        self.classifier = Classifier(package, settings, self.metrics)
+        batcher = self.classifier.batcher
+        self.house = House(settings.queue_images, settings.max_held_bytes, lambda: batcher.seconds_per_image)
+        self.metrics.describe(name=package.card.name, version=package.version, engine=self.classifier.engine)
+        self.metrics.watch("eoltag_queue_images", "Images not answered yet.", lambda: self.house.images)
+        self.metrics.watch("eoltag_queue_bytes", "Bytes of uploads that are held.", lambda: self.house.bytes)
+
+    async def classify(self, request: Request, top: int | None) -> tuple[str, Response]:
+        """Reads and classifies; the outcome for the counters, and the answer. Raises Refused."""
+        body = Body(request)
+        try:
+            with self.house.visit() as visit:
+                uploads = await self._read(request.headers, body, visit)
+                visit.add_images(len(uploads))
+                results = await self.classifier.classify(uploads)
+        except Refused:
+            await body.discard()
+            raise
+        return answer_one(results[0], uploads[0], top) if len(uploads) == 1 else answer_all(results, uploads, top)
+
+    async def _read(self, headers: Headers, body: Body, visit: Visit) -> list[Upload]:
+        boundary = boundary_of(headers.get("content-type"), headers.get("content-encoding"))
+        check_declared(headers.get("content-length"), self.settings)
+        try:
+            async with asyncio.timeout(self.settings.deadline_s):
+                return await read_uploads(body.chunks(), boundary, self.settings, visit)
+        except TimeoutError as problem:
+            limit = f"{self.settings.deadline_s:g} s"
+            raise Refused(HTTPStatus.REQUEST_TIMEOUT, "timeout", f"the body did not arrive in {limit}") from problem
+
+    @property
+    def health(self) -> Health:
+        """What `/health` says."""
+        card = self.package.card
+        return Health(
+            ready=self.classifier.batcher.is_running,
+            name=card.name,
+            version=self.package.version,
+            engine=self.classifier.engine,
+            labels=list(card.labels),
+            max_images=self.settings.max_images,
+            max_bytes=self.settings.max_bytes,
+            eoltag=__version__,
+        )
+
+
+def build_application(package: Package, settings: ServeSettings) -> FastAPI:
+    """The application with its model loaded. Raises PackageError or SettingsError where that fails."""
+    service = Service(package, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        service.classifier.batcher.start()
+        try:
+            yield {"metrics": service.metrics}
+        finally:
+            await service.classifier.stop()
+
+    application = FastAPI(
+        title=f"eoltag: {package.card.name}",
+        version=package.version,
+        description="Says what images show, by one model package.",
+        lifespan=lifespan,
+        docs_url=None,  # both pages load scripts from other machines
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    application.state.service = service
+    _add_routes(application, service)
+    _add_problems(application, service.metrics)
+    return application
+
+
+def _add_routes(application: FastAPI, service: Service) -> None:
+    page, page_headers = read_page()
+
+    @application.post(
+        "/classify",
+        summary="What do these images show?",
+        response_model=Answer | Answers,
+        responses=PROBLEMS,
+        openapi_extra=BODY,
+    )
+    async def classify(
+        request: Request,
+        top: Annotated[int | None, Query(ge=1, description="only the best labels of each image")] = None,
+    ) -> Response:
+        started = perf_counter()
+        outcome = "failed"
+        try:
+            outcome, response = await service.classify(request, top)
+            return response
+        except Refused as refused:
+            outcome = refused.reason
+            raise
+        except ClientDisconnect:
+            outcome = "disconnected"
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+        finally:
+            service.metrics.request(outcome, perf_counter() - started)
+
+    @application.get("/health", summary="Is it ready, and what is served?", response_model=Health)
+    async def health() -> Response:
+        state = service.health
+        return JSONResponse(state.model_dump(), HTTPStatus.OK if state.ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    @application.get("/metrics", summary="Counters for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), headers={"Content-Type": service.metrics.content_type})
+
+    @application.get("/", include_in_schema=False)
+    async def index() -> Response:
+        return HTMLResponse(page, headers=page_headers)
+
+
+def _add_problems(application: FastAPI, metrics: Metrics) -> None:
+    """JSON for everything that is no success."""
+
+    async def refused(_: Request, why: Exception) -> Response:
+        assert isinstance(why, Refused)
+        return JSONResponse(why.document, why.status, why.headers)
+
+    async def unknown(request: Request, why: Exception) -> Response:
+        assert isinstance(why, HTTPException)
+        path, method, allowed = request.url.path, request.method, (why.headers or {}).get("Allow", "")
+        reason, error = "http", str(why.detail)
+        if why.status_code == HTTPStatus.NOT_FOUND:
+            reason, error = "not_found", f"{path[:80]!r} is not here; there are {ADDRESSES}"
+        elif why.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            reason, error = "method", f"{path[:80]} wants {allowed}. Received: {method}"
+        metrics.request(reason)
+        return JSONResponse(problem(reason, error), why.status_code, dict(why.headers or {}))
+
+    async def invalid(_: Request, why: Exception) -> Response:
+        assert isinstance(why, RequestValidationError)
+        first = why.errors()[0]
+        error = f"{first['loc'][-1]}: {first['msg']}. Received: {str(first['input'])[:80]!r}"
+        metrics.request("parameter")
+        return JSONResponse(problem("parameter", error), HTTPStatus.BAD_REQUEST)
+
+    async def failed(_: Request, __: Exception) -> Response:
+        return JSONResponse(problem("failed", "the service failed; its log says why"), 500)
+
+    application.add_exception_handler(Refused, refused)
+    application.add_exception_handler(HTTPException, unknown)
+    application.add_exception_handler(RequestValidationError, invalid)
+    application.add_exception_handler(Exception, failed)

@@ -1,0 +1,66 @@
+"""Image files to verdicts, for many requests at once."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from eoltag.decode import decode
+from eoltag.errors import ImageError
+from eoltag.package import EngineName, Package
+from eoltag.records import Outcome, Pixels
+from eoltag.score import Verdict, verdicts
+from train.command import cores
+from train.serving.batching import Batcher, Ladder
+from train.serving.metrics import Metrics
+from train.serving.settings import ServeSettings
+from train.serving.uploads import Upload
+
+Result = Verdict | ImageError
+
+
+class Classifier:
+    """A loaded package, its decoding threads and its batcher. For one event loop."""
+
+    def __init__(self, package: Package, settings: ServeSettings, metrics: Metrics) -> None:
+        name: EngineName = package.engines[0] if settings.engine == "auto" else settings.engine
+        self.card = package.card
+        self.engine = name
+        self._max_pixels = settings.max_pixels
+        self._metrics = metrics
+        self._ladder = Ladder(package, name, settings.batch_size)
+        self._threads = ThreadPoolExecutor(cores(), "decode")
+        self.batcher = Batcher(
+            self._ladder.predict,
+            batch_size=settings.batch_size,
+            wait_s=settings.wait_ms / 1000,
+            on_batch=metrics.batch,
+        )
+
+    async def classify(self, uploads: Sequence[Upload]) -> list[Result]:
+        """A verdict or the reason why there is none, for each image in its place."""
+        return list(await asyncio.gather(*map(self._one, uploads)))
+
+    async def _one(self, upload: Upload) -> Result:
+        try:
+            pixels = await self._decoded(upload)
+        except ImageError as problem:
+            self._metrics.image(str(problem.outcome))
+            return problem
+        logits = await self.batcher.score(pixels)
+        (verdict,) = verdicts(logits[None], self.card.labels, self.card.temperature)
+        self._metrics.image(str(Outcome.OK))
+        return verdict
+
+    async def _decoded(self, upload: Upload) -> Pixels:
+        self.batcher.coming += 1
+        try:
+            loop = asyncio.get_running_loop()
+            decoded = await loop.run_in_executor(self._threads, decode, upload.data, [self.card.spec], self._max_pixels)
+        finally:
+            self.batcher.coming -= 1
+        return decoded.pixels[0]
+
+    async def stop(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown()
+        await self.batcher.stop()
