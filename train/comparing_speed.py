@@ -1,0 +1,46 @@
+"""How many images a second each engine of a package takes, measured now. Decoding is not part of it."""
+
+import time
+from typing import Final
+
+import numpy as np
+
+from eoltag.engines import Engine
+from eoltag.errors import PackageError
+from eoltag.package import Package
+from eoltag.records import Pixels
+from train.classifying import BATCH, load
+from train.command import say
+
+WARM_UP: Final = 2
+ROUNDS: Final = 5
+"""The fastest counts: what else runs on the machine can only slow a round down."""
+BATCHES: Final = 2
+"""Of one round."""
+
+
+def images_per_s(package: Package) -> dict[str, float]:
+    """Engine -> images a second in batches of BATCH, on all cores. An engine that cannot be loaded here is left out."""
+    spec = package.card.spec
+    batch: Pixels = np.random.default_rng(0).integers(0, 256, (BATCH, spec.height, spec.width, 3), np.uint8)
+    speeds: dict[str, float] = {}
+    for name in package.engines:
+        try:
+            speeds[name] = _speed(load(package, name), batch)
+        except (PackageError, ImportError) as problem:
+            say(f"{package.path}: engine {name} cannot be measured here ({problem})")
+    return speeds
+
+
+def _speed(model: Engine, batch: Pixels) -> float:
+    for _ in range(WARM_UP):
+        model.predict(batch)
+    seconds = min(_round(model, batch) for _ in range(ROUNDS))
+    return BATCHES * len(batch) / seconds
+
+
+def _round(model: Engine, batch: Pixels) -> float:
+    started = time.perf_counter()
+    for _ in range(BATCHES):
+        model.predict(batch)
+    return time.perf_counter() - started
