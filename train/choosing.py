@@ -13,6 +13,7 @@ from eoltag.package import Card, Package, write_card
 from eoltag.score import score
 from train.classifying import EngineChoice
 from train.command import say
+from train.evaluating import left_out
 from train.evaluating_images import HELD_BACK, ImageSet, find_images
 from train.evaluating_scores import TRAINED_ON, Judgement, count_seen, judge, read_seen, wanted
 from train.thresholding import SCALES, Point, Scale, Sweep, sweep
@@ -70,11 +71,14 @@ class Choice:
         elif self.in_training:
             notes.append(f"{self.in_training} images were in training: the thresholds are too low, the promise is void")
         if any(row.seen == HELD_BACK for row in self.judgement.rows):
-            notes.append("some images chose the model's best epoch; images that `fit` never had are better still")
+            notes.append(
+                "the images that `fit` held back also chose its best epoch, which weakens the promise a little; images "
+                "that it never had are better"
+            )
         if self.copies:
             notes.append(f"{self.copies} images are the same file as another one and count once")
         if self.judgement.left_out:
-            notes.append(f"{self.judgement.left_out} images were left out by --unseen or --split {HELD_BACK}")
+            notes.append(left_out(self.judgement.left_out, self.promise.split))
         return notes
 
     def document(self) -> dict[str, Any]:

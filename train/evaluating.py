@@ -100,7 +100,7 @@ class Evaluation:
                 "--unseen leaves them out"
             )
         if self.judgement.left_out:
-            notes.append(f"{self.judgement.left_out} images were left out by --unseen or --split {HELD_BACK}")
+            notes.append(left_out(self.judgement.left_out, self.request.split))
         if self.before and self.after is None:
             notes.append(f"fewer than {LEAST_IMAGES} images: no temperature was fitted")
         return notes
@@ -181,6 +181,13 @@ def evaluate(package: Package, request: Request) -> Evaluation:
         after=fits[1],
         slices=slices(judgement, labels, request.slices, ancestries),
     )
+
+
+def left_out(images: int, split: str | None) -> str:
+    """A note on images that were not looked at."""
+    if split == HELD_BACK:
+        return f"{images} other images were left out, since only those that `fit` held back were asked for"
+    return f"{images} images were left out, since the model was trained on them"
 
 
 def count(rows: Sequence[Judged], part: str) -> int:

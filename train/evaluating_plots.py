@@ -70,6 +70,8 @@ def calibration_figure(before: Calibration, after: Calibration | None) -> "Figur
     panels = figure.subplots(2, len(shown), height_ratios=(3, 1), sharex=True, squeeze=False)
     for column, (title, found) in enumerate(shown):
         _reliability(panels[0][column], panels[1][column], found, title)
+    handles, names = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 
@@ -81,8 +83,7 @@ def _reliability(upper: "Axes", lower: "Axes", found: Calibration, title: str) -
     upper.plot([one.confidence for one in used], [one.accuracy for one in used], "o", color="black", markersize=3)
     upper.plot([0, 1], [0, 1], color=WRONG, linestyle="--", label="as often as it claims")
     upper.set(title=title, ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
-    upper.text(0.03, 0.72, f"ECE {found.ece:.3f}\nNLL {found.nll:.3f}", transform=upper.transAxes)
-    upper.legend(loc="upper left", fontsize=8)
+    upper.text(0.03, 0.88, f"ECE {found.ece:.3f}\nNLL {found.nll:.3f}", transform=upper.transAxes)
     lower.bar(middles, [one.images for one in used], width * 0.92, color=FAINT)
     lower.set(xlabel="confidence", ylabel="images")
     for axes in (upper, lower):

@@ -19,6 +19,7 @@ from train.reports import report_folder, save_plot, write_json, write_page
 MARKER: Final = "evaluation.json"
 ROWS: Final = "predictions.tsv"
 THUMBNAILS: Final = "misclassified"
+PLOTS: Final = "plots"
 THUMBNAIL_PX: Final = 160
 COLUMNS: Final = (
     *("path", "truth", "label", "confidence", "logit", "outcome", "detail", "seen", "width", "height", "is_grey"),
@@ -27,7 +28,7 @@ COLUMNS: Final = (
 
 
 def write_report(evaluation: Evaluation, out: Path, *, overwrite: bool) -> None:
-    """index.html, evaluation.json, predictions.tsv, plots as PNG, thumbnails. Raises OutputError."""
+    """index.html, evaluation.json, predictions.tsv, plots/*.png, misclassified/*.jpg. Raises OutputError."""
     with report_folder(out, MARKER, overwrite=overwrite) as folder:
         document = evaluation.document()
         write_json(folder / MARKER, document)
@@ -50,7 +51,8 @@ def _draw(evaluation: Evaluation, folder: Path) -> dict[str, str]:
     }
     if evaluation.before:
         figures["calibration"] = calibration_figure(evaluation.before, evaluation.after)
-    return {name: save_plot(figure, folder / f"{name}.png") for name, figure in figures.items()}
+    (folder / PLOTS).mkdir()
+    return {name: save_plot(figure, folder / PLOTS / f"{name}.png") for name, figure in figures.items()}
 
 
 def _gallery(evaluation: Evaluation, folder: Path) -> list[dict[str, Any]]:

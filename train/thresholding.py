@@ -88,7 +88,7 @@ class Sweep:
             return f"only {self.given} images were given this label; at least {self.needed}, all right, are needed"
         best = min(self.points, key=lambda point: point.bound)
         return (
-            f"no threshold holds the error below {max_error:g}: nearest is {best.threshold:g} with {best.wrong} wrong "
+            f"none holds the error below {max_error:g}: nearest is {best.threshold:g} with {best.wrong} wrong "
             f"of {best.images}, bound {best.bound:.3f}"
         )
 
