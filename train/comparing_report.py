@@ -35,11 +35,16 @@ class Table:
 
 
 def make_table(rows: Sequence[Contender]) -> Table:
-    """Only columns in which something is known."""
+    """Only columns in which something is known; notes stand below a table, see notes()."""
     columns = [column for column in _columns(rows) if any(column.cell(row) is not None for row in rows)]
     cells = [[column.cell(row) or DASH for column in columns] for row in rows]
     best = [[_is_best(column, row, rows) for column in columns] for row in rows]
     return Table([column.title for column in columns], cells, best, [column.is_text for column in columns])
+
+
+def notes(rows: Sequence[Contender]) -> list[str]:
+    """What a reader must know, by model."""
+    return [f"{row.path}: {row.note}" for row in rows if row.note]
 
 
 def terminal(table: Table) -> str:
@@ -66,12 +71,14 @@ def markdown(table: Table) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def write_report(document: dict[str, Any], table: Table, out: Path, *, overwrite: bool) -> None:
+def write_report(document: dict[str, Any], rows: Sequence[Contender], out: Path, *, overwrite: bool) -> None:
     """index.html, compare.md, compare.json. Raises OutputError."""
+    table, below = make_table(rows), notes(rows)
+    listed = "".join(f"- {_escaped(note)}\n" for note in below)
     with report_folder(out, MARKER, overwrite=overwrite) as folder:
         write_json(folder / MARKER, document)
-        (folder / MARKDOWN).write_text(markdown(table), encoding="utf-8")
-        write_page(folder, "compare.html.j2", found=document, table=table)
+        (folder / MARKDOWN).write_text(f"{markdown(table)}\n{listed}".rstrip() + "\n", encoding="utf-8")
+        write_page(folder, "compare.html.j2", found=document, table=table, notes=below)
 
 
 def _columns(rows: Sequence[Contender]) -> list[Column]:
@@ -88,8 +95,8 @@ def _columns(rows: Sequence[Contender]) -> list[Column]:
         ),
         _numbers("macro F1", lambda row: row.macro_f1, "{:.4f}", best=1),
         _numbers("seen", lambda row: row.in_training, "{:.0f}"),
-        _numbers("validation accuracy", lambda row: row.val_accuracy, "{:.4f}", best=1),
-        _numbers("validation macro F1", lambda row: row.val_macro_f1, "{:.4f}", best=1),
+        _numbers("val. accuracy", lambda row: row.val_accuracy, "{:.4f}", best=1),
+        _numbers("val. macro F1", lambda row: row.val_macro_f1, "{:.4f}", best=1),
         _numbers("parameters", lambda row: row.parameters, "{:,.0f}", best=-1),
     ]
     found += [_numbers(f"MB {engine}", _size_of(engine), "{:.1f}", best=-1) for engine in engines]
@@ -101,8 +108,8 @@ def _columns(rows: Sequence[Contender]) -> list[Column]:
     for engine in engines:
         speed = _speed_of(engine)
         found.append(_numbers(f"img/s {engine}", speed, "{:,.0f}", best=1))
-        found.append(Column(f"of fastest {engine}", _ratio(speed, fastest)))
-    return [*found, Column("note", lambda row: row.note, is_text=True)]
+        found.append(Column(f"× {engine}", _ratio(speed, fastest)))
+    return found
 
 
 def _numbers(title: str, value: Callable[[Contender], float | None], form: str, best: int = 0) -> Column:

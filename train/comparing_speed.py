@@ -13,10 +13,9 @@ from train.classifying import BATCH, load
 from train.command import say
 
 WARM_UP: Final = 2
-ROUNDS: Final = 5
-"""The fastest counts: what else runs on the machine can only slow a round down."""
-BATCHES: Final = 2
-"""Of one round."""
+LEAST_BATCHES: Final = 5
+MEASURED_S: Final = 1.0
+"""As many batches as fit. The fastest counts: what else runs on the machine can only slow one down."""
 
 
 def images_per_s(package: Package) -> dict[str, float]:
@@ -35,12 +34,9 @@ def images_per_s(package: Package) -> dict[str, float]:
 def _speed(model: Engine, batch: Pixels) -> float:
     for _ in range(WARM_UP):
         model.predict(batch)
-    seconds = min(_round(model, batch) for _ in range(ROUNDS))
-    return BATCHES * len(batch) / seconds
-
-
-def _round(model: Engine, batch: Pixels) -> float:
-    started = time.perf_counter()
-    for _ in range(BATCHES):
+    taken: list[float] = []
+    while len(taken) < LEAST_BATCHES or sum(taken) < MEASURED_S:
+        started = time.perf_counter()
         model.predict(batch)
-    return time.perf_counter() - started
+        taken.append(time.perf_counter() - started)
+    return len(batch) / min(taken)

@@ -12,7 +12,8 @@ PATH is a model package, an attempt of `fit`, or a folder of attempts, each of w
 table shows what the cards tell: architecture, parameters, size, accuracy on the images that the model's own `fit` held
 back, seconds an epoch, peak memory; a dash where a card does not say. With --data all models are evaluated on the same
 images, as by `evaluate`; only then are accuracies comparable. Images a second are measured now, for each engine, on
-noise in batches of 16, without decoding: look at the ratios, for they depend on the machine and on what else it does.
+noise in batches of 16, without decoding: look at the ratios (x, of the fastest), for speed depends on the machine and
+on what else it does. A star marks the best of a column.
 With --out the table is also a page, Markdown and JSON.
 
 examples:
@@ -38,7 +39,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(options: Namespace) -> Answer:
     from eoltag.errors import DataError
     from train.comparing import by_architecture, contenders, measured
-    from train.comparing_report import MARKER, make_table, terminal, write_report
+    from train.comparing_report import MARKER, make_table, notes, terminal, write_report
     from train.evaluating import Request
     from train.reports import check_report_folder
 
@@ -57,11 +58,12 @@ def _run(options: Namespace) -> Answer:
         "models": [row.document() for row in rows],
         "architectures": by_architecture(rows),
     }
-    table = make_table(rows)
     if options.out is not None:
-        write_report(document, table, options.out, overwrite=options.overwrite)
-    text = terminal(table)
-    return Answer(document, text if options.out is None else f"{text}\n{options.out}/index.html: the report")
+        write_report(document, rows, options.out, overwrite=options.overwrite)
+    lines = [terminal(make_table(rows)), *(f"note: {note}" for note in notes(rows))]
+    if options.out is not None:
+        lines.append(f"{options.out}/index.html: the report")
+    return Answer(document, "\n".join(lines))
 
 
 VERB: Final = Verb("put models side by side: accuracy, size, speed", TEACHING, _arguments, _run)
