@@ -20,7 +20,6 @@ TAG_ZIP: Final = TAG.replace("list.txt", "list.zip")
 TAG_CSV: Final = TAG.replace("list.txt", "list.csv")
 TAG_OLD: Final = TAG.replace("--output out", "--output old")
 KIND: Final = 'name = "kind"\nmodels.main.package = "model"\n'
-
 SEEN: Final = f"sha256\tsplit\tlabel\n{hashlib.sha256(b'a').hexdigest()}\ttrain\tmap\n"
 
 MISTAKES: Final[dict[str, tuple[Files, str]]] = {

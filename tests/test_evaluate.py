@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from PIL import Image
 
 from eoltag.package import read_package, write_card
+from eoltag.records import InputSpec
 from eoltag.settings import FetchSettings
 from tests.pictures import save
 from train.__main__ import main
 from train.classifying import classify
-from train.evaluating_scores import read_seen
+from train.evaluating_images import LabelledImage
+from train.evaluating_scores import AHEAD, look_ahead, read_seen
 from train.manifest import ManifestRow, write_manifest
 from train.sources import find_sources
 
@@ -228,6 +231,23 @@ def test_a_prepared_set_is_evaluated_by_its_manifest(
     images = {row["slice"]: row["images"] for row in found["slices"]}
     assert (found["split"], found["images"]["evaluated"]) == ("test", 2)
     assert (images["aspect: long and wide"], images["size: 1.5 MP and more"]) == (2, 2)
+
+
+def test_decoding_never_runs_further_ahead_of_the_model_than_its_bound(odd: Path) -> None:
+    taken: list[int] = []
+
+    def images() -> Iterator[LabelledImage]:
+        for number in range(AHEAD + 50):
+            taken.append(number)
+            yield LabelledImage(odd / "map" / f"{number % 4}.jpg", str(number), 0)
+
+    rows = look_ahead(images(), InputSpec(8, 8, "stretch", "bilinear"), {}, lambda _: True)
+    for number, (row, pixels) in enumerate(rows):
+        assert len(taken) <= number + AHEAD
+        assert row is not None
+        assert row.image.shown == str(number)
+        assert pixels is not None
+    assert number == AHEAD + 49
 
 
 def test_a_package_that_does_not_tell_its_training_images_says_so(

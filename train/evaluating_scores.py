@@ -111,7 +111,7 @@ def judge(
     logits: list[Scores] = []
     unreadable: list[Judged] = []
     left_out = 0
-    looked_at = progress(_look_at(images, spec, seen or {}, is_wanted), len(images), "image", "evaluating")
+    looked_at = progress(look_ahead(images, spec, seen or {}, is_wanted), len(images), "image", "evaluating")
     while batch := list(islice(looked_at, BATCH)):
         usable = [(row, pixels) for row, pixels in batch if row is not None and pixels is not None]
         unreadable += [row for row, pixels in batch if row is not None and pixels is None]
@@ -137,7 +137,7 @@ def wanted(split: str | None, *, unseen: bool) -> Wanted:
 _Looked = tuple[Judged | None, Pixels | None]
 
 
-def _look_at(
+def look_ahead(
     images: Iterable[LabelledImage], spec: InputSpec, seen: dict[str, str], is_wanted: Wanted
 ) -> Iterator[_Looked]:
     """Every image in order, decoded some way ahead. Pillow decodes outside the GIL, so threads do."""
