@@ -133,6 +133,16 @@ def test_fifty_nine_images_without_a_mistake_are_the_least_for_five_percent() ->
     assert short.reason(0.05) == "only 58 images were given this label; at least 59, all right, are needed"
 
 
+def test_testing_stops_at_the_first_threshold_that_fails_though_a_lower_one_would_pass() -> None:
+    scores = np.linspace(15, 5, 100)
+    found = sweep("a", "logit", scores, np.arange(100) == 62, 0.05, 0.95)
+    bounds = {point.images: point.bound for point in found.points}
+    assert bounds[62] <= 0.05 < bounds[63]
+    assert bounds[100] <= 0.05
+    assert found.chosen is not None
+    assert (found.chosen.images, found.chosen.wrong) == (62, 0)
+
+
 def test_one_mistake_at_the_top_does_not_end_the_search() -> None:
     scores = np.linspace(9, 5, 300)
     found = sweep("a", "logit", scores, np.arange(300) == 0, 0.05, 0.95)
