@@ -85,18 +85,24 @@ def test_the_numbers_are_those_of_classify(
 def test_held_back_images_give_the_accuracy_on_the_card_and_none_was_in_training(
     small_package: Path, sample_images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    trained_on = (small_package / "data.tsv").read_text("utf-8").count("\ttrain\t")
+    assert 50 < trained_on < 100
     _, everything = evaluate(capsys, small_package, sample_images)
     assert everything["images"] == {
         "evaluated": 100,
         "unreadable": 0,
         "left_out": 0,
-        "in_training": 80,
-        "held_back": 20,
+        "in_training": trained_on,
+        "held_back": 100 - trained_on,
     }
-    assert any("80 of 100 images were in training" in note for note in everything["notes"])
+    assert any(f"{trained_on} of 100 images were in training" in note for note in everything["notes"])
     card = read_package(small_package).card
     _, held = evaluate(capsys, small_package, sample_images, "--split", "validation")
-    assert (held["images"]["evaluated"], held["images"]["in_training"], held["split"]) == (20, 0, "validation")
+    assert (held["images"]["evaluated"], held["images"]["in_training"], held["split"]) == (
+        100 - trained_on,
+        0,
+        "validation",
+    )
     assert held["accuracy"] == pytest.approx(card.metrics["val_accuracy"])
     assert held["confusion"] == card.metrics["confusion_matrix"]
     _, unseen = evaluate(capsys, small_package, sample_images, "--unseen", "--engine", "keras")

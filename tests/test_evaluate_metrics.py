@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as reference
 
 from eoltag.score import score
-from train.calibration import BINS, LEAST_IMAGES, calibration, calibrations, fit_temperature
+from train.evaluating_calibration import BINS, LEAST_IMAGES, calibration, calibrations, fit_temperature
 from train.metrics import (
     CURVE_POINTS,
     accuracy,

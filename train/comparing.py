@@ -16,7 +16,6 @@ from train.metrics import macro
 
 MEGABYTE: Final = 1_000_000
 
-_SECONDS: Final = ("seconds_per_epoch", "epoch_seconds")
 _PEAK_BYTES: Final = {"peak_memory_bytes": 1, "peak_rss_bytes": 1, "peak_memory_mb": MEGABYTE, "peak_rss_mb": MEGABYTE}
 """Names under which a card may hold it, and their unit in bytes."""
 
@@ -36,7 +35,8 @@ class Contender:
     size_mb: dict[str, float] = field(default_factory=dict)
     """Engine -> size of the files that it needs."""
     epochs: int | None = None
-    seconds_per_epoch: float | None = None
+    seconds_per_epoch: dict[str, float] = field(default_factory=dict)
+    """Phase of the training -> seconds; one phase without a name where the card tells no phases."""
     peak_memory_mb: float | None = None
     """Of training."""
     val_accuracy: float | None = None
@@ -126,7 +126,8 @@ def _below(path: Path) -> list[Contender]:
 def _from_card(path: str, package: Package) -> Contender:
     """What other versions of `fit` did not write is None."""
     card = package.card
-    known: Mapping[str, Any] = {**card.hyperparameters, **card.metrics}
+    costs = card.metrics.get("training")
+    known: Mapping[str, Any] = {**card.hyperparameters, **card.metrics, **(costs if isinstance(costs, dict) else {})}
     per_class = known.get("per_class")
     return Contender(
         path=path,
@@ -139,7 +140,7 @@ def _from_card(path: str, package: Package) -> Contender:
         parameters=_whole(known.get("parameters")),
         size_mb=_sizes(package),
         epochs=_whole(known.get("epochs_run")),
-        seconds_per_epoch=next((value for name in _SECONDS if (value := _mean(known.get(name))) is not None), None),
+        seconds_per_epoch=_by_phase(known.get("seconds_per_epoch")),
         peak_memory_mb=_peak(known),
         val_accuracy=_number(known.get("val_accuracy")),
         val_macro_f1=macro(per_class)["f1"] if per_class is not None and _is_report(per_class) else None,
@@ -192,11 +193,10 @@ def _whole(value: Any) -> int | None:
     return int(value) if _number(value) is not None else None
 
 
-def _mean(value: Any) -> float | None:
-    """Of a number, or of a list with one for each epoch; the first epoch, which compiles, is left out if it can be."""
-    if isinstance(value, list) and value and all(_number(one) is not None for one in value):
-        return statistics.fmean(value[1:] or value)
-    return _number(value)
+def _by_phase(value: Any) -> dict[str, float]:
+    """Of a number, or of a table of phases."""
+    phases = value if isinstance(value, dict) else {"": value}
+    return {str(phase): seconds for phase, one in phases.items() if (seconds := _number(one)) is not None}
 
 
 def _is_report(value: Any) -> bool:

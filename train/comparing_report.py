@@ -102,7 +102,7 @@ def _columns(rows: Sequence[Contender]) -> list[Column]:
     found += [_numbers(f"MB {engine}", _size_of(engine), "{:.1f}", best=-1) for engine in engines]
     found += [
         _numbers("epochs", lambda row: row.epochs, "{:.0f}"),
-        _numbers("s/epoch", lambda row: row.seconds_per_epoch, "{:.1f}", best=-1),
+        Column("s/epoch", _phases),
         _numbers("peak MB", lambda row: row.peak_memory_mb, "{:,.0f}", best=-1),
     ]
     for engine in engines:
@@ -124,6 +124,11 @@ def _numbers(title: str, value: Callable[[Contender], float | None], form: str, 
         return None if found is None else best * found
 
     return Column(title, cell, signed if best else None)
+
+
+def _phases(row: Contender) -> str | None:
+    cells = [f"{phase} {seconds:.2f}".strip() for phase, seconds in row.seconds_per_epoch.items()]
+    return ", ".join(cells) or None
 
 
 def _size_of(engine: str) -> Callable[[Contender], float | None]:

@@ -11,9 +11,9 @@ from eoltag.errors import DataError
 from eoltag.package import Package
 from eoltag.records import Scores
 from eoltag.score import score
-from train.calibration import LEAST_IMAGES, Calibration, calibrations
 from train.classifying import EngineChoice
 from train.command import say
+from train.evaluating_calibration import LEAST_IMAGES, Calibration, calibrations
 from train.evaluating_images import HELD_BACK, ImageSet, find_images
 from train.evaluating_scores import TRAINED_ON, Judged, Judgement, judge, read_seen, wanted
 from train.evaluating_slices import Ancestries, read_ancestries, slices

@@ -9,12 +9,12 @@ from typing import Final
 from eoltag.errors import DataError
 from train.manifest import FILE_NAME, ManifestRow, read_manifest
 
-SPLITS: Final = ("train", "val", "test")
-"""As `prepare` names them."""
+SPLITS: Final = ("train", "val", "validation", "test")
+"""Folders as `prepare` names them, and as others do."""
 HELD_BACK: Final = "validation"
-"""Not a folder: what the package records as held back from its training."""
+"""As --split: what the package records as held back from its training, in whatever folder."""
 EVERYTHING: Final = "all"
-_PREFERRED: Final = ("test", "val", "train")
+_PREFERRED: Final = ("test", "val", "validation", "train")
 """Without --split the images that are least known to a model."""
 
 
