@@ -19,6 +19,7 @@ train = [
     "optuna>=4.5",
     "requests>=2.32",
     "scikit-learn>=1.6",
+    "scipy>=1.13",
     "tensorboard>=2.20",
     *report,
 ]
@@ -33,7 +34,10 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["eoltag*", "train*"]),
-    package_data={"eoltag": ["architecture.md", "py.typed"], "train": ["py.typed", "serving/page.html"]},
+    package_data={
+        "eoltag": ["architecture.md", "py.typed"],
+        "train": ["py.typed", "serving/page.html", "templates/*.j2"],
+    },
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[
         "aiohttp>=3.14",

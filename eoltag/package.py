@@ -53,6 +53,8 @@ class Card(Strict):
     """Probabilities are softmax(logits / temperature)."""
     thresholds: dict[str, FiniteFloat] = {}
     """Per label, for task files to use as ${threshold.LABEL}."""
+    threshold_record: dict[str, Any] = {}
+    """How the thresholds were chosen: on which scale (logit or probability), for which error, on which images."""
     metrics: dict[str, Any] = {}
     hyperparameters: dict[str, Any] = {}
     data_digest: str = ""
@@ -172,7 +174,8 @@ def write_card(path: Path, card: Card) -> Package:
 def model_version(card: Card) -> str:
     """First 12 hex digits of the sha256 over what decides a score: labels, input, temperature, and the model files.
 
-    Thresholds, metrics and the README are left out on purpose: a new threshold must re-tag without touching an image.
+    Thresholds, their record, metrics and the README are left out on purpose: a new threshold must re-tag without
+    touching an image.
     """
     model_files = {name: digest for name, digest in card.files.items() if name in (KERAS_FILE, *OPENVINO_FILES)}
     scored_by = card.model_dump(mode="json", include={"card_version", "labels", "input", "output", "temperature"})

@@ -1,5 +1,6 @@
 """What may go wrong, as the README tells it: the mistakes, and a folder to make them in."""
 
+import hashlib
 import importlib
 import shlex
 import sys
@@ -19,6 +20,7 @@ TAG_ZIP: Final = TAG.replace("list.txt", "list.zip")
 TAG_CSV: Final = TAG.replace("list.txt", "list.csv")
 TAG_OLD: Final = TAG.replace("--output out", "--output old")
 KIND: Final = 'name = "kind"\nmodels.main.package = "model"\n'
+SEEN: Final = f"sha256\tsplit\tlabel\n{hashlib.sha256(b'a').hexdigest()}\ttrain\tmap\n"
 
 MISTAKES: Final[dict[str, tuple[Files, str]]] = {
     "there is no such bundle": ({}, TAG.replace("list.txt", "lists.txt")),
@@ -47,6 +49,11 @@ MISTAKES: Final[dict[str, tuple[Files, str]]] = {
     "an option is out of range": ({}, f"{TAG} --max-failure-rate 1.5"),
     "an option is missing": ({}, TAG.replace(" --output out", "")),
     "`fit` finds only one class": ({"photos/fruit/a.jpg": ""}, "train fit train.toml --data photos --out new"),
+    "`evaluate` finds a folder that is no label": ({"photos/fruit/a.jpg": ""}, "train evaluate model photos"),
+    "`thresholds` is given images that the model learned from": (
+        {"photos/map/a.jpg": "a", "photos/map/b.jpg": "b", "model/data.tsv": SEEN},
+        "train thresholds model photos --max-error 0.1",
+    ),
     "`fit` would overwrite": ({}, "train fit train.toml --data photos --out model"),
 }
 """What is wrong -> the files that make it so, and the command. No Spark is needed."""

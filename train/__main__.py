@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from eoltag.errors import UsageError
 from train.command import Answer, Verb
-from train.verbs import classify, collect, dedupe, fit, prepare, sample_data, serve
+from train.verbs import classify, collect, compare, dedupe, evaluate, fit, prepare, sample_data, serve, thresholds
 
 VERBS: Final[dict[str, Verb]] = {
     "sample-data": sample_data.VERB,
@@ -18,6 +18,9 @@ VERBS: Final[dict[str, Verb]] = {
     "prepare": prepare.VERB,
     "dedupe": dedupe.VERB,
     "fit": fit.VERB,
+    "evaluate": evaluate.VERB,
+    "thresholds": thresholds.VERB,
+    "compare": compare.VERB,
     "classify": classify.VERB,
     "serve": serve.VERB,
 }
