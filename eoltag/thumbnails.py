@@ -13,7 +13,6 @@ from io import BytesIO
 from math import ceil
 from typing import Final, NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from eoltag.records import Cut, Fit, ModelSlot, Pixels
@@ -23,6 +22,8 @@ SIDE_PX: Final = 160
 QUALITIES: Final = (70, 45, 20)
 """Of the JPEG; the next one is taken where the file is larger than MOST_BYTES. 160 x 160 photos take 4.4 kB at 70."""
 MOST_BYTES: Final = 6_000
+HELD_BYTES: Final = 16_000_000
+"""Pixels of images that may yet be bettered by others: encoding them all at once would take twice the time."""
 
 Group = tuple[str, ...]
 Goodness = tuple[bool, float, float, str]
@@ -60,16 +61,20 @@ ShelfPlan = Mapping[str, TaskShelf]
 
 
 def shelf_for(model: str, version: str, labels: int, cuts: Sequence[Cut], limit: int) -> TaskShelf:
-    """`limit` thumbnails, shared fairly among the groups of all labels. labels: how many the model knows."""
+    """`limit` thumbnails, shared fairly among the groups of all labels. labels: how many the model knows.
+
+    A group may hold twice its share, since an image often stands in several and some labels are rare.
+    """
     mine = tuple(cut for cut in cuts if cut.model == model)
     groups = 3 * labels + sum(2 * (len(cut.labels) or labels) for cut in mine)
-    return TaskShelf(model, version, limit, ceil(limit / max(1, groups)), mine)
+    return TaskShelf(model, version, limit, ceil(2 * limit / max(1, groups)), mine)
 
 
 def thinned(plan: ShelfPlan, parts: int) -> ShelfPlan:
     """For one of `parts` random parts of the images: the best K of all seldom lie in one of them."""
     return {
-        task: replace(shelf, depth=min(shelf.depth, ceil(2 * shelf.depth / parts) + 1)) for task, shelf in plan.items()
+        task: replace(shelf, depth=min(shelf.depth, ceil(1.5 * shelf.depth / parts) + 1))
+        for task, shelf in plan.items()
     }
 
 
@@ -87,6 +92,7 @@ class Shelf:
     """What is not better need not be offered: the worst that is kept in groups that are full elsewhere."""
     _best: dict[Group, list[tuple[Goodness, str]]] = field(default_factory=dict)
     _held: dict[tuple[str, str], Thumbnail] = field(default_factory=dict)
+    _negatives: dict[str, "Negative"] = field(default_factory=dict)
 
     def offer(self, thumbnail: Thumbnail) -> bool:
         """Whether it is kept for now. One of the same task and URL is replaced."""
@@ -111,18 +117,32 @@ class Shelf:
             self._held[key] = thumbnail
         return is_kept
 
-    def missing(self) -> list[tuple[str, str]]:
-        """(task, URL) of what is kept and has no picture yet. Drops what is kept no more."""
+    def hold(self, url: str, negative: "Negative") -> None:
+        """The pixels of something that is kept; made into a picture when it surely stays, or when room is short."""
+        self._negatives[url] = negative
+
+    def tidy(self) -> None:
+        """Drop what is kept no more; make pictures where the pixels take more than HELD_BYTES."""
         wanted = {(group[0], url) for group, best in self._best.items() for _, url in best}
         self._held = {key: held for key, held in self._held.items() if key in wanted}
-        return [key for key, held in self._held.items() if not held.jpeg]
+        urls = {url for _, url in wanted}
+        self._negatives = {url: negative for url, negative in self._negatives.items() if url in urls}
+        if sum(negative.pixels.nbytes for negative in self._negatives.values()) > HELD_BYTES:
+            self._develop()
 
-    def fill(self, key: tuple[str, str], jpeg: bytes) -> None:
-        """The picture of something that is kept."""
-        self._held[key] = replace(self._held[key], jpeg=jpeg)
+    def _develop(self) -> None:
+        for key, held in self._held.items():
+            if not held.jpeg and key[1] in self._negatives:
+                jpeg = encode(self._negatives[key[1]])
+                for other in self.plan:  # tasks that share an image share the picture
+                    if (other, key[1]) in self._held:
+                        self._held[other, key[1]] = replace(self._held[other, key[1]], jpeg=jpeg)
+        self._negatives = {}
 
     def kept(self) -> tuple[Thumbnail, ...]:
-        """The best of every group of a task first, within the limit of each; sorted by task and URL."""
+        """Within the limit of each task, the best of every group first; with pictures, sorted by task and URL."""
+        self.tidy()
+        self._develop()
         ranks: dict[tuple[str, str], int] = {}
         for group, best in self._best.items():
             for rank, (_, url) in enumerate(sorted(best, reverse=True)):
@@ -169,9 +189,20 @@ class Seen(NamedTuple):
     """Of the image as it stands upright."""
 
 
+class Negative(NamedTuple):
+    """What a thumbnail is made from."""
+
+    pixels: Pixels
+    """(H, W, 3), what the model saw."""
+    width: int
+    height: int
+    """Of the image as it stands upright."""
+    fit: Fit
+    """How it became what the model saw."""
+
+
 def keep(shelf: Shelf, batch: Iterable[Seen], fit: Fit) -> None:
-    """Offer a batch to the shelf; only what it holds when all have been offered is made into pictures."""
-    seen: dict[str, Seen] = {}
+    """Offer a batch to the shelf, which copies the pixels of those that it keeps for now."""
     for image in batch:
         for slot in image.slots:
             mine = shelf.plan.get(slot.task)
@@ -179,30 +210,20 @@ def keep(shelf: Shelf, batch: Iterable[Seen], fit: Fit) -> None:
                 continue
             thumbnail = Thumbnail(slot.task, image.url, slot.version, image.label, image.confidence, image.logit)
             if shelf.offer(thumbnail):
-                seen[image.url] = image
-    if not seen:
-        return
-    pictures: dict[str, bytes] = {}
-    for key in shelf.missing():
-        url = key[1]
-        if url not in pictures:
-            pictures[url] = encode(seen[url].pixels, seen[url].width, seen[url].height, fit)
-        shelf.fill(key, pictures[url])
+                shelf.hold(image.url, Negative(image.pixels.copy(), image.width, image.height, fit))
+    shelf.tidy()
 
 
-def encode(pixels: Pixels, width: int, height: int, fit: Fit) -> bytes:
-    """A JPEG of at most SIDE_PX and, but for pure noise, MOST_BYTES, in the image's own shape; of a crop, the crop's.
-
-    pixels: (H, W, 3), what the model saw. width, height: of the image. fit: how it became what the model saw.
-    """
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    if fit == "crop":
+def encode(negative: Negative) -> bytes:
+    """A JPEG of at most SIDE_PX and, but for pure noise, MOST_BYTES, in the image's shape, or that of its crop."""
+    image = Image.fromarray(negative.pixels)
+    width, height = negative.width, negative.height
+    if negative.fit == "crop":
         width, height = image.size
-    elif fit == "pad":
+    elif negative.fit == "pad":
         image = _without_padding(image, width, height)
     scale = min(SIDE_PX, max(image.size)) / max(width, height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = image.resize(size, Image.Resampling.BOX)
+    small = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX)
     data = b""
     for quality in QUALITIES:
         file = BytesIO()

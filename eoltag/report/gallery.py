@@ -4,7 +4,6 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from math import ceil
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,8 +12,9 @@ from eoltag.records import Cut
 from eoltag.report.content import Found, TaskFacts
 from eoltag.urls import check_url
 
-STRIP: Final = (6, 24)
-"""Images of one strip: the fewest, where there are as many, and the most."""
+LINE: Final = 8
+"""Images side by side on a wide screen; a strip is made of whole lines."""
+MOST_LINES: Final = 3
 STRIPS: Final = 4
 MOST_FAILURES: Final = 12
 """Of each outcome."""
@@ -69,8 +69,8 @@ def link_of(url: str | None) -> str | None:
 
 def strip_length(pictures: int, tags: int) -> int:
     """So that a task's thumbnails are about used up by the strips of its tags."""
-    least, most = STRIP
-    return max(least, min(most, ceil(pictures / max(1, tags * STRIPS))))
+    lines = round(pictures / max(1, tags * STRIPS) / LINE)
+    return LINE * max(1, min(MOST_LINES, lines))
 
 
 def strips_of(rows: Sequence[Found], task: TaskFacts, pictures: Pictures, length: int) -> list[Strip]:
@@ -122,7 +122,7 @@ def _score_of(cut: Cut) -> Callable[[Found], float | None]:
 
 def _note(row: Found, cut: Cut) -> str:
     gap = (_score_of(cut)(row) or 0.0) - cut.value
-    return f"{abs(gap):.3f} {'above' if gap >= 0 else 'below'} {cut.measure} {cut.value:g}"
+    return f"{abs(gap):.2g} {'above' if gap >= 0 else 'below'} {cut.measure} {cut.value:g}"
 
 
 def _card(row: Found, pictures: Pictures, note: str = "") -> Card:

@@ -205,12 +205,18 @@ def _environment() -> Environment:
     )
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["percent"] = _percent
+    environment.filters["last_names"] = _last_names
     environment.filters["moment"] = _moment
     return environment
 
 
 def _percent(share: float) -> str:
     return f"{share:.1%}" if 0 < share < 0.1 or 0.99 < share < 1 else f"{share:.0%}"
+
+
+def _last_names(ancestry: str) -> str:
+    """The two closest relatives; the whole line stands in the title."""
+    return " › ".join(ancestry.split("|")[-2:])
 
 
 def _moment(text: Any) -> str:
