@@ -4,6 +4,7 @@ Everything that came from a bundle goes through the template engine's escaping, 
 browser run only the one script and style sheet that stand in the page.
 """
 
+import json
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
@@ -206,6 +207,7 @@ def _environment() -> Environment:
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["percent"] = _percent
     environment.filters["last_names"] = _last_names
+    environment.filters["indented"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
     environment.filters["moment"] = _moment
     return environment
 
