@@ -25,7 +25,10 @@ MOST_BYTES: Final = 6_000
 HELD_BYTES: Final = 16_000_000
 """Pixels of images that may yet be bettered by others: encoding them all at once would take twice the time."""
 
+_DRAW: Final = "sample"
+
 Group = tuple[str, ...]
+"""Task, label, and what is sought there."""
 Goodness = tuple[bool, float, float, str]
 """Of the current model version? How good, then finer; the last decides between equals."""
 
@@ -66,7 +69,7 @@ def shelf_for(model: str, version: str, labels: int, cuts: Sequence[Cut], limit:
     A group may hold twice its share, since an image often stands in several and some labels are rare.
     """
     mine = tuple(cut for cut in cuts if cut.model == model)
-    groups = 3 * labels + sum(2 * (len(cut.labels) or labels) for cut in mine)
+    groups = 4 * labels + sum(2 * (len(cut.labels) or labels) for cut in mine)
     return TaskShelf(model, version, limit, ceil(2 * limit / max(1, groups)), mine)
 
 
@@ -108,7 +111,7 @@ class Shelf:
                 continue
             best = self._best.setdefault(group, [])
             entry = (goodness, thumbnail.url)
-            if len(best) < shelf.depth:
+            if len(best) < shelf.depth * _room(group):
                 heappush(best, entry)
                 is_kept = True
             else:
@@ -145,8 +148,9 @@ class Shelf:
         self._develop()
         ranks: dict[tuple[str, str], int] = {}
         for group, best in self._best.items():
-            for rank, (_, url) in enumerate(sorted(best, reverse=True)):
+            for place, (_, url) in enumerate(sorted(best, reverse=True)):
                 key = (group[0], url)
+                rank = place // _room(group)
                 ranks[key] = min(rank, ranks.get(key, rank))
         found: list[Thumbnail] = []
         for task, shelf in self.plan.items():
@@ -156,7 +160,11 @@ class Shelf:
 
     def full(self) -> dict[Group, Goodness]:
         """The floors for others: the worst goodness of each group that is full."""
-        return {group: best[0][0] for group, best in self._best.items() if len(best) >= self.plan[group[0]].depth}
+        return {
+            group: best[0][0]
+            for group, best in self._best.items()
+            if len(best) >= _room(group) * self.plan[group[0]].depth
+        }
 
     def _forget(self, key: tuple[str, str]) -> None:
         for group, best in self._best.items():
@@ -242,6 +250,11 @@ def _without_padding(image: Image.Image, width: int, height: int) -> Image.Image
     return image.crop((left, upper, left + across, upper + down))
 
 
+def _room(group: Group) -> int:
+    """The draw has twice the room: where rules ask for more than a label, each tag needs a draw of its own from it."""
+    return 2 if group[2] == _DRAW else 1
+
+
 def _groups(thumbnail: Thumbnail, shelf: TaskShelf) -> list[tuple[Group, Goodness]]:
     """Where a thumbnail competes, and how well it does."""
     task, label, url = thumbnail.task, thumbnail.label, thumbnail.url
@@ -251,7 +264,7 @@ def _groups(thumbnail: Thumbnail, shelf: TaskShelf) -> list[tuple[Group, Goodnes
     groups: list[tuple[Group, Goodness]] = [
         ((task, label, "most"), (is_current, sure, raw, order)),
         ((task, label, "least"), (is_current, -sure, -raw, order)),
-        ((task, label, "sample"), (is_current, -float(int(order[:13], 16)), 0.0, order)),
+        ((task, label, _DRAW), (is_current, -float(int(order[:13], 16)), 0.0, order)),
     ]
     for number, cut in enumerate(shelf.cuts):
         if cut.concerns(label):

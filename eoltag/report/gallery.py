@@ -56,6 +56,8 @@ class Strip:
     key: str
     title: str
     cards: list[Card]
+    is_pictured_only: bool = False
+    """Chosen among the images with a thumbnail, since most of the others' choice had none."""
 
 
 def link_of(url: str | None) -> str | None:
@@ -82,14 +84,30 @@ def strips_of(rows: Sequence[Found], task: TaskFacts, pictures: Pictures, length
     def sure(row: Found) -> tuple[float, float, str]:
         return (row.confidence or 0.0, row.logit or 0.0, row.order)
 
-    by_sureness = sorted(each, key=sure, reverse=True)
-    strips = [
-        Strip("most", "Most confident", [_card(row, pictures) for row in by_sureness[:length]]),
-        Strip("least", "Least confident", [_card(row, pictures) for row in by_sureness[::-1][:length]]),
-        Strip("near", "Nearest a threshold", _nearest(each, task, pictures, length)),
-        Strip("sample", "Random sample", [_card(row, pictures) for row in each[:length]]),
+    choices: list[tuple[str, str, Callable[[Sequence[Found]], list[Card]]]] = [
+        ("most", "Most confident", lambda some: _first(sorted(some, key=sure, reverse=True), pictures, length)),
+        ("least", "Least confident", lambda some: _first(sorted(some, key=sure), pictures, length)),
+        ("near", "Nearest a threshold", lambda some: _nearest(some, task, pictures, length)),
     ]
+    strips = [_strip(key, title, choose, each, pictures) for key, title, choose in choices]
+    strips.append(Strip("sample", "Random sample", _first(each, pictures, length)))
     return [strip for strip in strips if strip.cards]
+
+
+def _strip(
+    key: str, title: str, choose: Callable[[Sequence[Found]], list[Card]], rows: Sequence[Found], pictures: Pictures
+) -> Strip:
+    """Of all images; but where most of these have no thumbnail, of those that have one: it is there to be looked at."""
+    cards = choose(rows)
+    if 2 * sum(card.picture is not None for card in cards) < len(cards):
+        pictured = choose([row for row in rows if (row.task, row.url) in pictures])
+        if pictured:
+            return Strip(key, title, pictured, is_pictured_only=True)
+    return Strip(key, title, cards)
+
+
+def _first(rows: Sequence[Found], pictures: Pictures, length: int) -> list[Card]:
+    return [_card(row, pictures) for row in rows[:length]]
 
 
 def failures_of(rows: Sequence[Found]) -> list[Card]:
