@@ -14,6 +14,7 @@ from eoltag.report.page import render
 from tests.html_tree import Element, read_html
 from tests.reports import HOSTILE_URLS, SCRIPT, found, hostile_rows, jpeg, written
 
+SVG = "{http://www.w3.org/2000/svg}"
 ROWS = [found(number) for number in range(100)]
 FAILED = [
     found(200, outcome="gone", detail="HTTP 404 Not Found", tag=None, label=None, confidence=None, logit=None),
@@ -130,8 +131,12 @@ def test_the_threshold_is_drawn_where_the_rule_cuts() -> None:
     assert ["threshold 0.6" in alt for alt in alts[0]] == [True, False]
     assert [alt.count("roses: 100") for alt in alts[0]] == [1, 1]
     assert not any("threshold" in alt for alt in alts[1])
-    dashes = [drawing(page).count("stroke-dasharray") for page in pages]
-    assert (dashes[0], dashes[1]) == (1, 0)
+    assert "stroke-dasharray" not in drawing(pages[1])
+    svg = ElementTree.fromstring(drawing(pages[0]))
+    (line,) = [path.attrib["d"] for path in svg.iter(f"{SVG}path") if "dasharray" in path.attrib.get("style", "")]
+    axis = next(group for group in svg.iter(f"{SVG}g") if group.attrib.get("id") == "matplotlib.axis_1")
+    left, *_, right = [float(tick.attrib["x"]) for tick in axis.iter(f"{SVG}use")]
+    assert float(line.split()[1]) == pytest.approx(left + 0.6 * (right - left), abs=0.5)
 
 
 def drawing(page: Element) -> str:
