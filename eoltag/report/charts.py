@@ -112,7 +112,7 @@ def _bars(counts: Sequence[Counted], model: str) -> dict[str, dict[int, Counter[
 def _scale(bins: Sequence[int], measure: Measure) -> tuple[int, int, int]:
     """(first bin, bin after the last, bins to a bar)."""
     if measure == "confidence":
-        return 0, 100, 4
+        return 0, 100, 5
     low, high = min(bins), max(bins) + 1
     width = max(1, ceil((high - low) / MOST_BARS))
     return width * (low // width), width * ceil(high / width), width
