@@ -35,7 +35,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["eoltag*", "train*"]),
     package_data={
-        "eoltag": ["architecture.md", "py.typed"],
+        "eoltag": ["architecture.md", "py.typed", "templates/*"],
         "train": ["py.typed", "serving/page.html", "templates/*.j2"],
     },
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.

@@ -1,7 +1,7 @@
 """make demo: the whole way from nothing to tags, on this machine, in a few minutes.
 
 Draws five kinds of picture, trains a small model, serves 300 pictures and a dozen broken ones on loopback, tags them
-with the real job, and shows what to look at. Leaves build/demo/: model, bundle.txt, output.
+with the real job, and shows what to look at. Leaves build/demo/: model, bundle.txt, output with its report.
 """
 
 import os
@@ -53,7 +53,8 @@ def main() -> int:
     print(f"\nrequests that the second run made: {fetched_again}")
     _query()
     shown = OUTPUT.relative_to(ROOT)
-    print(f"\nLook at  {shown}/tsv/demo/bundle_finaltags.tsv\n    and  {MODEL.relative_to(ROOT)}/README.md")
+    print(f"\nLook at  {shown}/report/index.html\n    and  {shown}/tsv/demo/bundle_finaltags.tsv")
+    print(f"    and  {MODEL.relative_to(ROOT)}/README.md")
     return 0
 
 

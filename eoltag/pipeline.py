@@ -18,8 +18,9 @@ from eoltag.errors import ImageError
 from eoltag.package import Card, EngineName, unpack
 from eoltag.read_ahead import fetch_ahead
 from eoltag.records import Decoded, Fetched, InputSpec, ModelSlot, Pixels, Wanted
-from eoltag.score import verdicts
+from eoltag.score import Verdict, verdicts
 from eoltag.settings import Settings
+from eoltag.thumbnails import Seen, Shelf, keep
 
 
 class Prediction(NamedTuple):
@@ -90,11 +91,12 @@ def predict_images(
     *,
     threads: int,
     rate_share: float,
+    shelf: Shelf | None = None,
 ) -> Iterator[tuple[Wanted, Prediction]]:
     """Every wanted image with one prediction per model that wants it, in no particular order.
 
     slots: by key, as Wanted.models names them. sources: by model version. threads: CPU threads for inference.
-    rate_share: this task's part of the global request rate, in (0, 1].
+    rate_share: this task's part of the global request rate, in (0, 1]. shelf: filled with thumbnails on the way.
     """
     specs = {version: source.card.spec for version, source in sources.items()}
     batches: dict[str, _Batch] = {}
@@ -130,9 +132,9 @@ def predict_images(
                 batch = batches[version] = _Batch(np.empty((settings.engine.batch_size, *pixels.shape), np.uint8))
             image = _Image(item, [slot for slot in item_slots if slot.version == version], shared)
             if batch.add(image, pixels):
-                yield from _predict(batches.pop(version), version, sources[version], settings, threads)
+                yield from _predict(batches.pop(version), version, sources[version], settings, threads, shelf)
     for version, batch in batches.items():
-        yield from _predict(batch, version, sources[version], settings, threads)
+        yield from _predict(batch, version, sources[version], settings, threads, shelf)
 
 
 def warm_up(sources: Mapping[str, ModelSource], settings: Settings, *, threads: int) -> None:
@@ -177,11 +179,14 @@ def _failed(slot: ModelSlot, shared: dict[str, Any]) -> Prediction:
 
 
 def _predict(
-    batch: _Batch, version: str, source: ModelSource, settings: Settings, threads: int
+    batch: _Batch, version: str, source: ModelSource, settings: Settings, threads: int, shelf: Shelf | None
 ) -> Iterator[tuple[Wanted, Prediction]]:
     engine = _engine(version, source, settings, threads)
     logits = engine.predict(batch.pixels[: len(batch.images)])
     found = verdicts(logits, source.card.labels, source.card.temperature)
+    if shelf is not None:
+        scored = zip(batch.images, found, batch.pixels, strict=False)
+        keep(shelf, (_seen(image, verdict, pixels) for image, verdict, pixels in scored), source.card.spec.fit)
     for image, verdict in zip(batch.images, found, strict=True):
         for slot in image.slots:
             yield (
@@ -197,6 +202,11 @@ def _predict(
                     **image.shared,
                 ),
             )
+
+
+def _seen(image: _Image, verdict: Verdict, pixels: Pixels) -> Seen:
+    scored = (verdict.label, verdict.confidence, verdict.logit)
+    return Seen(image.wanted.url, image.slots, *scored, pixels, image.shared["width"], image.shared["height"])
 
 
 def _engine(version: str, source: ModelSource, settings: Settings, threads: int) -> Engine:

@@ -15,6 +15,8 @@ Scores = NDArray[np.float32]
 
 Fit = Literal["stretch", "crop", "pad"]
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
+Measure = Literal["confidence", "logit"]
+"""The two numbers that say how sure a model is; see score.Verdict."""
 
 
 class Outcome(StrEnum):
@@ -130,3 +132,19 @@ class Decoded:
     """Pillow's name of the file's own mode: RGB, L, CMYK, P, RGBA, ..."""
     perceptual_hash: str
     """64-bit difference hash, 16 hex digits; see decode.difference_hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A number at which a rule changes its mind."""
+
+    rule: str
+    model: str
+    measure: Measure
+    value: float
+    labels: tuple[str, ...] = ()
+    """The labels that the rule speaks of; none: every label."""
+
+    def concerns(self, label: str | None) -> bool:
+        """Images of this label can lie on either side of it."""
+        return not self.labels or label in self.labels

@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
         "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"
     )
     new.add_argument(
+        "--thumbnails",
+        type=int,
+        metavar="N",
+        help="small pictures kept for the report, for each task, over all runs (default 200; 0: none)",
+    )
+    new.add_argument(
         "--allow-private-hosts",
         action="store_true",
         help="fetch from private, loopback and link-local addresses as well",
@@ -75,6 +81,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         content["fetch"]["allow_private_hosts"] = True
     if options.max_failure_rate is not None:
         content["run"]["max_failure_rate"] = options.max_failure_rate
+    if options.thumbnails is not None:
+        content["run"]["thumbnails"] = options.thumbnails
     if options.refresh_older_than is not None and options.refresh_older_than < 0:
         raise SettingsError(
             f"--refresh-older-than: days, 0 or more, were wanted. Received: {options.refresh_older_than}"

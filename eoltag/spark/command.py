@@ -18,7 +18,8 @@ class Parser(ArgumentParser):
     Says what is wrong in one line, like every other mistake of a user.
     """
 
-    def __init__(self, prog: str, description: str, epilog: str) -> None:
+    def __init__(self, prog: str, description: str, epilog: str, *, has_all_tasks: bool = False) -> None:
+        """has_all_tasks: where no --task is given, the job takes all tasks that it finds in the output."""
         super().__init__(
             prog=prog,
             description=description,
@@ -30,9 +31,10 @@ class Parser(ArgumentParser):
             "--task",
             nargs="+",
             action="extend",
-            required=True,
-            metavar="NAME_OR_FILE",
-            help="conf/tasks/NAME.toml or a file",
+            required=not has_all_tasks,
+            default=[] if has_all_tasks else None,
+            metavar="NAME" if has_all_tasks else "NAME_OR_FILE",
+            help="only these tasks" if has_all_tasks else "conf/tasks/NAME.toml or a file",
         )
         self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
 

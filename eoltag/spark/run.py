@@ -18,9 +18,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag import __version__
-from eoltag.decide import Task, read_tasks
+from eoltag.decide import Task, read_tasks, rule_conditions
 from eoltag.errors import ExitCode, OutputError
-from eoltag.report import Summary, plan_text, summary_text
+from eoltag.report import Summary, page_text, plan_text, summary_text
 from eoltag.settings import Settings
 from eoltag.sources import Staged, is_remote, local_files, stage
 from eoltag.spark.command import show
@@ -28,6 +28,7 @@ from eoltag.spark.deciding import check_task, tag_rows
 from eoltag.spark.files import Files
 from eoltag.spark.inputs import bundle_rows, remote_fetcher
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
+from eoltag.spark.reporting import write_report
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.session import open_session
 from eoltag.spark.summing import summarise
@@ -62,6 +63,16 @@ class DecideRequest:
     tasks: list[str]
     output: str
     root: Path
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What the command line of jobs/report_tags.py asks for."""
+
+    output: str
+    tasks: list[str]
+    """None given: every task that was tagged into this output."""
     as_json: bool = False
 
 
@@ -115,9 +126,22 @@ def decide_tags(request: DecideRequest) -> ExitCode:
         )
         summary = summarise(output, tasks, bundles, started, images_fetched=0)
         output.write_run({**_run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
+        write_report(output)
     finally:
         output.end()
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
+    return ExitCode.DONE
+
+
+def report_tags(request: ReportRequest) -> ExitCode:
+    """The page report/index.html from the tables as they are. Touches no image and no table."""
+    output = _output(open_session("eoltag report"), request.output)
+    output.begin()
+    try:
+        page = write_report(output, request.tasks, is_forced=True)
+    finally:
+        output.end()
+    show(asdict(page), page_text(page), as_json=request.as_json)
     return ExitCode.DONE
 
 
@@ -133,7 +157,7 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
             buckets = buckets_of(work)
             counts = _counts(request, staged, rows, buckets)
         speed = first_speed(staged.hosts, request.settings.fetch)
-        run_waves(output, work, buckets, worker, speed=speed, is_quiet=request.is_quiet)
+        run_waves(output, tasks, work, buckets, worker, speed=speed, is_quiet=request.is_quiet)
     for task in tasks:
         _decide(output, task)
     notes = _notes(request, staged)
@@ -141,6 +165,7 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
         output, tasks, staged.bundles, started, images_fetched=counts.images_to_fetch, known=counts.known, notes=notes
     )
     output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
+    write_report(output)
     return summary
 
 
@@ -202,6 +227,7 @@ def _run_document(tasks: list[Task], output: Output) -> dict[str, Any]:
             task.name: {
                 "file": str(task.path),
                 "content": task.file.model_dump(mode="json"),
+                "conditions": dict(rule_conditions(task)),
                 "models": {name: package.version for name, package in task.packages.items()},
             }
             for task in tasks

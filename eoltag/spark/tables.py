@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -177,6 +178,12 @@ class Output:
         """The written tags of a task."""
         return self.session.read.parquet(self.path("tags", f"task={task}"))
 
+    def replace_thumbnails(self, local: Path, task: str) -> None:
+        """Swap in a file of the driver's disk as thumbnails/task=T."""
+        staged = f"{self.staging}/thumbnails"
+        self.files.upload(local, f"{staged}/{local.name}")
+        self._swap(staged, f"thumbnails/task={task}")
+
     def export_tsv(self, task: Task) -> None:
         """tsv/T/<bundle>_finaltags.tsv with the images that were read, <bundle>_failures.tsv with the others.
 
@@ -229,7 +236,7 @@ class Output:
         self.files.delete(replaced)
 
     def _restore(self, replaced: str) -> None:
-        for table, depth in (("tags", 1), ("bundles", 2)):
+        for table, depth in (("tags", 1), ("thumbnails", 1), ("bundles", 2)):
             for relative in self._folders(f"{replaced}/{table}", depth):
                 if not self.files.exists(self.path(table, relative)):
                     self.files.move(f"{replaced}/{table}/{relative}", self.path(table, relative))

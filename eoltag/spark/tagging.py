@@ -15,6 +15,7 @@ from eoltag.pipeline import ModelSource, Prediction, predict_images, warm_up
 from eoltag.records import ModelSlot, Outcome, Wanted
 from eoltag.settings import Settings
 from eoltag.spark.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
+from eoltag.spark.thumbnails import ThumbnailKeeper
 
 FrameFunction = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
@@ -33,11 +34,13 @@ class TagWorker:
     rate_share: float
     ok: Accumulator[int]
     failed: Accumulator[int]
+    keeper: ThumbnailKeeper | None = None
 
     def frames(self, inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """To-do rows to prediction rows, CARRIED columns first."""
         _take_gpu()
         rows: list[tuple[Any, ...]] = []
+        shelf = self.keeper.new_shelf() if self.keeper else None
         predictions = predict_images(
             _wanted(inputs),
             self.slots,
@@ -45,6 +48,7 @@ class TagWorker:
             self.settings,
             threads=self.threads,
             rate_share=self.rate_share,
+            shelf=shelf,
         )
         for wanted, prediction in predictions:
             rows.append((*wanted.carried, *prediction))
@@ -54,6 +58,8 @@ class TagWorker:
                 rows = []
         if rows:
             yield pd.DataFrame(rows, columns=_COLUMNS)
+        if self.keeper and shelf:
+            self.keeper.hand_over(shelf)
 
     def warm_up(self, inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Imports and loads what `frames` will need; hands the rows through."""

@@ -25,6 +25,7 @@ from eoltag.spark.progress import progress_bar
 from eoltag.spark.session import has_gpu_tasks, task_slots, threads_per_task
 from eoltag.spark.tables import Output
 from eoltag.spark.tagging import TagWorker, predictions_of, warm_up_workers
+from eoltag.spark.thumbnails import keeper_for, write_thumbnails
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def worker_for(output: Output, tasks: list[Task], settings: Settings) -> Iterato
             rate_share=1.0,
             ok=context.accumulator(0),
             failed=context.accumulator(0),
+            keeper=keeper_for(output, tasks, settings.run.thumbnails),
         )
     finally:
         for source in sources.values():
@@ -125,7 +127,14 @@ def warming_up(output: Output, worker: TagWorker) -> Iterator[None]:
 
 
 def run_waves(
-    output: Output, to_do: DataFrame, buckets: list[Bucket], worker: TagWorker, *, speed: Speed, is_quiet: bool
+    output: Output,
+    tasks: list[Task],
+    to_do: DataFrame,
+    buckets: list[Bucket],
+    worker: TagWorker,
+    *,
+    speed: Speed,
+    is_quiet: bool,
 ) -> None:
     """Predict and commit everything in `to_do` (plan.to_do, written to disk; `buckets` are its plan.buckets_of).
 
@@ -139,10 +148,13 @@ def run_waves(
         while buckets:
             (first, last, images), buckets = next_wave(buckets, wave_size(settings, speed))
             count = tasks_for(images, slots, settings, speed)
-            shared = replace(worker, rate_share=1 / min(slots, count))
+            keeper = worker.keeper and worker.keeper.for_wave(count)
+            shared = replace(worker, rate_share=1 / min(slots, count), keeper=keeper)
             started = time.monotonic()
             wave = to_do.where(F.col("bucket").between(first, last))
             output.append_predictions(predictions_of(wave, shared, count, output.run_id), images)
+            if keeper:
+                write_thumbnails(output, keeper.found.value, tasks)
             images_done, seconds = images_done + images, seconds + time.monotonic() - started
             speed = Speed(images_done, seconds)
 

@@ -189,8 +189,10 @@ def test_the_tables_hold_what_a_user_was_promised(
         "_schema.json",
         "bundles",
         "predictions",
+        "report",
         "runs",
         "tags",
+        "thumbnails",
         "tsv",
     ]
     counted = duckdb.sql(

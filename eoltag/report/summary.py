@@ -1,4 +1,4 @@
-"""Written tables to something a person reads: the summary of a run, as a dictionary and as text."""
+"""The summary of a run, as a dictionary and as text."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -68,6 +68,7 @@ def summary_text(summary: Summary) -> str:
         *(f"tags         {summary.output}/tags/task={task}/" for task in summary.tags),
         *(f"TSV          {summary.output}/tsv/{task}/" for task in summary.tags),
         f"run          {summary.output}/runs/{summary.run_id}.json",
+        f"report       {summary.output}/report/index.html",
     ]
     return "\n".join(lines)
 

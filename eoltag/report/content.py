@@ -1,0 +1,125 @@
+"""What the page is made from: counts and some rows of the written tables, the runs' own documents, thumbnails."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from eoltag.records import Cut, Measure, Outcome
+
+PENDING: Final = "pending"
+"""Counted for rows that no run has predicted yet."""
+
+BIN_WIDTHS: Final[dict[Measure, float]] = {"confidence": 0.01, "logit": 0.125}
+"""Scores are counted in bins this wide; charts join them to wider bars."""
+
+LOGIT_SPAN: Final = 100.0
+"""Logits beyond plus or minus this are counted as this."""
+
+
+class Counted(NamedTuple):
+    """How many bundle rows there are in one group; what the group is not made by is None."""
+
+    kind: str
+    """rows, outcome, host, bundle, tag, confidence or logit."""
+    task: str
+    outcome: str | None = None
+    host: str | None = None
+    bundle: str | None = None
+    tag: str | None = None
+    rule: str | None = None
+    model: str | None = None
+    label: str | None = None
+    bin: int | None = None
+    """Of the score, in units of BIN_WIDTHS, rounded down."""
+    rows: int = 0
+    checksum: int | None = None
+    """Over everything that the page may show of the rows; of kind `rows` only."""
+
+
+class Found(NamedTuple):
+    """A bundle row that the page may show."""
+
+    task: str
+    url: str | None
+    identifier: str | None
+    version: str | None
+    ancestry: str | None
+    bundle: str | None
+    bundle_row: int
+    outcome: str
+    detail: str | None
+    http_status: int | None
+    tag: str | None
+    rule: str | None
+    label: str | None
+    confidence: float | None
+    logit: float | None
+    order: str
+    """Sorting by this draws at random; see thumbnails.sample_order."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """A task as it stood when its tags were decided."""
+
+    name: str
+    description: str
+    missing: str
+    models: Mapping[str, str]
+    """Name -> version, the first one first."""
+    rules: Sequence[tuple[str, str, str]]
+    """(name, condition with thresholds filled in, tag)."""
+    cuts: Sequence[Cut] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Everything that the page is made from."""
+
+    output: str
+    runs: Sequence[Mapping[str, Any]]
+    """runs/*.json, the latest first."""
+    tasks: Sequence[TaskFacts]
+    counts: Sequence[Counted]
+    found: Sequence[Found]
+    thumbnails: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+    """(task, URL) -> JPEG."""
+    digest: str = ""
+    """Of all that is shown of the tables."""
+
+    def rows(self, kind: str, task: str) -> list[Counted]:
+        """The counts of one kind and task, the largest first."""
+        mine = [one for one in self.counts if one.kind == kind and one.task == task]
+        return sorted(mine, key=lambda one: (-one.rows, *(str(value) for value in one[2:9])))
+
+
+def totals(counts: Iterable[Counted]) -> tuple[int, int, int]:
+    """(ok, failed, not asked yet) of counts that have an outcome; rows in = their sum."""
+    by_outcome: Counter[str] = Counter()
+    for one in counts:
+        by_outcome[one.outcome or PENDING] += one.rows
+    ok, pending = by_outcome.pop(Outcome.OK.value, 0), by_outcome.pop(PENDING, 0)
+    return ok, by_outcome.total(), pending
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What became of the page."""
+
+    path: str
+    tasks: list[str]
+    is_new: bool
+    """False where everything that it would show stood there already."""
+    images: int = 0
+    """Entries in its galleries and lists."""
+    thumbnails: int = 0
+    bytes: int = 0
+
+
+def page_text(page: PageFacts) -> str:
+    """For people at the shell."""
+    return (
+        f"report of {', '.join(page.tasks)}: {page.images:,} images shown, {page.thumbnails:,} with a thumbnail, "
+        f"{page.bytes / 1e6:.1f} MB\n{page.path}"
+    )
