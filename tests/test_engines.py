@@ -11,7 +11,7 @@ import pytest
 
 from eoltag.engines import Engine, load_engine
 from eoltag.engines.keras import KerasEngine, compute_in_bf16
-from eoltag.engines.precision import choose_precision, cpu_precisions
+from eoltag.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.errors import PackageError
 from eoltag.package import (
     INT8_FILES,
@@ -159,6 +159,20 @@ def test_a_precision_is_native_where_the_processor_has_instructions_for_it(
     info = tmp_path / "cpuinfo"
     info.write_text(f"processor\t: 0\nvendor_id\t: any\nflags\t\t: {flags}\nbugs\t: none\n")
     assert cpu_precisions(info) == wanted
+
+
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [
+        ("avx512_vnni avx512_bf16", {"f32", "int8"}),
+        ("avx512_vnni avx512_bf16 amx_bf16 amx_int8", {"f32", "bf16", "int8"}),
+        ("avx2", {"f32"}),
+    ],
+)
+def test_bfloat16_counts_as_faster_only_with_amx(flags: str, wanted: set[str], tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text(f"flags\t\t: {flags}\n")
+    assert faster_precisions(info) == wanted
 
 
 def test_a_processor_that_cannot_be_asked_computes_in_f32(tmp_path: Path) -> None:

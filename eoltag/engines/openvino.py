@@ -4,7 +4,7 @@ import numpy as np
 import openvino as ov
 
 from eoltag.engines.batches import check_outputs, pad_batch
-from eoltag.engines.precision import choose_precision, cpu_precisions
+from eoltag.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.errors import PackageError
 from eoltag.package import INT8_FILES, OPENVINO_FILES, PrecisionChoice, PrecisionName, Unpacked
 from eoltag.records import Pixels, Scores
@@ -15,7 +15,7 @@ class OpenVinoEngine:
 
     def __init__(self, model: Unpacked, *, batch_size: int, threads: int, precision: PrecisionChoice = "f32") -> None:
         core = ov.Core()
-        chosen = choose_precision(model.card, "openvino", precision, native_precisions(core))
+        chosen = choose_precision(model.card, "openvino", precision, offered_precisions(core, precision))
         network = _read(core, model, batch_size, INT8_FILES if chosen == "int8" else OPENVINO_FILES)
         self._batch_size = batch_size
         self._compiled = core.compile_model(
@@ -48,10 +48,14 @@ class OpenVinoEngine:
         return np.array(self._request.get_output_tensor(0).data[:count], np.float32)
 
 
-def native_precisions(core: ov.Core) -> frozenset[PrecisionName]:
-    """What OpenVINO offers on this CPU and the CPU has instructions for; OpenVINO alone would list what it imitates."""
+def offered_precisions(core: ov.Core, wanted: PrecisionChoice) -> frozenset[PrecisionName]:
+    """What OpenVINO offers on this CPU and the CPU has instructions for; OpenVINO alone would list what it imitates.
+
+    For `auto`, only what is faster than f32 as well.
+    """
     offered = {str(name).lower() for name in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")}
-    return frozenset(name for name in cpu_precisions() if name == "f32" or name in offered)
+    able = faster_precisions() if wanted == "auto" else cpu_precisions()
+    return frozenset(name for name in able if name == "f32" or name in offered)
 
 
 def _read(core: ov.Core, model: Unpacked, batch_size: int, names: tuple[str, str]) -> ov.Model:
