@@ -19,9 +19,13 @@ CARD_VERSION: Final = 1
 CARD_FILE: Final = "card.json"
 KERAS_FILE: Final = "model.keras"
 OPENVINO_FILES: Final = ("openvino/model.xml", "openvino/model.bin")
+INT8_FILES: Final = ("openvino/int8/model.xml", "openvino/int8/model.bin")
 _PICKLES: Final = (".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".npy")
 
 EngineName = Literal["openvino", "keras"]
+PrecisionName = Literal["f32", "bf16", "int8"]
+PrecisionChoice = Literal["auto", "f32", "bf16", "int8"]
+"""auto: the fastest that the card proves and the worker's processor has, else f32."""
 
 
 class CardInput(Strict):
@@ -34,10 +38,21 @@ class CardInput(Strict):
 
 
 class Precision(Strict):
-    """Faster arithmetic that agreed with Keras f32 on held-out images at export."""
+    """Faster arithmetic that agreed with f32 on held-out images at export; see train.agreement for the gate."""
 
     bf16: bool = False
+    """OpenVINO computing in bfloat16, from the f32 files."""
     int8: bool = False
+    """OpenVINO on INT8_FILES."""
+    keras_bf16: bool = False
+    """Keras with bfloat16 layers over f32 weights."""
+
+    def proven(self, engine: EngineName) -> tuple[PrecisionName, ...]:
+        """What `engine` may use, fastest first; f32 always."""
+        if engine == "keras":
+            return ("bf16", "f32") if self.keras_bf16 else ("f32",)
+        faster: tuple[tuple[PrecisionName, bool], ...] = (("int8", self.int8), ("bf16", self.bf16))
+        return (*(name for name, is_proven in faster if is_proven), "f32")
 
 
 class Card(Strict):
@@ -99,17 +114,26 @@ class Package:
             found.append("keras")
         return tuple(found)
 
-    def files_for(self, engine: EngineName) -> tuple[str, ...]:
-        """The names of the files that `engine` needs. Raises PackageError where the package lacks one."""
+    def files_for(self, engine: EngineName, precision: PrecisionChoice = "f32") -> tuple[str, ...]:
+        """The names of the files that `engine` may need to run at `precision`, the fall-back to f32 included.
+
+        Raises PackageError where the package lacks one, or its card does not prove that precision.
+        """
         names = OPENVINO_FILES if engine == "openvino" else (KERAS_FILE,)
         missing = [name for name in names if name not in self.card.files]
         if missing:
             raise PackageError(f"{self.path}: engine '{engine}' needs {', '.join(missing)}, which this package lacks")
-        return names
+        proven = self.card.precision.proven(engine)
+        if precision not in ("auto", *proven):
+            raise PackageError(
+                f"{self.path}: the card does not prove engine '{engine}' at {precision} (proven: {', '.join(proven)}); "
+                "`python -m train export` measures it, precision 'auto' takes what is proven"
+            )
+        return (*names, *INT8_FILES) if precision in ("auto", "int8") and "int8" in proven else names
 
-    def pack(self, engine: EngineName) -> bytes:
-        """The card and what `engine` needs, as one zip for the broadcast. Raises PackageError."""
-        names = self.files_for(engine)
+    def pack(self, engine: EngineName, precision: PrecisionChoice = "f32") -> bytes:
+        """The card and what `engine` may need at `precision`, as one zip for the broadcast. Raises PackageError."""
+        names = self.files_for(engine, precision)
         buffer = BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(zipfile.ZipInfo(CARD_FILE), self.card.model_dump_json())
@@ -176,6 +200,8 @@ def model_version(card: Card) -> str:
 
     Thresholds, their record, metrics and the README are left out on purpose: a new threshold must re-tag without
     touching an image.
+    So are the int8 files and the precision flags: they come later, score alike within the gate that they passed, and
+    must not have millions of images predicted anew. The predictions' column `engine` tells such rows apart.
     """
     model_files = {name: digest for name, digest in card.files.items() if name in (KERAS_FILE, *OPENVINO_FILES)}
     scored_by = card.model_dump(mode="json", include={"card_version", "labels", "input", "output", "temperature"})
@@ -194,6 +220,8 @@ def _reads_as_number(version: str) -> bool:
 def _verify(path: Path, card: Card) -> None:
     if KERAS_FILE not in card.files and not all(name in card.files for name in OPENVINO_FILES):
         raise PackageError(f"{path}: holds neither {KERAS_FILE} nor {OPENVINO_FILES[0]}")
+    if card.precision.int8 and not all(name in card.files for name in INT8_FILES):
+        raise PackageError(f"{path}: the card says that int8 is proven, but {INT8_FILES[0]} is not among its files")
     for name, wanted in card.files.items():
         file = path / name
         if name.lower().endswith(_PICKLES):

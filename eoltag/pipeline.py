@@ -15,7 +15,7 @@ import numpy as np
 from eoltag.decode import decode
 from eoltag.engines import Engine, load_engine
 from eoltag.errors import ImageError
-from eoltag.package import Card, EngineName, unpack
+from eoltag.package import Card, EngineName, PrecisionChoice, unpack
 from eoltag.read_ahead import fetch_ahead
 from eoltag.records import Decoded, Fetched, InputSpec, ModelSlot, Pixels, Wanted
 from eoltag.score import Verdict, verdicts
@@ -29,6 +29,7 @@ class Prediction(NamedTuple):
     task: str
     model: str
     model_version: str
+    engine: str | None
     outcome: str
     detail: str | None
     http_status: int | None
@@ -79,7 +80,7 @@ class _Batch:
         return len(self.images) == len(self.pixels)
 
 
-_LOADED: dict[tuple[str, EngineName, int, int], Engine] = {}
+_LOADED: dict[tuple[str, EngineName, PrecisionChoice, int, int], Engine] = {}
 """Engines of this process. Spark keeps worker processes between tasks, so a model is loaded once per worker."""
 
 
@@ -170,6 +171,7 @@ def _failed(slot: ModelSlot, shared: dict[str, Any]) -> Prediction:
         task=slot.task,
         model=slot.model,
         model_version=slot.version,
+        engine=None,
         label=None,
         confidence=None,
         logit=None,
@@ -195,6 +197,7 @@ def _predict(
                     task=slot.task,
                     model=slot.model,
                     model_version=version,
+                    engine=engine.name,
                     label=verdict.label,
                     confidence=verdict.confidence,
                     logit=verdict.logit,
@@ -211,7 +214,7 @@ def _seen(image: _Image, verdict: Verdict, pixels: Pixels) -> Seen:
 
 def _engine(version: str, source: ModelSource, settings: Settings, threads: int) -> Engine:
     """This process's engine, loaded at the first full batch: the first fetches are under way by then."""
-    key = (version, source.engine, settings.engine.batch_size, threads)
+    key = (version, source.engine, settings.engine.precision, settings.engine.batch_size, threads)
     if key not in _LOADED:
         _LOADED[key] = load_engine(
             source.engine,
@@ -219,5 +222,6 @@ def _engine(version: str, source: ModelSource, settings: Settings, threads: int)
             batch_size=settings.engine.batch_size,
             threads=threads,
             keras_backend=settings.engine.keras_backend,
+            precision=settings.engine.precision,
         )
     return _LOADED[key]

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from eoltag.engines.precision import cpu_precisions
+from tests.colours import TRAINED_ON, draw, write_package
 from train.__main__ import main
 
 
@@ -25,3 +27,29 @@ def small_package(sample_images: Path, tmp_path_factory: pytest.TempPathFactory)
     )
     assert main(["fit", str(config), "--data", str(sample_images), "--out", str(root / "small")]) == 0
     return root / "small"
+
+
+@pytest.fixture(scope="session")
+def colour_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """640 easy pictures for the classifier of colours; the package below was trained on the first 40."""
+    folder = tmp_path_factory.mktemp("colours") / "easy"
+    draw(folder, 640, contrast=90, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def colour_package(colour_pictures: Path) -> Path:
+    """A package with all files, nothing proven yet."""
+    train = sorted(colour_pictures.iterdir())[:TRAINED_ON]
+    return write_package(colour_pictures.parent / "package", train).path
+
+
+@pytest.fixture(scope="session")
+def proven_package(colour_package: Path, colour_pictures: Path) -> Path:
+    """The same with int8 and bf16 proven; skips the test where this processor has neither."""
+    if not {"int8", "bf16"} <= cpu_precisions():
+        pytest.skip("this processor has no VNNI or no bfloat16")
+    out = colour_package.parent / "proven"
+    pictures = str(colour_pictures)
+    assert main(["export", str(colour_package), "--int8", "--bf16", "--held-out", pictures, "--out", str(out)]) == 0
+    return out

@@ -10,8 +10,22 @@ import numpy as np
 import pytest
 
 from eoltag.engines import Engine, load_engine
+from eoltag.engines.keras import KerasEngine, compute_in_bf16
+from eoltag.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.errors import PackageError
-from eoltag.package import KERAS_FILE, OPENVINO_FILES, EngineName, Package, Unpacked, read_package, unpack
+from eoltag.package import (
+    INT8_FILES,
+    KERAS_FILE,
+    OPENVINO_FILES,
+    EngineName,
+    Package,
+    Precision,
+    PrecisionChoice,
+    PrecisionName,
+    Unpacked,
+    read_package,
+    unpack,
+)
 from eoltag.records import Pixels
 
 BATCH = 4
@@ -124,3 +138,139 @@ def test_a_worker_with_openvino_never_pays_for_tensorflow(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{'tensorflow', 'keras', 'torch', 'jax'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+ALL_PROVEN = Precision(bf16=True, int8=True, keras_bf16=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [
+        ("fpu avx2 avx512f", {"f32"}),
+        ("fpu avx512f avx512_vnni", {"f32", "int8"}),
+        ("fpu avx_vnni", {"f32", "int8"}),
+        ("fpu avx512_bf16", {"f32", "bf16"}),
+        ("fpu amx_bf16 amx_int8 amx_tile", {"f32", "bf16", "int8"}),
+    ],
+)
+def test_a_precision_is_native_where_the_processor_has_instructions_for_it(
+    flags: str, wanted: set[str], tmp_path: Path
+) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text(f"processor\t: 0\nvendor_id\t: any\nflags\t\t: {flags}\nbugs\t: none\n")
+    assert cpu_precisions(info) == wanted
+
+
+@pytest.mark.parametrize(
+    ("flags", "wanted"),
+    [
+        ("avx512_vnni avx512_bf16", {"f32", "int8"}),
+        ("avx512_vnni avx512_bf16 amx_bf16 amx_int8", {"f32", "bf16", "int8"}),
+        ("avx2", {"f32"}),
+    ],
+)
+def test_bfloat16_counts_as_faster_only_with_amx(flags: str, wanted: set[str], tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text(f"flags\t\t: {flags}\n")
+    assert faster_precisions(info) == wanted
+
+
+def test_a_processor_that_cannot_be_asked_computes_in_f32(tmp_path: Path) -> None:
+    assert cpu_precisions(tmp_path / "none") == {"f32"}
+    (tmp_path / "arm").write_text("Features\t: fp asimd bf16 i8mm\n")
+    assert cpu_precisions(tmp_path / "arm") == {"f32"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "proven", "wanted", "native", "chosen"),
+    [
+        ("openvino", ALL_PROVEN, "auto", {"f32", "bf16", "int8"}, "int8"),
+        ("openvino", ALL_PROVEN, "auto", {"f32", "bf16"}, "bf16"),
+        ("openvino", ALL_PROVEN, "auto", {"f32"}, "f32"),
+        ("openvino", ALL_PROVEN, "f32", {"f32", "bf16", "int8"}, "f32"),
+        ("openvino", ALL_PROVEN, "bf16", {"f32", "bf16", "int8"}, "bf16"),
+        ("openvino", ALL_PROVEN, "int8", {"f32", "bf16"}, "f32"),
+        ("openvino", Precision(bf16=True), "auto", {"f32", "bf16", "int8"}, "bf16"),
+        ("openvino", Precision(keras_bf16=True), "auto", {"f32", "bf16", "int8"}, "f32"),
+        ("openvino", Precision(), "auto", {"f32", "bf16", "int8"}, "f32"),
+        ("keras", ALL_PROVEN, "auto", {"f32", "bf16"}, "bf16"),
+        ("keras", Precision(bf16=True, int8=True), "auto", {"f32", "bf16", "int8"}, "f32"),
+    ],
+)
+def test_the_fastest_that_is_proven_native_and_wanted_is_chosen(
+    package: Package,
+    engine: EngineName,
+    proven: Precision,
+    wanted: PrecisionChoice,
+    native: set[PrecisionName],
+    chosen: PrecisionName,
+) -> None:
+    card = package.card.model_copy(update={"precision": proven})
+    assert choose_precision(card, engine, wanted, native) == chosen
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_without_proof_every_engine_computes_in_f32_and_says_so(package: Package, name: EngineName) -> None:
+    model = unpack(package.pack(name, "auto"))
+    loaded = load_engine(name, model, batch_size=BATCH, threads=1, keras_backend="tensorflow", precision="auto")
+    assert loaded.name == f"{name}-f32"
+
+
+@pytest.mark.parametrize(("precision", "nearest"), [("bf16", 1e-4), ("int8", 1e-3)])
+def test_a_proven_precision_runs_differs_from_f32_and_names_itself(
+    proven_package: Path, precision: PrecisionChoice, nearest: float
+) -> None:
+    proven = read_package(proven_package)
+    batch = np.random.default_rng(3).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    by = {}
+    for wanted in ("f32", precision):
+        model = unpack(proven.pack("openvino", wanted))
+        loaded = load_engine(
+            "openvino", model, batch_size=BATCH, threads=1, keras_backend="tensorflow", precision=wanted
+        )
+        assert loaded.name == f"openvino-{wanted}"
+        by[wanted] = loaded.predict(batch)
+    difference = np.abs(by["f32"] - by[precision]).max()
+    assert nearest < difference < 2
+
+
+def test_automatic_precision_is_int8_where_it_is_proven_and_native(proven_package: Path) -> None:
+    model = unpack(read_package(proven_package).pack("openvino", "auto"))
+    assert set(model.files) == {*OPENVINO_FILES, *INT8_FILES}
+    loaded = load_engine("openvino", model, batch_size=1, threads=1, keras_backend="tensorflow", precision="auto")
+    assert loaded.name == "openvino-int8"
+
+
+def test_keras_in_bfloat16_is_for_gpus_or_for_those_who_ask(proven_package: Path) -> None:
+    model = unpack(read_package(proven_package).pack("keras", "auto"))
+    batch = np.random.default_rng(3).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    by = {}
+    for wanted in ("auto", "bf16"):
+        loaded = load_engine("keras", model, batch_size=BATCH, threads=1, keras_backend="tensorflow", precision=wanted)
+        by[loaded.name] = loaded.predict(batch)
+    assert set(by) == {"keras-f32", "keras-bf16"}
+    assert 1e-4 < np.abs(by["keras-f32"] - by["keras-bf16"]).max() < 0.2
+
+
+def test_keras_in_bfloat16_keeps_its_last_layer_and_its_weights_in_f32() -> None:
+    from tests.colours import network
+
+    model = network()
+    compute_in_bf16(model)
+    assert {layer.name: layer.compute_dtype for layer in model.layers[1:]} == {
+        "unit": "bfloat16",
+        "blur": "bfloat16",
+        "mean": "bfloat16",
+        "head": "float32",
+    }
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+def test_a_batch_that_was_begun_may_be_written_to_before_its_scores_are_taken(package: Package) -> None:
+    loaded = load("keras", unpack(package.pack("keras")))
+    assert isinstance(loaded, KerasEngine)
+    first, second = pictures(BATCH), pictures(BATCH)[::-1].copy()
+    wanted = [loaded.predict(first), loaded.predict(second)]
+    begun = [loaded.begin(first), loaded.begin(second)]
+    first[:], second[:] = 0, 0
+    assert [np.array_equal(take(), scores) for take, scores in zip(begun, wanted, strict=True)] == [True, True]

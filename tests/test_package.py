@@ -12,12 +12,15 @@ import pytest
 from eoltag.errors import PackageError
 from eoltag.package import (
     CARD_FILE,
+    INT8_FILES,
     KERAS_FILE,
     OPENVINO_FILES,
     Card,
     CardInput,
     EngineName,
     Package,
+    Precision,
+    PrecisionChoice,
     read_package,
     unpack,
     write_card,
@@ -164,6 +167,7 @@ def test_an_engine_whose_files_are_missing_is_refused(tmp_path: Path) -> None:
 
 
 SAME: list[dict[str, Any]] = [
+    {"precision": Precision(bf16=True, keras_bf16=True)},
     {"thresholds": {"bad": 1.5}},
     {"metrics": {"val_accuracy": 0.9}},
     {"created_at": "2030-01-01"},
@@ -213,3 +217,58 @@ def test_a_packed_package_holds_the_card_and_what_the_engine_needs(
 def test_what_goes_to_executors_can_be_pickled(package: Package, travels: Callable[[Package], object]) -> None:
     value = travels(package)
     assert pickle.loads(pickle.dumps(value)) == value
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Package:
+    """A package with int8 and bf16 proven for OpenVINO."""
+    files = {**CONTENTS, INT8_FILES[0]: b"<int8/>", INT8_FILES[1]: b"int8 weights"}
+    card = CARD.model_copy(update={"precision": Precision(int8=True, bf16=True)})
+    return write_card(fill(tmp_path / "fast", files), card)
+
+
+def test_int8_files_that_came_later_leave_the_version_as_it_was(package: Package, fast: Package) -> None:
+    assert set(fast.card.files) == {*package.card.files, *INT8_FILES}
+    assert fast.version == package.version
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "names"),
+    [
+        ("openvino", "f32", OPENVINO_FILES),
+        ("openvino", "bf16", OPENVINO_FILES),
+        ("openvino", "int8", (*OPENVINO_FILES, *INT8_FILES)),
+        ("openvino", "auto", (*OPENVINO_FILES, *INT8_FILES)),
+        ("keras", "f32", (KERAS_FILE,)),
+        ("keras", "auto", (KERAS_FILE,)),
+    ],
+)
+def test_workers_get_the_files_that_they_may_need_and_no_others(
+    fast: Package, engine: EngineName, precision: PrecisionChoice, names: tuple[str, ...]
+) -> None:
+    assert set(unpack(fast.pack(engine, precision)).files) == set(names)
+
+
+def test_int8_files_that_are_not_proven_stay_at_home(fast: Package) -> None:
+    unproven = write_card(fast.path, fast.card.model_copy(update={"precision": Precision(bf16=True)}))
+    assert set(unpack(unproven.pack("openvino", "auto")).files) == set(OPENVINO_FILES)
+
+
+@pytest.mark.parametrize(("engine", "precision"), [("openvino", "int8"), ("openvino", "bf16"), ("keras", "int8")])
+def test_a_precision_that_the_card_does_not_prove_is_refused(
+    package: Package, engine: EngineName, precision: PrecisionChoice
+) -> None:
+    with pytest.raises(PackageError, match=rf"does not prove engine '{engine}' at {precision} \(proven: f32\)"):
+        package.files_for(engine, precision)
+
+
+def test_a_proof_without_its_files_is_refused(package: Package) -> None:
+    with pytest.raises(PackageError, match=r"int8 is proven, but openvino/int8/model\.xml is not among its files"):
+        read_package(rewrite(package, precision={"int8": True}))
+
+
+def test_a_card_from_before_the_precisions_is_read(package: Package) -> None:
+    content = json.loads((package.path / CARD_FILE).read_text())
+    del content["precision"]["keras_bf16"]
+    (package.path / CARD_FILE).write_text(json.dumps(content))
+    assert read_package(package.path).card.precision == Precision()

@@ -70,6 +70,7 @@ def test_each_image_gets_the_label_that_its_own_pixels_get(
     for path in paths:
         pixels = decode(path.read_bytes(), [package.card.spec], 10**8).pixels[0]
         (alone,) = verdicts(engine.predict(pixels[np.newaxis]), package.card.labels, package.card.temperature)
+        assert got[path].engine == "openvino-f32"
         assert got[path].label == alone.label
         assert got[path].confidence == pytest.approx(alone.confidence, abs=1e-5)
         assert got[path].logit == pytest.approx(alone.logit, abs=1e-4)

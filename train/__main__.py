@@ -10,7 +10,20 @@ from typing import Final, NoReturn
 
 from eoltag.errors import UsageError
 from train.command import Answer, Verb
-from train.verbs import classify, collect, compare, dedupe, evaluate, fit, prepare, sample_data, serve, thresholds
+from train.verbs import (
+    classify,
+    collect,
+    compare,
+    dedupe,
+    evaluate,
+    export,
+    fit,
+    import_,
+    prepare,
+    sample_data,
+    serve,
+    thresholds,
+)
 
 VERBS: Final[dict[str, Verb]] = {
     "sample-data": sample_data.VERB,
@@ -21,6 +34,8 @@ VERBS: Final[dict[str, Verb]] = {
     "evaluate": evaluate.VERB,
     "thresholds": thresholds.VERB,
     "compare": compare.VERB,
+    "export": export.VERB,
+    "import": import_.VERB,
     "classify": classify.VERB,
     "serve": serve.VERB,
 }

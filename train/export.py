@@ -25,9 +25,27 @@ def export_model(model: Any, folder: Path) -> None:
     path = folder / KERAS_FILE
     model.save(path)
     _make_repeatable(path)
-    xml = folder / OPENVINO_FILES[0]
-    xml.parent.mkdir()
+    write_openvino(model, folder)
+
+
+def write_openvino(model: Any, folder: Path) -> None:
+    """Write openvino/model.xml|bin alone; the same bytes for the same network, whatever the process did before."""
+    import openvino as ov
+
+    xml, weights = (folder / name for name in OPENVINO_FILES)
+    xml.parent.mkdir(parents=True, exist_ok=True)
     model.export(str(xml), format="openvino", verbose=False)
+    network = ov.Core().read_model(xml.read_bytes(), ov.Tensor(np.frombuffer(weights.read_bytes(), np.uint8)))
+    name_anew(network)
+    ov.serialize(network, xml, weights)
+
+
+def name_anew(network: Any) -> None:
+    """Count the operations of an openvino.Model from 0: their names else count all that the process ever made."""
+    for number, operation in enumerate(network.get_ordered_ops()):
+        operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
+        for port in operation.outputs():
+            port.get_tensor().set_names(set())
 
 
 def check_agreement(package: Package, pixels: Pixels) -> float:

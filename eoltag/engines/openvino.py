@@ -1,20 +1,22 @@
-"""OpenVINO on CPU, f32: the engine of workers without TensorFlow."""
+"""OpenVINO on CPU, in f32 or what a card proves: the engine of workers without TensorFlow."""
 
 import numpy as np
 import openvino as ov
 
 from eoltag.engines.batches import check_outputs, pad_batch
+from eoltag.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.errors import PackageError
-from eoltag.package import OPENVINO_FILES, Unpacked
+from eoltag.package import INT8_FILES, OPENVINO_FILES, PrecisionChoice, PrecisionName, Unpacked
 from eoltag.records import Pixels, Scores
 
 
 class OpenVinoEngine:
     """One compiled model with its own threads and a fixed batch."""
 
-    def __init__(self, model: Unpacked, *, batch_size: int, threads: int) -> None:
+    def __init__(self, model: Unpacked, *, batch_size: int, threads: int, precision: PrecisionChoice = "f32") -> None:
         core = ov.Core()
-        network = _read(core, model, batch_size)
+        chosen = choose_precision(model.card, "openvino", precision, offered_precisions(core, precision))
+        network = _read(core, model, batch_size, INT8_FILES if chosen == "int8" else OPENVINO_FILES)
         self._batch_size = batch_size
         self._compiled = core.compile_model(
             network,
@@ -24,12 +26,19 @@ class OpenVinoEngine:
                 "INFERENCE_NUM_THREADS": threads,
                 # Pinned, two workers of one machine land on the same core: 141 images/s together, 306 unpinned.
                 "ENABLE_CPU_PINNING": False,
-                # Left alone, OpenVINO takes bf16 where the CPU has it, which flipped 12 % of labels in a trial.
-                "INFERENCE_PRECISION_HINT": "f32",
+                # Left alone, OpenVINO takes bf16 where the CPU has it, which flipped 12 % of labels in a trial. What
+                # the int8 files leave in floating point was measured in f32 as well.
+                "INFERENCE_PRECISION_HINT": "bf16" if chosen == "bf16" else "f32",
             },
         )
         check_outputs(model.card, self._compiled.output(0).shape[-1])
         self._request = self._compiled.create_infer_request()
+        self._name = f"openvino-{chosen}"
+
+    @property
+    def name(self) -> str:
+        """openvino-f32, openvino-bf16 or openvino-int8."""
+        return self._name
 
     def predict(self, batch: Pixels) -> Scores:
         """(N, H, W, 3) uint8, N up to the batch size, to (N, C) float32."""
@@ -39,14 +48,24 @@ class OpenVinoEngine:
         return np.array(self._request.get_output_tensor(0).data[:count], np.float32)
 
 
-def _read(core: ov.Core, model: Unpacked, batch_size: int) -> ov.Model:
+def offered_precisions(core: ov.Core, wanted: PrecisionChoice) -> frozenset[PrecisionName]:
+    """What OpenVINO offers on this CPU and the CPU has instructions for; OpenVINO alone would list what it imitates.
+
+    For `auto`, only what is faster than f32 as well.
+    """
+    offered = {str(name).lower() for name in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")}
+    able = faster_precisions() if wanted == "auto" else cpu_precisions()
+    return frozenset(name for name in able if name == "f32" or name in offered)
+
+
+def _read(core: ov.Core, model: Unpacked, batch_size: int, names: tuple[str, str]) -> ov.Model:
     """The network with its batch and picture size fixed."""
-    xml, weights = (model.files[name] for name in OPENVINO_FILES)
+    xml, weights = (model.files[name] for name in names)
     spec = model.card.input
     try:
         network = core.read_model(xml, ov.Tensor(np.frombuffer(weights, np.uint8)))
         network.reshape([batch_size, spec.height, spec.width, 3])
     except RuntimeError as problem:  # all that OpenVINO ever raises
         reason = str(problem).strip().splitlines()[-1]
-        raise PackageError(f"{model.card.name}: OpenVINO cannot read {OPENVINO_FILES[0]} ({reason})") from problem
+        raise PackageError(f"{model.card.name}: OpenVINO cannot read {names[0]} ({reason})") from problem
     return network

@@ -38,6 +38,7 @@ MEASURED: Final[dict[str, DataType]] = {
     "task": StringType(),
     "model": StringType(),
     "model_version": StringType(),
+    "engine": StringType(),
     "outcome": StringType(),
     "detail": StringType(),
     "http_status": IntegerType(),

@@ -49,12 +49,12 @@ def slots_of(tasks: list[Task]) -> list[ModelSlot]:
 def choose_engine(package: Package, settings: EngineSettings, context: SparkContext) -> EngineName:
     """The engine that will run `package`. Raises PackageError where it cannot."""
     if settings.name != "auto":
-        package.files_for(settings.name)
         engine: EngineName = settings.name
-    elif has_gpu_tasks(context) and "keras" in package.engines:
+    elif has_gpu_tasks(context) and "keras" in package.engines and settings.precision != "int8":
         engine = "keras"
     else:
         engine = package.engines[0]
+    package.files_for(engine, settings.precision)
     backend = settings.keras_backend
     if engine == "keras" and (context.master or "").startswith("local") and find_spec(backend) is None:
         raise PackageError(f"{package.path}: needs Keras with {backend}: pip install 'eoltag[train]'")
@@ -93,7 +93,8 @@ def worker_for(output: Output, tasks: list[Task], settings: Settings) -> Iterato
     sources: dict[str, ModelSource] = {}
     for version, package in packages.items():
         engine = choose_engine(package, settings.engine, context)
-        sources[version] = ModelSource(engine, package.card, context.broadcast(package.pack(engine)))
+        packed = package.pack(engine, settings.engine.precision)
+        sources[version] = ModelSource(engine, package.card, context.broadcast(packed))
     try:
         yield TagWorker(
             slots={slot.key: slot for slot in slots_of(tasks)},

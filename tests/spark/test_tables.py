@@ -42,6 +42,21 @@ def test_predictions_are_appended_and_staging_disappears(session: SparkSession, 
     assert pq.read_table(file).num_rows == 1
 
 
+def test_predictions_from_before_the_engine_was_written_stay_readable(
+    session: SparkSession, output: Output, tmp_path: Path
+) -> None:
+    output.append_predictions(predictions(session, [{"eolMediaURL": A, "label": "bad"}]).drop("engine"), 1)
+    (file,) = (tmp_path / "out/predictions/task=kind").rglob("*.parquet")
+    assert "engine" not in pq.read_schema(file).names
+    output.append_predictions(predictions(session, [{"eolMediaURL": B, "engine": "openvino-int8"}]), 1)
+    table = output.predictions()
+    assert table is not None
+    assert sorted((row["eolMediaURL"], row["label"], row["engine"]) for row in table.collect()) == [
+        (A, "bad", None),
+        (B, None, "openvino-int8"),
+    ]
+
+
 def test_tags_are_replaced_whole(session: SparkSession, output: Output) -> None:
     rows = bundle_rows(session, [{"eolMediaURL": A}])
     for label in ("bad", "good"):

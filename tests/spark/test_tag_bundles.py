@@ -284,6 +284,7 @@ def test_the_job_says_what_classify_says(
     assert len(rows) == len(paths)
     for row in rows:
         alone = said[str(urls[row["eolMediaURL"]])]
+        assert row["engine"] == f"{engine}-f32"
         assert row["label"] == alone["label"]
         assert row["confidence"] == pytest.approx(alone["confidence"], abs=1e-4)
         assert row["logit"] == pytest.approx(alone["logit"], abs=1e-4)
