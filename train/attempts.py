@@ -104,7 +104,7 @@ def check_out(out: Path, data: Path) -> None:
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: wanted a folder for attempts, found a file")
     if (out / CARD_FILE).is_file():
-        raise OutputError(f"{out}: is a model package itself; wanted a folder for attempts, as {out.parent}")
+        raise OutputError(f"{out}: is a model package itself; wanted a folder for attempts")
 
 
 def find_package(path: Path) -> Package:
