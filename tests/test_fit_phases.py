@@ -120,13 +120,13 @@ def test_kept_features_are_those_of_the_whole_network(
     dataset = sample[0]
     settings = read_fit_settings(config, ["augmentation=off"], weights=str(weights))
     network = start_network(settings, 2)
-    cache = FeatureCache(tmp_path)
+    cache = FeatureCache(tmp_path / "features")
     maps = cache.get("maps", network.trunk, dataset, settings, 1)
     pooled = cache.further("pooled", network.tail, maps)
     whole = np.asarray(network.features.predict_on_batch(dataset.pixels))
     assert maps.dtype == np.float16
     np.testing.assert_allclose(pooled[0], whole, atol=5e-3 * np.abs(whole).max())
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list((tmp_path / "features").iterdir())) == 2
     spent = cache.seconds
     assert (cache.get("maps", network.trunk, dataset, settings, 1) == maps).all()
     assert cache.seconds == spent
@@ -145,39 +145,27 @@ def test_a_training_can_be_watched_and_stopped(weights: Path, config: Path, tmp_
     assert [(epoch.phase, epoch.epoch) for epoch in seen] == [("head", 1), ("head", 2), ("fine_tuning", 1)]
 
 
-@pytest.mark.parametrize("more", [[], ["cached_views=2", "schedule=plateau", "plateau_patience=1"]])
+@pytest.mark.parametrize(
+    ("survived", "more"),
+    [(1, []), (2, ["augmentation=off"]), (3, ["cached_views=2", "schedule=plateau", "plateau_patience=1"])],
+)
 def test_a_training_goes_on_exactly_wherever_it_was_killed(
-    pictures: Path, weights: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
-) -> None:
+    pictures: Path, weights: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survived: int,
+    more: list[str],
+) -> None:  # fmt: skip
     changes = [word for change in more for word in ("--set", change)]
     assert fit(config, pictures, weights, tmp_path / "whole", *changes) == 0
-    kept = find_package(tmp_path / "whole")
-
-    for survived in range(4):
-        out = tmp_path / f"killed_{survived}"
-        with monkeypatch.context() as patch:
-            patch.setattr("train.fitting._recorder", killing_after(survived))
-            with pytest.raises(KeyboardInterrupt):
-                main(
-                    [
-                        "fit",
-                        str(config),
-                        "--data",
-                        str(pictures),
-                        "--weights",
-                        str(weights),
-                        "--out",
-                        str(out),
-                        *changes,
-                    ]
-                )
-        assert fit(config, pictures, weights, out, "--resume", *changes) == 0
-        again = find_package(out)
-        assert again.card.files["model.keras"] == kept.card.files["model.keras"]
-        assert {**again.card.metrics, "training": None} == {**kept.card.metrics, "training": None}
-        lines = [{**row, "seconds": ""} for row in history(out / "001")]
-        assert lines == [{**row, "seconds": ""} for row in history(tmp_path / "whole" / "001")]
-        assert not (out / "001" / "checkpoint").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("train.fitting._recorder", killing_after(survived))
+        assert fit(config, pictures, weights, tmp_path / "killed", *changes) == 130
+    assert fit(config, pictures, weights, tmp_path / "killed", "--resume", *changes) == 0
+    one, other = (find_package(tmp_path / name) for name in ("whole", "killed"))
+    assert one.card.files["model.keras"] == other.card.files["model.keras"]
+    assert {**one.card.metrics, "training": None} == {**other.card.metrics, "training": None}
+    whole, killed = (history(tmp_path / name / "001") for name in ("whole", "killed"))
+    assert len(whole) == 4
+    assert [{**row, "seconds": ""} for row in whole] == [{**row, "seconds": ""} for row in killed]
+    assert not (tmp_path / "killed" / "001" / "checkpoint").exists()
 
 
 def killing_after(epochs: int) -> Callable[..., Callable[[Epoch], bool]]:
@@ -222,8 +210,7 @@ def test_going_on_asks_for_the_same_settings_and_images(
     assert "no attempt to go on with; leave --resume away to begin one" in refused(capsys)
     with monkeypatch.context() as patch:
         patch.setattr("train.fitting._recorder", killing_after(0))
-        with pytest.raises(KeyboardInterrupt):
-            main(["fit", str(config), "--data", str(pictures), "--weights", str(weights), "--out", str(out)])
+        assert fit(config, pictures, weights, out) == 130
     capsys.readouterr()
     assert fit(config, pictures, weights, out, "--resume", "--set", "epochs=9") == 2
     assert "was begun with epochs = 2, and goes on only with that. Received: 9" in refused(capsys)
