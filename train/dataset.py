@@ -19,15 +19,14 @@ from eoltag.errors import DataError, ImageError
 from eoltag.records import InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import cores, progress, say
+from train.duplicates import groups_of
 from train.files import read_image_file
+from train.fingerprints import SPEC, Look, look_at
 from train.listing import Listing, SplitName, list_images
-from train.prepare.grouping import group_images
 from train.prepare.splitting import split_groups, straddling
 
 LEAST_IMAGES: Final = 2
 """Of every class: one to learn from, one to validate with."""
-NEAR_BITS: Final = 6
-"""Images whose perceptual hashes differ in no more bits stay on one side, as in `prepare`."""
 WINDOW: Final = 256
 """Images being decoded before the oldest is taken: bounds memory, not speed."""
 
@@ -43,7 +42,8 @@ class Example:
     target: int
     """Index of its label."""
     sha256: str
-    perceptual_hash: str = ""
+    look: Look
+    """What is compared with others."""
     split: SplitName | None = None
     """Where the folder has put it."""
 
@@ -102,8 +102,8 @@ def read_dataset(data: Path | Listing, spec: InputSpec, settings: DecodeSettings
             skipped.append(Skipped(file.path, result.outcome, result.detail))
             say(f"skipped {listing.folder / file.path}: {result.outcome}, {result.detail}")
         else:
-            digest, fingerprint, pixels[len(examples)] = result
-            examples.append(Example(file.path, file.target, digest, fingerprint, file.split))
+            digest, look, pixels[len(examples)] = result
+            examples.append(Example(file.path, file.target, digest, look, file.split))
     dataset = Dataset(listing.folder, listing.labels, tuple(examples), pixels[: len(examples)], tuple(skipped))
     _check_classes(dataset)
     return dataset
@@ -117,9 +117,7 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Indices, Indice
     """
     order = sorted(range(len(dataset.examples)), key=lambda row: (dataset.examples[row].sha256, row))
     examples = [dataset.examples[row] for row in order]
-    groups = group_images(
-        [example.perceptual_hash for example in examples], [(example.sha256,) for example in examples], NEAR_BITS
-    )
+    groups = groups_of([example.look for example in examples], [(example.sha256,) for example in examples])
     if any(example.split == "validation" for example in examples):
         sides: list[str | None] = ["val" if example.split == "validation" else "train" for example in examples]
         torn = straddling(groups, sides)
@@ -145,16 +143,22 @@ def _on_disk(shape: tuple[int, ...]) -> Pixels:
         return np.memmap(file.name, np.uint8, "w+", shape=shape)
 
 
-def _decoded(paths: Sequence[Path], spec: InputSpec, max_pixels: int) -> Iterator[tuple[str, str, Pixels] | ImageError]:
-    """The sha256, difference hash and pixels of every file, in order. Pillow decodes outside the GIL, so threads do."""
+def _decoded(
+    paths: Sequence[Path], spec: InputSpec, max_pixels: int
+) -> Iterator[tuple[str, Look, Pixels] | ImageError]:
+    """The sha256, look and pixels of every file, in order. Pillow decodes outside the GIL, so threads do."""
+    # In one go only where that leaves the model's pixels as the job will see them: a larger picture that is wanted as
+    # well would have a JPEG decoded at another scale.
+    is_larger = spec.width >= SPEC.width and spec.height >= SPEC.height
+    goes = [[spec, SPEC]] if is_larger else [[spec], [SPEC]]
 
-    def one(path: Path) -> tuple[str, str, Pixels] | ImageError:
+    def one(path: Path) -> tuple[str, Look, Pixels] | ImageError:
         try:
             data = read_image_file(path)
-            decoded = decode(data, [spec], max_pixels)
+            pixels, seen = (picture for specs in goes for picture in decode(data, specs, max_pixels).pixels)
         except ImageError as problem:
             return problem
-        return hashlib.sha256(data).hexdigest(), decoded.perceptual_hash, decoded.pixels[0]
+        return hashlib.sha256(data).hexdigest(), look_at(seen), pixels
 
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(paths), WINDOW):
