@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from eoltag.errors import SettingsError
 from tests.pictures import save
 from train.__main__ import main
 from train.attempts import find_package
-from train.checkpoints import Epoch
+from train.checkpoints import Checkpoint, Epoch
 from train.dataset import Dataset, read_dataset, split
 from train.features import FeatureCache
 from train.learning import learn, start_network
@@ -150,22 +151,34 @@ def test_a_training_can_be_watched_and_stopped(weights: Path, config: Path, tmp_
     [(1, []), (2, ["augmentation=off"]), (3, ["cached_views=2", "schedule=plateau", "plateau_patience=1"])],
 )
 def test_a_training_goes_on_exactly_wherever_it_was_killed(
-    pictures: Path, weights: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survived: int,
-    more: list[str],
-) -> None:  # fmt: skip
-    changes = [word for change in more for word in ("--set", change)]
-    assert fit(config, pictures, weights, tmp_path / "whole", *changes) == 0
-    with monkeypatch.context() as patch:
-        patch.setattr("train.fitting._recorder", killing_after(survived))
-        assert fit(config, pictures, weights, tmp_path / "killed", *changes) == 130
-    assert fit(config, pictures, weights, tmp_path / "killed", "--resume", *changes) == 0
-    one, other = (find_package(tmp_path / name) for name in ("whole", "killed"))
-    assert one.card.files["model.keras"] == other.card.files["model.keras"]
-    assert {**one.card.metrics, "training": None} == {**other.card.metrics, "training": None}
-    whole, killed = (history(tmp_path / name / "001") for name in ("whole", "killed"))
-    assert len(whole) == 4
-    assert [{**row, "seconds": ""} for row in whole] == [{**row, "seconds": ""} for row in killed]
-    assert not (tmp_path / "killed" / "001" / "checkpoint").exists()
+    weights: Path, config: Path, tmp_path: Path, sample: Sample, survived: int, more: list[str]
+) -> None:
+    settings = read_fit_settings(config, more, weights=str(weights))
+    whole = learn(settings, *sample, cache=FeatureCache(tmp_path / "whole"))
+    checkpoint = Checkpoint(tmp_path / "checkpoint")
+    killed, again = (FeatureCache(tmp_path / "killed") for _ in range(2))
+    with pytest.raises(KeyboardInterrupt):
+        learn(settings, *sample, cache=killed, checkpoint=checkpoint, on_epoch=killing_after(survived)())
+    resumed = learn(settings, *sample, cache=again, checkpoint=checkpoint)
+    for one, other in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        assert (one == other).all()
+    assert len(whole.history) == 4
+    assert [replace(epoch, seconds=0) for epoch in whole.history] == [
+        replace(epoch, seconds=0) for epoch in resumed.history
+    ]
+    assert replace(whole.best, seconds=0) == replace(resumed.best, seconds=0)
+
+
+def test_an_attempt_is_gone_on_with(pictures: Path, weights: Path, config: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.fitting._recorder", killing_after(3))
+        assert fit(config, pictures, weights, tmp_path / "out") == 130
+    assert fit(config, pictures, weights, tmp_path / "out", "--resume") == 0
+    assert [(row["phase"], row["epoch"]) for row in history(tmp_path / "out/001")] == [
+        ("head", "1"), ("head", "2"), ("fine_tuning", "1"), ("fine_tuning", "2"),
+    ]  # fmt: skip
+    assert find_package(tmp_path / "out").card.hyperparameters["epochs_run"] == 4
+    assert not (tmp_path / "out/001/checkpoint").exists()
 
 
 def killing_after(epochs: int) -> Callable[..., Callable[[Epoch], bool]]:
