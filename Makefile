@@ -10,7 +10,7 @@ JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 help:
 	@echo "make demo        draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test        all tests but the slow ones"
-	@echo "make test-slow   the slow ones: 20,000 images, memory, a standalone Spark cluster"
+	@echo "make test-slow   the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
 	@echo "make lint        ruff and mypy"
 	@echo "make bench       throughput against the notebook loop, side by side"
 	@echo "make bench-serve the HTTP service under load, against one image at a time"

@@ -20,13 +20,15 @@ DEMO = ROOT / "build" / "demo"
 TRAINING, SERVED, MODEL, BUNDLE, OUTPUT = (
     DEMO / name for name in ("training", "served", "model", "bundle.txt", "output")
 )
+PACKAGE = MODEL / "001" / "package"
 HEADER = ("identifier", "dataObjectVersionID", "mimeType", "eolMediaURL", "ancestry")
 
 
 def main() -> int:
     """Each step as its own command, shown before it runs."""
     DEMO.mkdir(parents=True, exist_ok=True)
-    if not (MODEL / "card.json").is_file():
+    if not (PACKAGE / "card.json").is_file():
+        shutil.rmtree(MODEL, ignore_errors=True)  # an attempt that was cut short, or the layout of an older eoltag
         _run("draw pictures to learn from", "-m", "train", "sample-data", str(TRAINING), "--seed", "1")
         _run(
             "train (about a minute)",
@@ -54,7 +56,7 @@ def main() -> int:
     _query()
     shown = OUTPUT.relative_to(ROOT)
     print(f"\nLook at  {shown}/report/index.html\n    and  {shown}/tsv/demo/bundle_finaltags.tsv")
-    print(f"    and  {MODEL.relative_to(ROOT)}/README.md")
+    print(f"    and  {PACKAGE.relative_to(ROOT)}/README.md")
     return 0
 
 

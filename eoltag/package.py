@@ -171,7 +171,7 @@ def read_package(path: Path) -> Package:
     """The package at `path`, every file checked against its sha256. Raises PackageError."""
     card_path = path / CARD_FILE
     if not card_path.is_file():
-        raise PackageError(f"{path}: not a model package (wanted a directory with {CARD_FILE})")
+        raise PackageError(f"{path}: not a model package (wanted a directory with {CARD_FILE}{_hint(path)})")
     try:
         content = json.loads(card_path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
@@ -182,6 +182,13 @@ def read_package(path: Path) -> Package:
     card = parse(Card, content, str(card_path), PackageError)
     _verify(path, card)
     return Package(path, card, model_version(card))
+
+
+def _hint(path: Path) -> str:
+    """Which package below a folder of attempts may have been meant: the newest. A path that said so by itself would
+    change tags with every training."""
+    found = [card.parent for card in path.glob(f"*/package/{CARD_FILE}") if card.parent.parent.name.isdecimal()]
+    return f", such as {max(found, key=lambda package: int(package.parent.name))}" if found else ""
 
 
 def write_card(path: Path, card: Card) -> Package:

@@ -26,7 +26,7 @@ def small_package(sample_images: Path, tmp_path_factory: pytest.TempPathFactory)
         'name = "small"\nimage_size_px = 32\nfirst_filters = 8\nepochs = 20\nbatch_size = 8\nlearning_rate = 3e-3\n'
     )
     assert main(["fit", str(config), "--data", str(sample_images), "--out", str(root / "small")]) == 0
-    return root / "small"
+    return root / "small" / "001" / "package"
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,10 @@ MISTAKES: Final[dict[str, tuple[Files, str]]] = {
         TAG,
     ),
     "there is no package": ({"kind.toml": KIND.replace('"model"', '"models/none"')}, TAG),
+    "the task names the attempts of a training": (
+        {"kind.toml": KIND.replace('"model"', '"mine"'), "mine/002/package/card.json": "{}"},
+        TAG,
+    ),
     "a file of the package was changed": ({"model/openvino/model.bin": "other"}, TAG),
     "the package is of another version": ({"model/card.json": '{"card_version": 2}'}, TAG),
     "a setting is unknown": ({"job.toml": "[fetch]\ntimeout = 3\n"}, f"{TAG} --config job.toml"),
@@ -54,7 +58,7 @@ MISTAKES: Final[dict[str, tuple[Files, str]]] = {
         {"photos/map/a.jpg": "a", "photos/map/b.jpg": "b", "model/data.tsv": SEEN},
         "train thresholds model photos --max-error 0.1",
     ),
-    "`fit` would overwrite": ({}, "train fit train.toml --data photos --out model"),
+    "`fit` is to write into a package": ({}, "train fit train.toml --data photos --out model"),
 }
 """What is wrong -> the files that make it so, and the command. No Spark is needed."""
 

@@ -1,5 +1,6 @@
 """`python -m train fit`: a folder of classes becomes a model package, whole or not at all."""
 
+import csv
 import hashlib
 import json
 import subprocess
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eoltag.errors import PackageError
 from eoltag.package import KERAS_FILE, OPENVINO_FILES, Package, read_package
 from eoltag.records import InputSpec, Outcome
 from train import export
 from train.__main__ import main
+from train.attempts import find_package
 from train.dataset import read_dataset, split
 from train.settings import FitSettings, read_fit_settings
 from train.staging import staged
@@ -25,17 +28,18 @@ SPEC = InputSpec(16, 16, "stretch", "bilinear")
 QUICK = "image_size_px = 16\nfirst_filters = 2\nepochs = 2\nbatch_size = 4\n"
 
 
-def plain(path: Path, color: tuple[int, int, int]) -> None:
-    """A small picture of one colour."""
+def draw(path: Path, number: int, level: int) -> None:
+    """A small picture like no other: coarse noise around a level of brightness."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (20, 20), color).save(path)
+    cells = np.random.default_rng(number).integers(level - 50, level + 50, (8, 9, 3), np.uint8)
+    Image.fromarray(cells).resize((20, 20), Image.Resampling.NEAREST).save(path)
 
 
 def two_classes(folder: Path) -> Path:
     """Two classes that any network can tell apart, six images each."""
     for number in range(6):
-        plain(folder / "dark" / f"{number}.png", (10 * number, 5, 5))
-        plain(folder / "light" / f"{number}.png", (200, 200 + 9 * number, 200))
+        draw(folder / "dark" / f"{number}.png", number, 55)
+        draw(folder / "light" / f"{number}.png", 10 + number, 200)
     return folder
 
 
@@ -66,9 +70,9 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Package, Package]:
         more = ("--data", str(data), "--out", str(root / name), "--seed", "7", "--set", "augmentation=simple", "--json")
         done = python_m_train("fit", str(config), *more)
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["model_version"] == read_package(root / name).version
+        assert json.loads(done.stdout)["model_version"] == find_package(root / name).version
         assert "oneDNN" not in done.stderr
-    return read_package(root / "one"), read_package(root / "two")
+    return find_package(root / "one"), find_package(root / "two")
 
 
 def fit(config: Path, data: Path, out: Path, *more: str) -> int:
@@ -98,7 +102,9 @@ def test_a_package_is_complete_and_says_what_it_is(small_package: Path, sample_i
     assert set(card.files) == {
         KERAS_FILE, *OPENVINO_FILES, "README.md", "data.tsv", "confusion.png", "training_curves.png",
     }  # fmt: skip
-    assert (card.temperature, card.output, card.thresholds) == (1.0, "logits", {})
+    assert (card.temperature, card.output, card.thresholds) == (
+        card.metrics["calibration"]["temperature"], "logits", {},
+    )  # fmt: skip
     assert card.hyperparameters["first_filters"] == 8
     assert card.hyperparameters["seed"] == 0
     assert {"eoltag", "keras", "openvino", "numpy", "pillow", "python"} <= set(card.versions)
@@ -167,7 +173,8 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit(twins: tuple[Package, P
     assert one.card.files[KERAS_FILE] == two.card.files[KERAS_FILE]
     assert one.card.files[OPENVINO_FILES[1]] == two.card.files[OPENVINO_FILES[1]]
     assert one.version == two.version
-    assert one.card.metrics == two.card.metrics
+    measured = ({**package.card.metrics, "training": None} for package in twins)
+    assert next(measured) == next(measured)
 
 
 def test_augmentation_is_no_part_of_the_exported_network(twins: tuple[Package, Package]) -> None:
@@ -185,19 +192,20 @@ def test_json_is_all_there_is_on_stdout(
     assert fit(config, data, tmp_path / "out", "--json") == 0
     said = capsys.readouterr()
     summary = json.loads(said.out)
-    assert summary["model_version"] == read_package(tmp_path / "out").version
+    assert summary["model_version"] == find_package(tmp_path / "out").version
     assert summary["images"] == {"train": 10, "validation": 2}
     assert [(row["path"], row["outcome"]) for row in summary["skipped"]] == [
         (str(data / "dark" / "page.jpg"), "not_image")
     ]
     assert "page.jpg: not_image" in said.err
-    assert "epoch 2/2" in said.err
+    assert "whole epoch 2/2" in said.err
+    assert (summary["attempt"], summary["package"]) == (str(tmp_path / "out/001"), str(tmp_path / "out/001/package"))
 
 
 def test_the_best_epoch_is_kept_when_patience_runs_out(data: Path, config: Path, tmp_path: Path) -> None:
     more = ["--set", "learning_rate=0.5", "--set", "epochs=40", "--set", "early_stopping_patience=2"]
     assert fit(config, data, tmp_path / "out", *more) == 0
-    card = read_package(tmp_path / "out").card
+    card = find_package(tmp_path / "out").card
     assert card.hyperparameters["epochs_run"] < 40
 
 
@@ -207,17 +215,19 @@ def test_the_best_epoch_is_kept_when_patience_runs_out(data: Path, config: Path,
 def test_a_training_that_diverges_is_said_to_do_so(
     data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from train import augment, learning
+    from train import architectures, learning
 
-    def spoilt(model: Any, settings: FitSettings, seed: int) -> Any:
-        network = augment.augmented(model, settings, seed)
-        network.get_layer("logits").bias.assign(np.full(2, np.nan))
+    def spoilt(settings: FitSettings, classes: int) -> Any:
+        network = architectures.build(settings, classes)
+        network.model.get_layer("logits").bias.assign(np.full(2, np.nan))
         return network
 
-    monkeypatch.setattr(learning, "augmented", spoilt)
+    monkeypatch.setattr(learning, "build", spoilt)
     assert fit(config, data, tmp_path / "out") == 2
-    assert "training diverged in epoch 1" in refused(capsys)
-    assert not (tmp_path / "out").exists()
+    assert "training diverged in epoch 1 of the phase 'whole'" in refused(capsys)
+    assert sorted(path.name for path in (tmp_path / "out/001").iterdir()) == [
+        "config.toml", "started.json", "tensorboard",
+    ]  # fmt: skip
 
 
 def test_engines_that_disagree_stop_the_fit_and_nothing_is_written(
@@ -230,7 +240,11 @@ def test_engines_that_disagree_stop_the_fit_and_nothing_is_written(
     monkeypatch.setattr(export, "predict", shifted)
     assert fit(config, data, tmp_path / "out") == 2
     assert "the OpenVINO export differs from Keras by up to 0.001" in refused(capsys)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "quick.toml"]
+    assert sorted(path.name for path in (tmp_path / "out/001").iterdir()) == [
+        "config.toml", "curves.png", "history.csv", "started.json", "tensorboard",
+    ]  # fmt: skip
+    assert main(["classify", str(tmp_path / "out"), str(data)]) == 2
+    assert "none of its attempts is finished" in refused(capsys)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +255,12 @@ def test_engines_that_disagree_stop_the_fit_and_nothing_is_written(
         ("epochs=three", "key 'epochs'"),
         ("fit=squeeze", "key 'fit'"),
         ("dropout=1.0", "key 'dropout'"),
-        ("architecture=vgg", "key 'architecture'"),
+        ("architecture=resnet", "key 'architecture'"),
+        ("seed=-1", "key 'seed'"),
+        ("head_units=[64]", "head_units: architecture 'scratch' has no base and a head of its own"),
+        ("weights=mine.h5", "'scratch' has no base that could take mine.h5"),
+        ("fine_tune_epochs=3", "fine_tune_from and fine_tune_epochs: wanted both or neither"),
+        ("image_size_px=5", "image_size_px: wanted 0 or 8 and more. Received: 5"),
         ("epochs", "wanted KEY=VALUE. Received: 'epochs'"),
     ],
 )
@@ -260,14 +279,19 @@ def test_settings_come_from_the_file_and_then_from_the_command(config: Path) -> 
 
 def test_the_defaults_are_those_of_eols_network() -> None:
     settings = FitSettings()
-    assert (settings.image_size_px, settings.first_filters, settings.dropout) == (150, 64, 0.2)
+    assert (settings.architecture, settings.side_px, settings.first_filters, settings.dropout) == (
+        "scratch",
+        150,
+        64,
+        0.2,
+    )
 
 
 def test_the_demo_settings_can_be_read() -> None:
     settings = read_fit_settings(ROOT / "conf" / "train" / "demo.toml")
     assert (settings.name, settings.architecture, settings.image_size_px) == ("demo", "scratch", 150)
     content = tomllib.loads((ROOT / "conf" / "train" / "demo.toml").read_text())
-    assert set(content) == set(FitSettings.model_fields)
+    assert set(content) <= set(FitSettings.model_fields)
 
 
 def test_a_missing_config_is_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -278,7 +302,7 @@ def test_a_missing_config_is_refused(data: Path, tmp_path: Path, capsys: pytest.
 def test_data_without_two_classes_is_refused(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fit(config, tmp_path / "nowhere", tmp_path / "out") == 2
     assert "nowhere: not a folder" in refused(capsys)
-    plain(tmp_path / "data" / "only" / "a.png", (1, 2, 3))
+    draw(tmp_path / "data" / "only" / "a.png", 1, 90)
     assert fit(config, tmp_path / "data", tmp_path / "out") == 2
     assert "wanted two folders of images or more" in refused(capsys)
 
@@ -286,8 +310,8 @@ def test_data_without_two_classes_is_refused(config: Path, tmp_path: Path, capsy
 def test_a_class_with_one_usable_image_is_refused(
     data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plain(data / "medium" / "a.png", (99, 99, 99))
-    plain(data / "medium" / "copy of a.png", (99, 99, 99))
+    draw(data / "medium" / "a.png", 1, 90)
+    draw(data / "medium" / "copy of a.png", 1, 90)
     (data / "medium" / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     assert fit(config, data, tmp_path / "out") == 2
     message = refused(capsys)
@@ -297,41 +321,58 @@ def test_a_class_with_one_usable_image_is_refused(
 # --- where it is written
 
 
-def test_an_existing_package_is_replaced_only_when_told_to(
-    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_fit_makes_the_next_attempt(data: Path, config: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert fit(config, data, out) == 0
-    first = read_package(out).version
-    capsys.readouterr()
-    assert fit(config, data, out, "--seed", "5") == 2
-    assert "add --overwrite to replace it" in refused(capsys)
-    assert read_package(out).version == first
-    assert fit(config, data, out, "--seed", "5", "--overwrite") == 0
-    assert read_package(out).version != first
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out", "quick.toml"]
+    for seed in ("0", "5"):
+        assert fit(config, data, out, "--seed", seed) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["001", "002"]
+    one, two = (read_package(out / name / "package") for name in ("001", "002"))
+    assert (one.card.hyperparameters["seed"], two.card.hyperparameters["seed"]) == (0, 5)
+    assert one.version != two.version
+    assert find_package(out).version == two.version
+    assert find_package(out / "001").version == one.version
+    assert sorted(path.name for path in (out / "002").iterdir()) == [
+        "config.toml", "curves.png", "history.csv", "package", "started.json", "tensorboard",
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("more", [[], ["--overwrite"]])
-def test_a_folder_that_is_no_package_is_never_replaced(
-    data: Path, config: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+def test_the_config_of_an_attempt_makes_the_same_model_again(data: Path, config: Path, tmp_path: Path) -> None:
+    assert fit(config, data, tmp_path / "one", "--seed", "4", "--set", "name=my 'model'", "--set", "dropout=0.4") == 0
+    again = tmp_path / "one" / "001" / "config.toml"
+    assert read_fit_settings(again) == read_fit_settings(config, ["name=my 'model'", "dropout=0.4"], seed=4)
+    assert fit(again, data, tmp_path / "two") == 0
+    assert find_package(tmp_path / "one").version == find_package(tmp_path / "two").version
+
+
+def test_the_history_has_a_line_per_epoch(data: Path, config: Path, tmp_path: Path) -> None:
+    assert fit(config, data, tmp_path / "out") == 0
+    with (tmp_path / "out/001/history.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["phase"], row["epoch"]) for row in rows] == [("whole", "1"), ("whole", "2")]
+    card = find_package(tmp_path / "out").card
+    best = rows[card.metrics["best_epoch"] - 1]
+    assert float(best["val_loss"]) == min(float(row["val_loss"]) for row in rows)
+    assert float(best["val_loss"]) == pytest.approx(card.metrics["val_loss"], abs=1e-4)
+    assert {path.name for path in (tmp_path / "out/001/tensorboard").iterdir()} == {"train", "validation"}
+
+
+def test_a_package_is_no_folder_for_attempts(
+    data: Path, config: Path, small_package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fit(config, data, data.parent, *more) == 2
-    assert "holds other files and is no model package" in refused(capsys)
-    assert (data / "dark" / "0.png").exists()
+    assert fit(config, data, small_package) == 2
+    assert "is a model package itself; wanted a folder for attempts" in refused(capsys)
 
 
-def test_a_package_among_its_own_images_is_refused(
+def test_attempts_among_their_own_images_are_refused(
     data: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(config, data, data / "model") == 2
     assert "lies in the data folder" in refused(capsys)
 
 
-def test_an_empty_folder_is_filled(data: Path, config: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    assert fit(config, data, tmp_path / "out") == 0
-    assert read_package(tmp_path / "out").engines == ("openvino", "keras")
+def test_a_task_that_names_a_folder_of_attempts_is_told_which_package_to_name(small_package: Path) -> None:
+    with pytest.raises(PackageError, match=r"wanted a directory with card\.json, such as .*small/001/package"):
+        read_package(small_package.parent.parent)
 
 
 def test_what_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -356,10 +397,10 @@ def test_a_staged_folder_can_be_read_by_others(tmp_path: Path) -> None:
 
 
 def test_labels_are_the_sorted_folders_and_hidden_files_are_ignored(data: Path) -> None:
-    plain(data / "amber" / "deep" / "down" / "a.png", (200, 150, 0))
-    plain(data / "amber" / "b.png", (210, 150, 0))
-    plain(data / "amber" / ".thumbs" / "c.png", (0, 0, 0))
-    plain(data / ".cache" / "x.png", (0, 0, 0))
+    draw(data / "amber" / "deep" / "down" / "a.png", 30, 150)
+    draw(data / "amber" / "b.png", 31, 150)
+    draw(data / "amber" / ".thumbs" / "c.png", 32, 150)
+    draw(data / ".cache" / "x.png", 33, 150)
     (data / "amber" / ".DS_Store").write_bytes(b"x")
     (data / "notes.txt").write_text("x")
     dataset = read_dataset(data, SPEC)
@@ -380,7 +421,8 @@ def test_pixels_stay_with_their_labels_when_files_are_skipped(data: Path) -> Non
     assert dataset.pixels.shape == (10, 16, 16, 3)
     for example, pixels in zip(dataset.examples, dataset.pixels, strict=True):
         assert (pixels.mean() > 150) == (dataset.labels[example.target] == "light")
-        assert pixels[0, 0].tolist() == list(Image.open(data / example.path).getpixel((0, 0)))  # type: ignore[arg-type]
+        shown = Image.open(data / example.path).resize((16, 16), Image.Resampling.BILINEAR)
+        assert pixels.tolist() == np.asarray(shown).tolist()
 
 
 def test_the_split_is_stratified_seeded_and_blind_to_names(data: Path) -> None:

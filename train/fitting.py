@@ -1,129 +1,138 @@
-"""`fit`: a folder of classes to a model package."""
+"""`fit`: a folder of classes to a numbered attempt with a model package."""
 
-import platform
 import time
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from eoltag import __version__
-from eoltag.errors import OutputError
-from eoltag.package import CARD_VERSION, Card, CardInput, Package, write_card
-from eoltag.records import Scores
+from eoltag.errors import UsageError
+from eoltag.package import Package
+from train.attempts import (
+    CURVES_FILE,
+    TENSORBOARD_FOLDER,
+    Attempt,
+    check_out,
+    check_same_images,
+    start_attempt,
+    unfinished_attempt,
+)
+from train.balancing import loss_weights
+from train.checkpoints import Epoch
 from train.command import say, start_keras
-from train.dataset import Dataset, Indices, read_dataset, split
-from train.export import check_agreement, export_model, predict
-from train.metrics import accuracy, confusion_matrix, per_class
-from train.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, model_card
-from train.plots import draw_confusion, draw_curves
+from train.dataset import Dataset, read_dataset, split
+from train.listing import list_images
+from train.packaging import write_package
+from train.plots import draw_curves
 from train.settings import FitSettings
-from train.staging import check_destination, staged
+from train.staging import staged
 
 if TYPE_CHECKING:
     from train.learning import Trained
 
-LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow")
 
+def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: bool = False) -> dict[str, Any]:
+    """Train, package, check; returns the summary. Raises UsageError.
 
-def fit_package(settings: FitSettings, data: Path, out: Path, *, seed: int, overwrite: bool) -> dict[str, Any]:
-    """Train, package, check; returns the summary. Raises UsageError, and then `out` is as it was."""
+    What is wrong with settings, weights or images is told before an attempt begins; a training that fails leaves its
+    attempt without a package.
+    """
     started = time.monotonic()
-    if out.resolve().is_relative_to(data.resolve()):
-        raise OutputError(f"{out}: lies in the data folder {data}, where the next fit would take it for a label")
-    check_destination(out, overwrite=overwrite)
-    dataset = read_dataset(data, settings.spec)
-    rows = split(dataset, settings.validation_fraction, seed)
-    say(f"{len(rows[0])} images to train on, {len(rows[1])} to validate with, labels {', '.join(dataset.labels)}")
-    start_keras()  # takes seconds: a mistake in the data or the arguments was told by now
-    from train.learning import learn
+    check_out(out, data)
+    attempt = unfinished_attempt(out, settings) if is_resumed else None
+    listing = list_images(data)
+    start_keras()
+    from train.features import FeatureCache
+    from train.learning import learn, start_network
 
-    trained = learn(settings, dataset, *rows, seed)
-    with staged(out, overwrite=overwrite) as folder:
-        package = _write_package(folder, settings, dataset, rows, trained, seed)
+    network = start_network(settings, len(listing.labels))  # before the images: it is quick to say what is wrong
+    dataset = read_dataset(listing, settings.spec)
+    rows = split(dataset, settings.validation_fraction, settings.seed)
+    loss_weights(settings.class_weights, dataset, rows[0])
+    if attempt is None:
+        attempt = start_attempt(out, settings, data, dataset.digest())
+    else:
+        check_same_images(attempt, dataset.digest())
+    say(
+        f"{attempt.folder}: {len(rows[0])} images to train on, {len(rows[1])} to validate with, "
+        f"labels {', '.join(dataset.labels)}"
+    )
+    with _closed_on_failure(attempt):
+        trained = learn(
+            settings,
+            dataset,
+            *rows,
+            cache=FeatureCache(attempt.features),
+            network=network,
+            checkpoint=attempt.checkpoint,
+            on_epoch=_recorder(attempt),
+        )
+        attempt.write_history(trained.history)
+        draw_curves(trained.history, trained.best, attempt.folder / CURVES_FILE)
+        with staged(attempt.package, overwrite=False) as folder:
+            seconds = time.monotonic() - started
+            package = write_package(folder, settings, dataset, rows, trained, seconds)
+    attempt.close()
+    return _summary(attempt, package, data, dataset, rows, trained, time.monotonic() - started)
+
+
+@contextmanager
+def _closed_on_failure(attempt: Attempt) -> Iterator[None]:
+    """What is wrong with the training itself would be wrong again: there is nothing to go on with."""
+    try:
+        yield
+    except UsageError:
+        attempt.close()
+        raise
+
+
+def _recorder(attempt: Attempt) -> Callable[[Epoch], bool]:
+    """Writes history.csv and TensorBoard's log after every epoch."""
+    import tensorflow as tf
+
+    saved = attempt.checkpoint.load()
+    history = list(saved[0].history) if saved else []
+    writers = {
+        name: tf.summary.create_file_writer(str(attempt.folder / TENSORBOARD_FOLDER / name))
+        for name in ("train", "validation")
+    }
+
+    def record(epoch: Epoch) -> bool:
+        history.append(epoch)
+        attempt.write_history(history)
+        values = {
+            "train": {"loss": epoch.loss, "accuracy": epoch.accuracy, "learning_rate": epoch.learning_rate},
+            "validation": {"loss": epoch.val_loss, "accuracy": epoch.val_accuracy},
+        }
+        for name, writer in writers.items():
+            with writer.as_default(step=len(history)):
+                for key, value in values[name].items():
+                    tf.summary.scalar(key, value)
+            writer.flush()
+        return False
+
+    return record
+
+
+def _summary(
+    attempt: Attempt, package: Package, data: Path, dataset: Dataset, rows: Any, trained: "Trained", seconds: float
+) -> dict[str, Any]:
+    """Plain JSON values."""
     return {
-        "out": str(out),
+        "attempt": str(attempt.folder),
+        "package": str(attempt.package),
         "model_version": package.version,
         "labels": list(dataset.labels),
         "val_accuracy": package.card.metrics["val_accuracy"],
         "metrics": package.card.metrics,
+        "temperature": package.card.temperature,
         "images": {"train": len(rows[0]), "validation": len(rows[1])},
         "skipped": [
             {"path": str(data / file.path), "outcome": str(file.outcome), "detail": file.detail}
             for file in dataset.skipped
         ],
-        "epochs_run": len(trained.history["loss"]),
-        "seconds": round(time.monotonic() - started, 1),
+        "epochs_run": len(trained.history),
+        "best_epoch": trained.history.index(trained.best) + 1,
+        "feature_seconds": round(trained.feature_seconds, 1),
+        "seconds": round(seconds, 1),
     }
-
-
-def _write_package(
-    folder: Path, settings: FitSettings, dataset: Dataset, rows: tuple[Indices, Indices], trained: "Trained", seed: int
-) -> Package:
-    """Fill the folder; every number on the card comes from the exported files, not from the model in memory."""
-    train, validation = rows
-    export_model(trained.model, folder)
-    card = Card(
-        card_version=CARD_VERSION,
-        name=settings.name,
-        labels=dataset.labels,
-        input=CardInput(
-            height=settings.spec.height, width=settings.spec.width, fit=settings.fit, resample=settings.resample
-        ),
-        hyperparameters={
-            **settings.model_dump(mode="json"),
-            "seed": seed,
-            "epochs_run": len(trained.history["loss"]),
-            "parameters": int(trained.model.count_params()),
-        },
-        data_digest=dataset.digest(),
-        versions=_versions(),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        files={},
-    )
-    package = write_card(folder, card)
-    held = dataset.pixels[validation]
-    difference = check_agreement(package, held)
-    logits = predict(package, "keras", held)
-    metrics = _metrics(dataset, validation, logits, trained)
-    card = card.model_copy(update={"metrics": {**metrics, "engines_differ_by": difference}})
-    draw_curves(trained.history, folder / CURVES_FILE)
-    draw_confusion(_confusion(dataset, validation, logits), dataset.labels, folder / CONFUSION_FILE)
-    (folder / DATA_FILE).write_text(_data_table(dataset, validation), encoding="utf-8")
-    text = model_card(card, dataset.counts(train), dataset.counts(validation))
-    (folder / "README.md").write_text(text, encoding="utf-8")
-    return write_card(folder, card)
-
-
-def _confusion(dataset: Dataset, validation: Indices, logits: Scores) -> Any:
-    return confusion_matrix(dataset.targets[validation], logits.argmax(axis=1), len(dataset.labels))
-
-
-def _metrics(dataset: Dataset, validation: Indices, logits: Scores, trained: "Trained") -> dict[str, Any]:
-    matrix = _confusion(dataset, validation, logits)
-    return {
-        "val_accuracy": accuracy(matrix),
-        "val_loss": min(trained.history["val_loss"]),
-        "per_class": per_class(matrix, dataset.labels),
-        "confusion_matrix": matrix.tolist(),
-    }
-
-
-def _data_table(dataset: Dataset, validation: Indices) -> str:
-    """Every image that the model has seen, so that an evaluation can leave it out."""
-    held = set(validation.tolist())
-    lines = ["sha256\tsplit\tlabel\tpath"]
-    for row, example in enumerate(dataset.examples):
-        part = "validation" if row in held else "train"
-        lines.append(f"{example.sha256}\t{part}\t{dataset.labels[example.target]}\t{example.path.as_posix()}")
-    return "\n".join(lines) + "\n"
-
-
-def _versions() -> dict[str, str]:
-    found = {"eoltag": __version__, "python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except ImportError:  # PackageNotFoundError: another backend, or TensorFlow under its other name
-            continue
-    return found

@@ -48,6 +48,10 @@ def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, i
             "",
             f"![confusion matrix]({CONFUSION_FILE})",
             "",
+            "## Calibration",
+            "",
+            _calibration(card),
+            "",
             "## Training",
             "",
             *_table(("setting", "value"), [(key, f"`{value}`") for key, value in card.hyperparameters.items()]),
@@ -61,6 +65,15 @@ def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, i
             "    python -m train classify THIS_FOLDER image.jpg",
             "",
         ]
+    )
+
+
+def _calibration(card: Card) -> str:
+    found = card.metrics["calibration"]
+    return (
+        f"Scores are divided by the temperature {card.temperature:.3f} before the softmax; it was fitted to the "
+        f"validation images. Expected calibration error {found['error_before']:.3f} without it, "
+        f"{found['error_after']:.3f} with it."
     )
 
 

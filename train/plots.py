@@ -2,30 +2,37 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from train.checkpoints import Epoch
 from train.metrics import Counts
 
-if TYPE_CHECKING:
-    from train.learning import History
 
-
-def draw_curves(history: "History", path: Path) -> None:
-    """Loss and accuracy by epoch, for training and validation, as PNG."""
+def draw_curves(history: Sequence[Epoch], best: Epoch, path: Path) -> None:
+    """Loss, accuracy and learning rate by epoch, with the phases apart and the best epoch marked, as PNG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        epochs = np.arange(1, len(history[name]) + 1)
-        axes.plot(epochs, history[name], label="training", color="#777777")
-        axes.plot(epochs, history[f"val_{name}"], label="validation", color="#0a6bb5", marker="o", markersize=3)
+    figure = Figure(figsize=(12, 3.4), layout="constrained")
+    epochs = np.arange(1, len(history) + 1)
+    for axes, name in zip(figure.subplots(1, 3), ("loss", "accuracy", "learning_rate"), strict=True):
+        axes.plot(epochs, [getattr(epoch, name) for epoch in history], label="training", color="#777777")
+        if name == "learning_rate":
+            axes.set_yscale("log")
+        else:
+            shown = [getattr(epoch, f"val_{name}") for epoch in history]
+            axes.plot(epochs, shown, label="validation", color="#0a6bb5", marker="o", markersize=3)
+            at = history.index(best)
+            axes.plot([at + 1], [shown[at]], "o", color="#c43d00", label=f"best, {shown[at]:.3f}")
+            axes.legend()
+        for at in range(1, len(history)):
+            if history[at].phase != history[at - 1].phase:
+                axes.axvline(at + 0.5, color="#bbbbbb", linestyle="--")
         axes.set_xlabel("epoch")
-        axes.set_title(name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_title(name.replace("_", " "))
+        if len(history) > 1:
+            axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend()
     figure.savefig(path, dpi=110)
 
 

@@ -1,17 +1,53 @@
 """Typed settings of the training verbs. An unknown key or a value out of range is refused, naming file and key."""
 
+import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eoltag.errors import SettingsError
 from eoltag.records import Fit, InputSpec, Resample
 from eoltag.settings import Strict, parse, read_toml
 
-ArchitectureName = Literal["scratch"]
+ArchitectureName = Literal[
+    "scratch",
+    "vgg",
+    "peetz_net",
+    "mobilenet",
+    "mobilenet_v2",
+    "inception_v3",
+    "xception",
+    "resnet50",
+    "inception_resnet_v2",
+    "efficientnet_b0",
+    "efficientnet_b3",
+    "efficientnet_b5",
+    "efficientnetv2_b0",
+]
+AugmentationName = Literal["off", "simple", "decathlon", "peetz", "photo"]
+
+OWN_SIDE_PX: Final[Mapping[str, int]] = {
+    "scratch": 150,
+    "inception_v3": 299,
+    "xception": 299,
+    "inception_resnet_v2": 299,
+    "efficientnet_b3": 300,
+    "efficientnet_b5": 456,
+}
+"""Height and width that a network was published for, where that is not 224."""
+
+LEAST_SIDE_PX: Final = 8
+LARGEST_SEED: Final = 2**32 - 1
+
+WHOLE: Final = frozenset({"scratch", "vgg", "peetz_net"})
+"""Networks that are trained from nothing, with a head of their own."""
+_SCALED: Final = frozenset({"mobilenet", "mobilenet_v2"})
+_OF_TRANSFER: Final = ("alpha", "pooling", "head_units", "head_activation", "head_batch_norm", "l2", "fine_tune_from")
+
+Units = Annotated[int, Field(ge=1, le=8192)]
 
 
 class FitSettings(Strict):
@@ -19,41 +55,126 @@ class FitSettings(Strict):
 
     name: str = Field("model", min_length=1, max_length=100)
     architecture: ArchitectureName = "scratch"
-    image_size_px: int = Field(150, ge=8, le=2048)
-    """Height and width of the picture that the model takes."""
+    weights: str = Field("imagenet", min_length=1)
+    """Of the base: imagenet (downloaded by Keras), none, or a file; networks without a base start from nothing."""
+    alpha: float = Field(1.0, gt=0, le=4, strict=False)
+    """Width of a MobileNet."""
+    image_size_px: int = Field(0, ge=0, le=2048)
+    """Height and width of the picture that the model takes; 0 is what the network was published for."""
     fit: Fit = "stretch"
     resample: Resample = "bilinear"
+    first_filters: int = Field(64, ge=1, le=1024)
+    """Of the first convolution of `scratch`; each later one has twice as many."""
+    pooling: Literal["average", "max", "flatten"] = "average"
+    """How the base's feature maps become one row of numbers."""
+    head_units: tuple[Units, ...] = Field((), strict=False)
+    """Widths of the dense layers between the base and the scores."""
+    head_activation: Literal["relu", "tanh", "swish"] = "relu"
+    head_batch_norm: Literal["off", "input", "before_activation", "after_activation"] = "off"
+    """input: once, on the pooled features; else in every dense layer, which then has no bias."""
+    dropout: float = Field(0.2, ge=0, lt=1, strict=False)
+    """After each dense layer; where there is none, on the pooled features."""
+    l2: float = Field(0.0, ge=0, le=1, strict=False)
+    """Penalty on the squared weights of the head."""
     epochs: int = Field(35, ge=1, le=10_000)
-    """At most; see early_stopping_patience."""
+    """At most, of the first phase; see early_stopping_patience."""
     batch_size: int = Field(32, ge=1, le=4096)
     learning_rate: float = Field(1e-3, gt=0, le=10, strict=False)
-    dropout: float = Field(0.2, ge=0, lt=1, strict=False)
+    fine_tune_from: str = ""
+    """The first block or layer of the base that the second phase trains; `all` for the whole base."""
+    fine_tune_epochs: int = Field(0, ge=0, le=10_000)
+    """At most, of the second phase."""
+    fine_tune_learning_rate: float = Field(1e-4, gt=0, le=10, strict=False)
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    weight_decay: float = Field(0.0, ge=0, le=1, strict=False)
+    """Of the adamw and sgd optimisers, per step and unit of learning rate."""
+    momentum: float = Field(0.9, ge=0, lt=1, strict=False)
+    """Of the sgd and rmsprop optimisers."""
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    """How the learning rate falls within a phase."""
+    warmup_epochs: int = Field(0, ge=0, le=1000)
+    """Over which the learning rate of a phase rises from near nothing."""
+    plateau_patience: int = Field(2, ge=1, le=1000)
+    """Epochs without a better one before `plateau` lowers the learning rate."""
+    plateau_factor: float = Field(0.3, gt=0, lt=1, strict=False)
     label_smoothing: float = Field(0.0, ge=0, lt=1, strict=False)
+    class_weights: str = Field("off", min_length=1)
+    """off, balanced, or a JSON file of label to weight."""
+    augmentation: AugmentationName = "off"
+    """Changed copies in training only; see train.augment."""
+    cached_views: int = Field(0, ge=0, le=1000)
+    """Of each image for the frozen phase: 0 changes it anew every epoch, N keeps N copies, the first as it is."""
     validation_fraction: float = Field(0.2, gt=0, lt=1, strict=False)
-    """Of every class; at least one image of it, and never all."""
+    """Of every class; images that look alike stay on one side."""
     early_stopping_patience: int = Field(5, ge=1, le=10_000)
-    """Epochs without a lower validation loss before training stops; the best weights are kept in any case."""
-    first_filters: int = Field(64, ge=1, le=1024)
-    """Of the first convolution; each later one has twice as many."""
-    augmentation: Literal["off", "simple"] = "off"
-    """simple: EOL's rotation up to 40 degrees, mirroring, and shift, shear and zoom up to 0.2. In training only."""
+    """Epochs without a better one before a phase stops; the best weights are kept in any case."""
+    best_by: Literal["val_loss", "val_accuracy"] = "val_loss"
+    min_accuracy: float = Field(0.0, ge=0, lt=1, strict=False)
+    """A training that stays below it after a phase ends there, without a package."""
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
+
+    @property
+    def side_px(self) -> int:
+        """Height and width of the picture."""
+        return self.image_size_px or OWN_SIDE_PX.get(self.architecture, 224)
 
     @property
     def spec(self) -> InputSpec:
         """What eoltag.decode needs to know."""
-        return InputSpec(self.image_size_px, self.image_size_px, self.fit, self.resample)
+        return InputSpec(self.side_px, self.side_px, self.fit, self.resample)
+
+    @property
+    def has_base(self) -> bool:
+        """Whether there is a pretrained part below the head."""
+        return self.architecture not in WHOLE
+
+    @property
+    def is_frozen_first(self) -> bool:
+        """Whether the base has learned something that the first phase must not spoil."""
+        return self.has_base and self.weights != "none"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "FitSettings":
+        if 0 < self.image_size_px < LEAST_SIDE_PX:
+            raise ValueError(f"image_size_px: wanted 0 or {LEAST_SIDE_PX} and more. Received: {self.image_size_px}")
+        if not self.has_base:
+            self._refuse(_OF_TRANSFER, "has no base and a head of its own")
+            if self.weights not in ("imagenet", "none"):
+                raise ValueError(f"weights: '{self.architecture}' has no base that could take {self.weights}")
+        elif self.architecture not in _SCALED:
+            self._refuse(("alpha",), "has one width")
+        if self.architecture != "scratch":
+            self._refuse(("first_filters",), "has its published filters")
+        if bool(self.fine_tune_epochs) != bool(self.fine_tune_from):
+            raise ValueError("fine_tune_from and fine_tune_epochs: wanted both or neither")
+        if self.fine_tune_epochs and not self.is_frozen_first:
+            raise ValueError("fine_tune_epochs: without pretrained weights everything is trained from the start")
+        return self
+
+    def _refuse(self, keys: Sequence[str], reason: str) -> None:
+        for key in keys:
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key}: architecture '{self.architecture}' {reason}")
 
 
-def read_fit_settings(path: Path, overrides: Sequence[str] = (), seed: int = 0) -> FitSettings:
-    """Settings from a TOML file, then from KEY=VALUE texts. Raises SettingsError."""
-    if not 0 <= seed < 2**32:
-        raise SettingsError(f"--seed: wanted 0 to {2**32 - 1}. Received: {seed}")
+def read_fit_settings(path: Path, overrides: Sequence[str] = (), **given: Any) -> FitSettings:
+    """Settings from a TOML file, then KEY=VALUE texts, then values that are not None. Raises SettingsError."""
     content = read_toml(path)
     for override in overrides:
         key, value = _override(override)
         content[key] = value
+    content.update({key: value for key, value in given.items() if value is not None})
     source = f"{path} with --set {', '.join(overrides)}" if overrides else str(path)
     return parse(FitSettings, content, source)
+
+
+def write_settings(settings: Strict, path: Path, header: str = "") -> None:
+    """All settings as a TOML file that `read_fit_settings` takes. header: its first lines, as comments."""
+    lines = [f"# {line}".rstrip() for line in header.splitlines()]
+    values = settings.model_dump(mode="json").items()
+    # JSON's texts, numbers, truth values and lists are TOML's as well.
+    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _override(text: str) -> tuple[str, Any]:

@@ -1,13 +1,23 @@
 """Networks by name. Each takes uint8 RGB (N, H, W, 3) and gives logits (N, C); scaling is part of its graph."""
 
-from typing import Any
-
+from train.architectures.network import Network
 from train.settings import FitSettings
 
+__all__ = ["Network", "build"]
 
-def build(settings: FitSettings, classes: int) -> Any:
-    """A fresh keras.Model. The import waits until it is wanted: Keras takes seconds."""
+
+def build(settings: FitSettings, classes: int) -> Network:
+    """A fresh network with the weights that the settings name. Raises SettingsError where they cannot be loaded.
+
+    The imports wait until they are wanted: Keras takes seconds.
+    """
+    if settings.has_base:
+        from train.architectures.transfer import transfer
+
+        return transfer(settings, classes)
+    from train.architectures.peetz import peetz_net
     from train.architectures.scratch import scratch
+    from train.architectures.vgg import vgg
 
-    builders = {"scratch": scratch}
-    return builders[settings.architecture](settings, classes)
+    builders = {"scratch": scratch, "vgg": vgg, "peetz_net": peetz_net}
+    return Network(builders[settings.architecture](settings, classes))

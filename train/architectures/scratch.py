@@ -12,7 +12,7 @@ def scratch(settings: FitSettings, classes: int) -> keras.Model:
     Source: EOL's notebooks (aubricot/computer_vision_with_eol_images, classification_for_image_tagging), which end it
     in a softmax; here the scores stay raw, as in EOL's other classifiers.
     """
-    side, filters = settings.image_size_px, settings.first_filters
+    side, filters = settings.side_px, settings.first_filters
     pixels = keras.Input((side, side, 3), dtype="uint8", name="pixels")
     x = layers.Rescaling(1 / 255, name="to_unit_range")(pixels)
     for number, kernel in enumerate((5, 3, 3)):

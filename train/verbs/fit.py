@@ -4,41 +4,59 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
+from eoltag.errors import SettingsError
 from train.command import Answer, Verb
 
 TEACHING: Final = """\
 DIR of --data holds one folder per label: sorted names are the labels, files at any depth the images (hidden
-ones are ignored). Files that cannot be decoded are named and skipped. A part of every class, drawn by the seed, is kept
-for validation. --out becomes a model package: model.keras, its OpenVINO export, card.json and a README.md with plots.
-It appears whole or not at all.
+ones are ignored). Or it holds the folders train and val, as `prepare` writes them, each with one folder per label; else
+a part of every class is drawn for validation by the seed, and images that look alike stay together. Files that cannot
+be decoded are named and skipped. Below --out each call makes the next attempt, 001, 002, ...: config.toml with all
+settings, history.csv, curves.png, tensorboard/, and package/, which is the model: model.keras, its OpenVINO export,
+card.json and a README.md with plots. --resume goes on with the newest attempt that was not ended, to the same result.
 
 examples:
   python -m train fit conf/train/demo.toml --data artifacts/sample --out artifacts/demo_model
+  python -m train fit conf/train/flowers5.toml --data photos --weights mobilenet_7_5_224_tf_no_top.h5 --out models/mine
   python -m train fit conf/train/demo.toml --data photos --out models/mine --set epochs=40 --set augmentation=simple
+  python -m train fit conf/train/demo.toml --data photos --set augmentation=simple --preview changed.jpg
 """
 
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="settings; see conf/train/")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="one folder of images per label")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model package to write")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same weights on CPU (default 0)")
+    parser.add_argument("--weights", metavar="PATH", help="of the base: imagenet, none, or a .h5 or .keras file")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of attempts; this one gets the next number")
+    parser.add_argument("--seed", type=int, metavar="N", help="same seed, same weights on CPU (default: the config's)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting; repeatable"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the package that --out holds")
+    parser.add_argument("--resume", action="store_true", help="go on with the newest attempt that was not ended")
+    parser.add_argument(
+        "--preview", type=Path, metavar="FILE", help="draw changed copies as the training would see them, and stop"
+    )
 
 
 def _run(options: Namespace) -> Answer:
-    from train.fitting import fit_package
     from train.settings import read_fit_settings
 
-    settings = read_fit_settings(options.config, options.set, options.seed)
-    summary = fit_package(settings, options.data, options.out, seed=options.seed, overwrite=options.overwrite)
+    settings = read_fit_settings(options.config, options.set, seed=options.seed, weights=options.weights)
+    if options.preview is not None:
+        from train.preview import draw_preview
+
+        shown = draw_preview(settings, options.data, options.preview)
+        return Answer({"preview": str(options.preview), "images": shown}, f"{options.preview}: {shown} images drawn")
+    if options.out is None:
+        raise SettingsError("fit: --out is missing (wanted a folder for attempts; see python -m train fit --help)")
+    from train.fitting import fit_package
+
+    summary = fit_package(settings, options.data, options.out, is_resumed=options.resume)
     text = (
-        f"{summary['out']}: version {summary['model_version']}, validation accuracy {summary['val_accuracy']:.3f} "
-        f"({summary['images']['train']} images trained on, {summary['images']['validation']} validated, "
-        f"{len(summary['skipped'])} skipped), best of {summary['epochs_run']} epochs in {summary['seconds']:.0f} s"
+        f"{summary['package']}: version {summary['model_version']}, validation accuracy "
+        f"{summary['val_accuracy']:.3f} ({summary['images']['train']} images trained on, "
+        f"{summary['images']['validation']} validated, {len(summary['skipped'])} skipped), "
+        f"best of {summary['epochs_run']} epochs in {summary['seconds']:.0f} s"
     )
     return Answer(summary, text)
 

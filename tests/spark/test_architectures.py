@@ -1,0 +1,68 @@
+"""Every network by name: it trains, both engines say the same, and the Spark job tags as `classify` does."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from eoltag.settings import FetchSettings, Settings
+from eoltag.spark.run import TagRequest, tag_bundles
+from tests.loopback import Loopback
+from tests.pictures import save
+from train.__main__ import main
+from train.settings import ArchitectureName
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(7200)]
+
+NAMES = get_args(ArchitectureName)
+SIDE_PX = 96
+"""Large enough for every base: Inception refuses less than 75."""
+SHOWN = 6
+
+
+def test_every_architecture_tags_in_the_job_as_classify_does(
+    session: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert session is not None
+    pictures = tmp_path / "pictures"
+    for number in range(20):
+        save(pictures / "one" / f"{number:02d}.jpg", number)
+        save(pictures / "two" / f"{number:02d}.jpg", 100 + number, (48, 64))
+    for name in NAMES:
+        config = tmp_path / f"{name}.toml"
+        config.write_text(
+            f'architecture = "{name}"\nweights = "none"\nimage_size_px = {SIDE_PX}\nepochs = 1\nbatch_size = 8\n'
+        )
+        assert main(["fit", str(config), "--data", str(pictures), "--out", str(tmp_path / name)]) == 0
+    shown = sorted(pictures.rglob("*.jpg"))[:: 40 // SHOWN][:SHOWN]
+    models = "\n".join(f'[models.{name}]\npackage = "{tmp_path / name}/001/package"' for name in NAMES)
+    (tmp_path / "all.toml").write_text(f'name = "all"\n{models}\n')
+    with Loopback(pictures) as server:
+        urls = {server.url(f"/files/{quote(str(path.relative_to(pictures)))}"): path for path in shown}
+        (tmp_path / "list.txt").write_text("".join(f"{url}\n" for url in urls))
+        request = TagRequest(
+            bundles=[str(tmp_path / "list.txt")],
+            tasks=[str(tmp_path / "all.toml")],
+            output=str(tmp_path / "output"),
+            settings=Settings(fetch=FetchSettings(allow_private_hosts=True)),
+            root=tmp_path,
+            is_quiet=True,
+            as_json=True,
+        )
+        assert tag_bundles(request) == 0
+    rows = pq.read_table(tmp_path / "output" / "predictions", partitioning="hive").to_pylist()
+    assert len(rows) == len(NAMES) * len(shown)
+    capsys.readouterr()
+    for name in NAMES:
+        assert main(["classify", str(tmp_path / name), *map(str, shown), "--json"]) == 0
+        local: dict[str, dict[str, Any]] = {row["path"]: row for row in json.loads(capsys.readouterr().out)}
+        for row in (row for row in rows if row["model"] == name):
+            alone = local[str(urls[row["eolMediaURL"]])]
+            assert row["outcome"] == "ok", name
+            assert row["label"] == alone["label"], name
+            np.testing.assert_allclose(row["logit"], alone["logit"], rtol=1e-3, atol=1e-3, err_msg=name)
