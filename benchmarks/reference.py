@@ -33,7 +33,7 @@ def main() -> None:
     package, folder, out = (Path(argument) for argument in sys.argv[1:])
     card = json.loads((package / "card.json").read_text())
     predict = load(package, "keras", CORES)
-    labels = {}
+    labels: dict[str, str] = {}
     every = photo_names(folder)
     for at in range(0, len(every), BATCH):
         names = every[at : at + BATCH]

@@ -73,7 +73,7 @@ class Server:
         """CPU seconds of all its processes so far."""
         parent = psutil.Process(self.pid)
         times = [process.cpu_times() for process in (parent, *parent.children(recursive=True))]
-        return sum(time.user + time.system for time in times)
+        return float(sum(time.user + time.system for time in times))
 
 
 @contextmanager

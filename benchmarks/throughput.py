@@ -3,8 +3,8 @@
     make bench [ARGS="--images PHOTOS --count 3000 --runs 5 --arms A,B,G"]
 
 Every arm (benchmarks/arms) is a program that takes a list of URLs and leaves a label for each. Its cold time is all of
-that program: interpreter, imports, model, fetching, writing. Arms take turns; the table shows medians and ranges. An arm
-that cannot run is a row that says why. Table and JSON go to build/bench/throughput.{md,json}.
+that program: interpreter, imports, model, fetching, writing. Arms take turns; the table shows medians and ranges. An
+arm that cannot run is a row that says why. Table and JSON go to build/bench/throughput.{md,json}.
 """
 
 import argparse
@@ -171,7 +171,9 @@ def write(runs: Sequence[Run], options: argparse.Namespace, server: str) -> None
     (BUILD / "throughput.json").write_text(json.dumps(document, indent=2) + "\n")
     parts = [f"# Side by side: {options.count:,} images, {CORES} cores, {server} on loopback"]
     for latency_ms in sorted({run.latency_ms for run in runs}):
-        of_latency = sorted((run for run in runs if run.latency_ms == latency_ms), key=lambda run: list(ARMS).index(run.arm))
+        of_latency = sorted(
+            (run for run in runs if run.latency_ms == latency_ms), key=lambda run: list(ARMS).index(run.arm)
+        )
         parts.append(f"## {latency_ms} ms added to every answer\n\n{table(of_latency, options.count)}")
     parts.append(LEGEND)
     (BUILD / "throughput.md").write_text("\n\n".join(parts) + "\n")
@@ -179,11 +181,11 @@ def write(runs: Sequence[Run], options: argparse.Namespace, server: str) -> None
 
 LEGEND: Final = """\
 Median (lowest to highest). Cold: images over the wall time of the whole program. Warm: images over the time from the
-first request to the last label; for B to E that includes loading the model where it happens inside the pipeline, for the
-rows called warm see benchmarks/arms/eoltag_warm.py. ~: estimated for the full number of images from the start-up and the
-steady rate of fewer. CPU: user and system time of all processes; server: that of the web server, which works on the same
-cores and is not in it. Peak: resident size summed over all processes, shared pages counted for each. Agree: labels
-equal to those of Keras f32 on images decoded whole."""
+first request to the last label; for B to E that includes loading the model where it happens inside the pipeline, for
+the rows called warm see benchmarks/arms/eoltag_warm.py. ~: estimated for the full number of images from the start-up
+and the steady rate of fewer. CPU: user and system time of all processes; server: that of the web server, which works
+on the same cores and is not in it. Peak: resident size summed over all processes, shared pages counted for each.
+Agree: labels equal to those of Keras f32 on images decoded whole."""
 
 
 def machine() -> dict[str, Any]:
@@ -192,7 +194,9 @@ def machine() -> dict[str, Any]:
     if Path("/proc/cpuinfo").is_file():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return {"cores": CORES, "cpu": model, "python": platform.python_version(), "commit": commit.stdout.strip()}
 
 

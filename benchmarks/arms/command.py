@@ -92,7 +92,7 @@ def read_labels(out: Path) -> Mapping[str, str]:
     import duckdb
 
     table = f"read_parquet('{out}/predictions/*/*/*.parquet', hive_partitioning = true)"
-    return dict(duckdb.sql(f"SELECT eolMediaURL, label FROM {table} WHERE outcome = 'ok'").fetchall())
+    return dict(duckdb.execute(f"SELECT eolMediaURL, label FROM {table} WHERE outcome = 'ok'").fetchall())
 
 
 def _version(name: str) -> str | None:

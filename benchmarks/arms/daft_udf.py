@@ -31,7 +31,7 @@ def main() -> None:
         def __init__(self, package: str, engine: Engine) -> None:
             self._predict = load(Path(package), engine, threads=1)
 
-        @daft.method.batch(return_dtype=daft.DataType.int32(), batch_size=BATCH)
+        @daft.method.batch(return_dtype=daft.DataType.int32(), batch_size=BATCH)  # type: ignore[untyped-decorator]
         def label(self, images: Any) -> Any:
             """-1 where there is no image."""
             pixels = images.to_pylist()

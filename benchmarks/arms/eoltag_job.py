@@ -1,8 +1,8 @@
 """Arms F, G and H: the whole job through ./spark-submit.sh, start-up included. The predictions table is the result.
 
-    F  --engine keras                       the pipeline alone, on the runtime of the other arms
-    G  --engine openvino --precision f32    the same scores from OpenVINO
-    H  --engine auto --precision auto       what the package proves to agree: bf16 or int8 where it does, else f32
+F  --engine keras                       the pipeline alone, on the runtime of the other arms
+G  --engine openvino --precision f32    the same scores from OpenVINO
+H  --engine auto --precision auto       what the package proves to agree: bf16 or int8 where it does, else f32
 """
 
 import argparse

@@ -14,8 +14,10 @@ from benchmarks.arms.runtime import ENGINES, Engine, load, predict_pictures
 
 URLS_PER_BLOCK: Final = 128
 DOWNLOAD_CPUS: Final = 0.25
-ACTOR_CPUS: Final = 0.25
-"""Shares for Ray to place its tasks by, no limits: its planner of downloads takes a whole one of the cores."""
+ACTOR_CPUS: Final = 1
+OWN_CPUS: Final = 2
+"""Ray's CPUs are tickets, not cores. Its downloader holds one for planning and wants another for splitting; where
+actors hold all the others, nothing ever starts (ray-project/ray#44687)."""
 
 
 class Classifier:
@@ -40,11 +42,16 @@ def main() -> None:
     import ray
     from ray.data.expressions import download
 
-    settings = {"urls_per_block": URLS_PER_BLOCK, "download_cpus": DOWNLOAD_CPUS, "actor_cpus": ACTOR_CPUS}
+    settings = {
+        "urls_per_block": URLS_PER_BLOCK,
+        "download_cpus": DOWNLOAD_CPUS,
+        "actor_cpus": ACTOR_CPUS,
+        "own_cpus": OWN_CPUS,
+    }
     job = read_job(
         arguments, "ray", "obstore", "keras", "tensorflow-cpu", "openvino", engine=arguments.engine, **settings
     )
-    ray.init(num_cpus=CORES, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    ray.init(num_cpus=CORES + OWN_CPUS, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     with job.work():
         blocks = max(1, len(job.urls) // URLS_PER_BLOCK)

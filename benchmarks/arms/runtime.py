@@ -1,6 +1,7 @@
 """Pixels and models for the arms that leave both to their user: the same weights and the same resize as eoltag.
 
-Needs numpy and Pillow, and Keras with TensorFlow or OpenVINO; nothing of eoltag, so that it runs in a peer's environment.
+Needs numpy and Pillow, and Keras with TensorFlow or OpenVINO; nothing of eoltag, so that it runs in a peer's
+environment.
 """
 
 import os

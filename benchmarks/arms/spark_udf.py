@@ -28,13 +28,13 @@ def main() -> None:
     import pandas as pd
     from pyspark.ml.functions import predict_batch_udf
     from pyspark.sql import SparkSession
-    from pyspark.sql import functions as F
+    from pyspark.sql.pandas.functions import pandas_udf
     from pyspark.sql.types import IntegerType
 
     job = read_job(parser(__doc__).parse_args(), "pyspark", "keras", "tensorflow-cpu", "requests", spark=CONFIG)
     package, side_px = job.package, job.side_px
 
-    @F.pandas_udf("binary")  # type: ignore[call-overload,untyped-decorator,unused-ignore]
+    @pandas_udf("binary")  # type: ignore[call-overload, untyped-decorator]
     def fetch(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         yield from _fetched(batches)
 
@@ -53,7 +53,9 @@ def main() -> None:
     with job.work():
         urls = session.createDataFrame(pd.DataFrame({"url": job.urls})).repartition(CORES)
         rows = urls.withColumn("label", classify(fetch("url"))).toPandas()
-        job.write((url, job.labels[at] if at >= 0 else None) for url, at in zip(rows["url"], rows["label"], strict=True))
+        job.write(
+            (url, job.labels[at] if at >= 0 else None) for url, at in zip(rows["url"], rows["label"], strict=True)
+        )
     session.stop()
 
 
