@@ -41,7 +41,7 @@ def _app(root: Path, latency_s: float) -> web.Application:
         return web.Response(body=read(name), content_type=kind)
 
     app = web.Application()
-    app.add_routes([web.get("/{name:.+}", answer)])
+    app.add_routes([web.get("/{number}/{name:.+}", answer)])
     return app
 
 

@@ -25,13 +25,13 @@ def photo_names(folder: Path) -> list[str]:
 
 
 def url_list(names: Sequence[str], server: Server, count: int) -> list[str]:
-    """`count` different URLs: the images again and again, each time under another query."""
+    """`count` different URLs: the images again and again, each time under another address."""
     return [server.url(name, number) for number, name in enumerate(islice(cycle(names), count))]
 
 
 def name_of(url: str) -> str:
     """The inverse of url_list, for one URL."""
-    return unquote(urlsplit(url).path).removeprefix("/")
+    return unquote(urlsplit(url).path).removeprefix("/").partition("/")[2]
 
 
 def drawn_pictures(folder: Path) -> Path:

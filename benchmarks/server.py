@@ -52,8 +52,9 @@ http {{
     }}
 }}
 """
-_AT_ONCE: Final = "location / {{ root {root}; }}"
-_LATE: Final = "location / {{ echo_sleep {latency_s}; echo_exec @files; }} location @files {{ root {root}; }}"
+_FILES: Final = "rewrite ^/[0-9]+/(.*)$ /$1 break; root {root};"
+_AT_ONCE: Final = f"location / {{{{ {_FILES} }}}}"
+_LATE: Final = f"location / {{{{ echo_sleep {{latency_s}}; echo_exec @files; }}}} location @files {{{{ {_FILES} }}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ class Server:
     pid: int
 
     def url(self, name: str, number: int) -> str:
-        """A file's URL, a different one for every number."""
-        return f"http://127.0.0.1:{self.port}/{quote(name)}?n={number}"
+        """A file's URL, a different one for every number. In its path: Ray's downloader cannot ask with a query."""
+        return f"http://127.0.0.1:{self.port}/{number}/{quote(name)}"
 
     def cpu_s(self) -> float:
         """CPU seconds of all its processes so far."""
@@ -106,12 +107,16 @@ def _fallback(root: Path, latency_s: float, port: int) -> list[str]:
 
 def _has_nginx() -> bool:
     """nginx with its echo module, installed now where that can be done."""
-    if not (_nginx_path() and ECHO_MODULE.is_file()) and os.geteuid() == 0 and shutil.which("apt-get"):
+    if not (_nginx_path() and ECHO_MODULE.is_file()) and _may_install():
         print(f"installing {' '.join(PACKAGES)} ...", file=sys.stderr)
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for arguments in (["update", "-qq"], ["install", "-y", "-qq", *PACKAGES]):
             subprocess.run(["apt-get", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
     return bool(_nginx_path()) and ECHO_MODULE.is_file()
+
+
+def _may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def _nginx_path() -> str | None:

@@ -28,7 +28,7 @@ def main() -> int:
     arguments = eoltag_parser(__doc__).parse_args()
     engine = engine_settings(arguments.engine, arguments.precision)
     job = read_job(arguments, "pyspark", "openvino", engine=engine, warm_up_images=WARM_UP_IMAGES)
-    others = [f"{url}&warm-up" for url in job.urls[:WARM_UP_IMAGES]]
+    others = [f"{url}?warm-up" for url in job.urls[:WARM_UP_IMAGES]]
     warm_up = write_inputs(arguments.out / "warm-up" / "inputs", others, job.package, engine)
     measured = write_inputs(arguments.out / "inputs", job.urls, job.package, engine)
     with contextlib.redirect_stdout(sys.stderr):
