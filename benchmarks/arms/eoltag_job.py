@@ -10,18 +10,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.arms.command import parser, read_job
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-ENGINES: Final = ("auto", "openvino", "keras")
 
 
 def main() -> int:
     """Run the job; its exit code."""
     arguments = eoltag_parser(__doc__).parse_args()
-    settings = engine_settings(arguments.engine, arguments.precision)
+    settings = engine_settings(arguments)
     job = read_job(arguments, "pyspark", "openvino", "keras", "tensorflow-cpu", engine=settings)
     inputs = write_inputs(arguments.out / "inputs", job.urls, job.package, settings)
     command = ["./spark-submit.sh", "jobs/tag_bundles.py", "--bundle", str(inputs / "bundle.txt")]
@@ -34,22 +33,17 @@ def main() -> int:
 def eoltag_parser(description: str | None) -> argparse.ArgumentParser:
     """What the cold and the warm arm take."""
     new = parser(description)
-    new.add_argument("--engine", choices=ENGINES, default="auto")
-    new.add_argument("--precision", choices=("auto", "f32", "bf16", "int8"), default="f32")
+    new.add_argument("--engine", choices=("auto", "openvino", "keras"), default="auto")
+    new.add_argument("--precision", help="engine.precision, for an eoltag that has this setting")
     return new
 
 
-def engine_settings(engine: str, precision: str) -> dict[str, Any]:
-    """The section [engine]; precision only where this eoltag has that setting, else it is f32 anyway."""
-    from eoltag.settings import EngineSettings
-
-    settings = {"name": engine}
-    if "precision" in EngineSettings.model_fields:
-        settings["precision"] = precision
-    return settings
+def engine_settings(options: argparse.Namespace) -> dict[str, str]:
+    """The section [engine]."""
+    return {"name": options.engine, **({"precision": options.precision} if options.precision else {})}
 
 
-def write_inputs(folder: Path, urls: list[str], package: Path, engine: dict[str, Any]) -> Path:
+def write_inputs(folder: Path, urls: list[str], package: Path, engine: dict[str, str]) -> Path:
     """bundle.txt, bench.toml and settings.toml in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bundle.txt").write_text("\n".join(urls) + "\n")

@@ -26,7 +26,7 @@ WARM_UP_IMAGES: Final = 500
 def main() -> int:
     """Both jobs; the exit code of the second."""
     arguments = eoltag_parser(__doc__).parse_args()
-    engine = engine_settings(arguments.engine, arguments.precision)
+    engine = engine_settings(arguments)
     job = read_job(arguments, "pyspark", "openvino", engine=engine, warm_up_images=WARM_UP_IMAGES)
     others = [f"{url}?warm-up" for url in job.urls[:WARM_UP_IMAGES]]
     warm_up = write_inputs(arguments.out / "warm-up" / "inputs", others, job.package, engine)
