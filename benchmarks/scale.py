@@ -27,6 +27,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from benchmarks.arms.command import taken_up
 from benchmarks.server import ROOT, Server, served
 from benchmarks.throughput import BUILD, machine
 from benchmarks.usage import Usage, run_measured
@@ -169,17 +170,8 @@ def _run(folder: Path) -> tuple[Usage, float, float]:
     usage = run_measured(command, cwd=ROOT)
     if usage.code:
         sys.exit(f"error: the job ended with {usage.code}:\n{usage.errors}")
-    first, last = _taken_up(folder / "out" / "predictions")
+    first, last = taken_up(folder / "out" / "predictions")
     return usage, first - started, started + usage.wall_s - last
-
-
-def _taken_up(predictions: Path) -> tuple[float, float]:
-    """When workers took up the first and the last image, in seconds since 1970."""
-    import duckdb
-
-    table = f"read_parquet('{predictions}/*/*/*.parquet')"
-    found = duckdb.execute(f"SELECT epoch(min(fetched_at)), epoch(max(fetched_at)) FROM {table}").fetchall()[0]
-    return float(found[0]), float(found[1])
 
 
 def _files(folder: Path) -> dict[str, float]:

@@ -95,6 +95,15 @@ def read_labels(out: Path) -> Mapping[str, str]:
     return dict(duckdb.execute(f"SELECT eolMediaURL, label FROM {table} WHERE outcome = 'ok'").fetchall())
 
 
+def taken_up(predictions: Path) -> tuple[float, float]:
+    """When eoltag's workers took up the first and the last image, in seconds since 1970."""
+    import duckdb
+
+    table = f"read_parquet('{predictions}/*/*/*.parquet')"
+    first, last = duckdb.execute(f"SELECT epoch(min(fetched_at)), epoch(max(fetched_at)) FROM {table}").fetchall()[0]
+    return float(first), float(last)
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.arms.command import WORK_FILE, read_job
+from benchmarks.arms.command import WORK_FILE, read_job, taken_up
 from benchmarks.arms.eoltag_job import ROOT, engine_settings, eoltag_parser, write_inputs
 from eoltag.settings import read_settings
 from eoltag.spark.run import TagRequest, tag_bundles
@@ -55,14 +55,9 @@ def _request(inputs: Path, output: Path) -> TagRequest:
 
 
 def _work_s(output: Path) -> float:
-    import pyarrow.compute as pc
-    import pyarrow.dataset as ds
-
-    folder = output / "predictions"
-    taken_up = ds.dataset(folder, format="parquet").to_table(columns=["fetched_at"])["fetched_at"]
-    first = pc.min(pc.cast(taken_up, "timestamp[us, UTC]")).as_py()
-    last_s = max(file.stat().st_mtime for file in folder.rglob("part-*.parquet"))
-    return last_s - float(first.timestamp())
+    predictions = output / "predictions"
+    first_s, _ = taken_up(predictions)
+    return max(file.stat().st_mtime for file in predictions.rglob("part-*.parquet")) - first_s
 
 
 if __name__ == "__main__":

@@ -34,6 +34,12 @@ def main() -> None:
     job = read_job(parser(__doc__).parse_args(), "pyspark", "keras", "tensorflow-cpu", "requests", spark=CONFIG)
     package, side_px = job.package, job.side_px
 
+    builder = SparkSession.builder.master(f"local[{CORES}]")
+    for key, value in CONFIG.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+
     @pandas_udf("binary")  # type: ignore[call-overload, untyped-decorator]
     def fetch(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         yield from _fetched(batches)
@@ -45,11 +51,6 @@ def main() -> None:
         return lambda images: _as_numbers(predict_pictures(predict, list(images), side_px))
 
     classify = predict_batch_udf(make_predict, return_type=IntegerType(), batch_size=BATCH)
-    builder = SparkSession.builder.master(f"local[{CORES}]")
-    for key, value in CONFIG.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
     with job.work():
         urls = session.createDataFrame(pd.DataFrame({"url": job.urls})).repartition(CORES)
         rows = urls.withColumn("label", classify(fetch("url"))).toPandas()
