@@ -3,10 +3,12 @@
     make bench-parts [ARGS="--images PHOTOS --count 1000 --runs 3"]
 
 fetch: eoltag's own fetching of 64 images at a time, nothing else done with them. decode: bytes in memory to pixels,
-with the hash that the job stores. infer: full batches, one thread. Each is CPU time of the process, all its threads,
-so a colleague on the machine disturbs it little. The bound is cores / (fetch + decode + infer): what a run could reach
-if nothing else cost anything. The web server's CPU time is given beside it: on loopback it works on the same cores.
-Figures go to build/bench/parts.json, which benchmarks.sizing reads."""
+with the hash that the job stores. infer: full batches, one thread. rows: a worker's predictions as pandas and Arrow
+(beside the bound, not in it). Each is CPU time of the process, all its threads, so a colleague on the machine disturbs
+it little. The bound is cores / (fetch + decode + infer): what a run could reach if nothing else cost anything. The web
+server's CPU time is given beside it: on loopback it works on the same cores. Figures go to build/bench/parts.json,
+which benchmarks.sizing reads.
+"""
 
 import argparse
 import json
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,10 +29,16 @@ from benchmarks.throughput import BUILD, machine
 from eoltag.decode import decode
 from eoltag.engines import Engine, load_engine
 from eoltag.package import Package, read_package, unpack
+from eoltag.pipeline import Prediction
 from eoltag.read_ahead import fetch_ahead
 from eoltag.settings import Settings
 
 PARTS: Final = ("fetch", "decode", "infer")
+"""They make the bound."""
+BESIDE: Final = ("rows",)
+"""What a Spark task does for an image besides: its row as pandas and as Arrow."""
+FRAME_ROWS: Final = 512
+"""As in eoltag.spark.tagging."""
 WARM_UP: Final = 0.1
 """Share of the images that is worked on before the clock starts."""
 
@@ -44,7 +53,7 @@ def main() -> None:
     drawn = drawn_pictures(BUILD / "samples")
     options.images = options.images or drawn
     options.package = options.package or model_package(BUILD / "mobilenet_v2", drawn)
-    found = [_in_process(part, options) for _ in range(options.runs) for part in PARTS]
+    found = [_in_process(part, options) for _ in range(options.runs) for part in (*PARTS, *BESIDE)]
     document = summary(found, CORES)
     document |= {"machine": machine(), "images": options.images.name, "count": options.count, "engine": options.engine}
     (BUILD / "parts.json").write_text(json.dumps(document, indent=2) + "\n")
@@ -62,20 +71,20 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--precision", default="f32", help="where this eoltag has that setting (default f32)")
     new.add_argument("--count", type=int, default=1000, metavar="N", help="images for each part (default 1000)")
     new.add_argument("--runs", type=int, default=3, metavar="N", help="runs of each part (default 3)")
-    new.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    new.add_argument("--part", choices=(*PARTS, *BESIDE), help=argparse.SUPPRESS)
     return new
 
 
 def summary(found: list[dict[str, Any]], cores: int) -> dict[str, Any]:
     """Medians and ranges in seconds an image, and the bound in images a second. Pure arithmetic."""
     parts = {}
-    for part in PARTS:
+    for part in (*PARTS, *BESIDE):
         cost = spread(run["cpu_s"] for run in found if run["part"] == part)
-        assert cost is not None
-        parts[part] = {"cpu_s_per_image": cost.median, "low": cost.low, "high": cost.high}
+        if cost is not None:
+            parts[part] = {"cpu_s_per_image": cost.median, "low": cost.low, "high": cost.high}
     server = spread(run.get("server_cpu_s") for run in found)
     server_cpu_s = server.median if server else 0.0
-    total_s = sum(cost["cpu_s_per_image"] for cost in parts.values())
+    total_s = sum(parts[part]["cpu_s_per_image"] for part in PARTS)
     return {
         "parts": parts,
         "server_cpu_s_per_image": server_cpu_s,
@@ -155,6 +164,57 @@ def _infer(options: argparse.Namespace) -> dict[str, float]:
     return {"cpu_s": cpu_s / batch_size}
 
 
+def _rows(options: argparse.Namespace) -> dict[str, float]:
+    """Frames of predictions as a worker hands them to Spark; the JVM's part is in `make bench-scale`."""
+    _pin()
+    return {"cpu_s": _cpu_s_per_item(_frames(options.count), options.count)}
+
+
+def _frames(count: int) -> Iterator[None]:
+    import pandas as pd
+    import pyarrow as pa
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    from eoltag.spark.schemas import WORKER_OUTPUT
+
+    names, schema = WORKER_OUTPUT.fieldNames(), to_arrow_schema(WORKER_OUTPUT)
+    rows: list[tuple[Any, ...]] = []
+    for number in range(count):
+        rows.append((*_CARRIED, *_prediction(number)))
+        if len(rows) == FRAME_ROWS or number == count - 1:
+            frame = pd.DataFrame(rows, columns=names)
+            frame["scores"] = [list(scores.items()) for scores in frame["scores"]]  # as Spark turns a map into Arrow
+            pa.RecordBatch.from_pandas(frame, schema=schema)
+            rows = []
+        yield
+
+
+_CARRIED: Final = ("http://127.0.0.1/0.jpg", "EOL-media-0", "Life|Eukaryota|Plantae", "bundle", 0, ["7000000"])
+
+
+def _prediction(number: int) -> Prediction:
+    return Prediction(
+        task="bench",
+        model="main",
+        model_version="0123456789ab",
+        outcome="ok",
+        detail=None,
+        http_status=200,
+        attempts=1,
+        label="map",
+        confidence=0.5,
+        logit=float(number % 7),
+        scores={"herbarium_sheet": 0.1, "illustration": 0.1, "map": 0.5, "photo": 0.2, "phylogeny": 0.1},
+        width=640,
+        height=480,
+        color_mode="RGB",
+        bytes=100_000,
+        content_sha256=f"{number:064x}",
+        perceptual_hash=f"{number:016x}",
+        fetched_at=datetime.now(UTC),
+    )
+
+
 def _engine(package: Package, options: argparse.Namespace, batch_size: int) -> Engine:
     """The engine as a worker loads it; with a precision where load_engine takes one."""
     from inspect import signature
@@ -188,6 +248,7 @@ _PARTS: Final[Mapping[str, Callable[[argparse.Namespace], dict[str, float]]]] = 
     "fetch": _fetch,
     "decode": _decode,
     "infer": _infer,
+    "rows": _rows,
 }
 
 

@@ -5,7 +5,7 @@
 The question is whether the cost of a row stays the same, so everything that does not depend on the number of rows is
 made small and constant, and nothing is left out: every row is a URL of its own, asked for over HTTP from nginx on this
 machine (a hundred pictures of 32 px under a million addresses), decoded, and given to a model that does next to
-nothing (a mean of the pixels and five scores). 10^6 rows of that take some ten to thirty minutes on two cores.
+nothing (a mean of the pixels and five scores).
 
 --plumbing leaves out images: every row names a private address, which eoltag refuses before it connects. What then
 remains is reading the bundle, the plan, waves, Spark tasks, the tables and the TSV: the job's own cost a row.
@@ -15,6 +15,7 @@ Figures go to build/bench/scale.json (plumbing.json), which benchmarks.sizing re
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -92,7 +93,7 @@ def measure(rows: int, package: Path, server: Server, *, is_plumbing: bool) -> d
             "peak_rss_mb": full.peak_rss_mb,
             "peak_driver_mb": full.peak_by_kind_mb.get("first", 0.0),
             "peak_jvm_mb": full.peak_by_kind_mb.get("java", 0.0),
-            "peak_worker_mb": full.peak_by_kind_mb.get("other", 0.0),
+            "peak_worker_mb": full.peak_by_kind_mb.get("worker", 0.0),
             "again_s": again.wall_s,
             "again_share": again.wall_s / full.wall_s,
             "files": {name: _files(output / name) for name in ("predictions", "tags", "bundles", "tsv")},
@@ -119,6 +120,7 @@ def text(size: dict[str, Any], *, is_first: bool) -> str:
 def write_package(path: Path) -> Path:
     """A model whose cost is constant and next to nothing: the mean of the pixels, then five scores."""
     if not (path / "card.json").is_file():
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         import keras
 
         keras.utils.set_random_seed(0)

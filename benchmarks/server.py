@@ -7,6 +7,7 @@ The silence is added to each answer, not to the opening of a connection.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -85,12 +86,13 @@ def served(root: Path, latency_s: float = 0.0, *, only_fallback: bool = False) -
         folder = Path(name)
         is_nginx = not only_fallback and _has_nginx()
         command = _nginx(folder, root, latency_s, port) if is_nginx else _fallback(root, latency_s, port)
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as process:
             try:
                 _wait_until_it_answers(port, process)
                 yield Server("nginx" if is_nginx else "aiohttp", port, process.pid)
             finally:
-                process.terminate()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
 
 
 def _nginx(folder: Path, root: Path, latency_s: float, port: int) -> list[str]:

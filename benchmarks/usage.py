@@ -38,7 +38,7 @@ class Usage:
     peak_rss_mb: float
     """All processes together."""
     peak_by_kind_mb: dict[str, float]
-    """The largest single process: `first` (the command itself), `java`, `other` (workers)."""
+    """The largest single process: `first` (the command itself), `java`, `worker` (below a java: Spark's), `other`."""
     output: str
     """Standard output."""
     errors: str
@@ -62,10 +62,13 @@ class _Memory:
     def _sample(self) -> None:
         first = psutil.Process(self.pid)
         total_mb = 0.0
-        for process in (first, *first.children(recursive=True)):
+        kinds = {self.pid: "first"}
+        for process in (first, *first.children(recursive=True)):  # parents come before their children
             with suppress(psutil.Error):
+                is_spark = kinds.get(process.ppid()) in ("java", "worker")
+                kind = "java" if process.name() == "java" else "worker" if is_spark else "other"
+                kind = kinds.setdefault(process.pid, kind)
                 size_mb = process.memory_info().rss / _MB
-                kind = "first" if process.pid == self.pid else "java" if process.name() == "java" else "other"
                 self.by_kind_mb[kind] = max(size_mb, self.by_kind_mb.get(kind, 0.0))
                 total_mb += size_mb
         self.total_mb = max(self.total_mb, total_mb)
