@@ -177,7 +177,7 @@ def _frames(count: int) -> Iterator[None]:
 
     from eoltag.spark.schemas import WORKER_OUTPUT
 
-    names, schema = WORKER_OUTPUT.fieldNames(), to_arrow_schema(WORKER_OUTPUT)
+    names, schema = WORKER_OUTPUT.fieldNames(), to_arrow_schema(WORKER_OUTPUT, timezone="UTC")
     rows: list[tuple[Any, ...]] = []
     for number in range(count):
         rows.append((*_CARRIED, *_prediction(number)))

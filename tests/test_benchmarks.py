@@ -115,6 +115,7 @@ def test_the_table_has_a_row_for_every_arm_and_says_why_one_has_no_figures() -> 
 def test_the_bound_is_the_cores_over_the_sum_of_the_parts() -> None:
     costs = {"fetch": [0.001, 0.003, 0.002], "decode": [0.004], "infer": [0.010]}
     found = [{"part": part, "cpu_s": cost} for part, all_costs in costs.items() for cost in all_costs]
+    found += [{"part": "rows", "cpu_s": 0.5}]
     found[0]["server_cpu_s"] = 0.004
     document = parts.summary(found, cores=2)
     assert document["bound_images_per_s"] == pytest.approx(2 / 0.016)
