@@ -66,8 +66,11 @@ class Job:
         """Times the block as the work proper and writes work.json."""
         started = time.monotonic()
         yield
-        document = {"work_s": time.monotonic() - started, **self.notes}
-        (self.out / WORK_FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        self.write_work(work_s=time.monotonic() - started)
+
+    def write_work(self, **seconds: float | None) -> None:
+        """work.json with those figures, the versions and the settings. work_s is None where nothing can tell it."""
+        (self.out / WORK_FILE).write_text(json.dumps({**seconds, **self.notes}, indent=2) + "\n", encoding="utf-8")
 
 
 def read_job(options: argparse.Namespace, *distributions: str, **settings: object) -> Job:

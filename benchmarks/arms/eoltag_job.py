@@ -26,8 +26,9 @@ def main() -> int:
     command = ["./spark-submit.sh", "jobs/tag_bundles.py", "--bundle", str(inputs / "bundle.txt")]
     command += ["--task", str(inputs / "bench.toml"), "--config", str(inputs / "settings.toml")]
     command += ["--output", str(arguments.out), "--allow-private-hosts", "--quiet", "--json"]
-    with job.work():
-        return subprocess.run(command, cwd=ROOT, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    job.write_work(work_s=None)
+    return code
 
 
 def eoltag_parser(description: str | None) -> argparse.ArgumentParser:

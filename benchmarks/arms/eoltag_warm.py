@@ -9,13 +9,12 @@ fetching, decoding, inference, the commit of each wave and whatever lies between
 """
 
 import contextlib
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.arms.command import WORK_FILE, read_job, taken_up
+from benchmarks.arms.command import read_job, taken_up
 from benchmarks.arms.eoltag_job import ROOT, engine_settings, eoltag_parser, write_inputs
 from eoltag.settings import read_settings
 from eoltag.spark.run import TagRequest, tag_bundles
@@ -35,8 +34,7 @@ def main() -> int:
         tag_bundles(_request(warm_up, warm_up.parent))
         started = time.monotonic()
         code = tag_bundles(_request(measured, arguments.out))
-    document = {"work_s": _work_s(arguments.out), "job_s": time.monotonic() - started, **job.notes}
-    (arguments.out / WORK_FILE).write_text(json.dumps(document, indent=2) + "\n")
+    job.write_work(work_s=_work_s(arguments.out), job_s=time.monotonic() - started)
     return code
 
 
