@@ -1,4 +1,4 @@
-"""A model package of realistic size for measurements: python -m benchmarks.models OUT PICTURES.
+"""A model package of realistic size for measurements: python -m benchmarks.models OUT.
 
 MobileNetV2 alpha 1.0 at 224 px with random layers, and on top of them a linear head fitted by ridge regression to the
 drawn pictures, so that labels differ between images as those of a trained model do. Right for speed and for comparing
@@ -11,26 +11,28 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.photos import drawn_pictures
 from eoltag.decode import decode
 from eoltag.package import Card, CardInput, write_card
 from eoltag.records import InputSpec
 
+LABELS: Final = ("herbarium_sheet", "illustration", "map", "photo", "phylogeny")
+"""Of the pictures that `train sample-data` draws."""
 SIDE_PX: Final = 224
 RIDGE: Final = 30.0
 """Added to the diagonal, in units of one image: features are standardised."""
 
 
-def write_mobilenet_package(path: Path, pictures: Path) -> None:
-    """The package; its labels are the folders below `pictures`."""
-    files = sorted(file for file in pictures.rglob("*") if file.is_file())
-    labels = sorted({file.parent.name for file in files})
-    classes = np.array([labels.index(file.parent.name) for file in files])
-    model = mobilenet_v2(_pixels(files), classes, len(labels))
+def write_mobilenet_package(path: Path) -> None:
+    """The package, and beside it the pictures that its head was fitted to."""
+    files = sorted(file for file in drawn_pictures(path.parent / "samples").rglob("*") if file.is_file())
+    classes = np.array([LABELS.index(file.parent.name) for file in files])
+    model = mobilenet_v2(_pixels(files), classes, len(LABELS))
     (path / "openvino").mkdir(parents=True, exist_ok=True)
     model.save(path / "model.keras")
     model.export(str(path / "openvino" / "model.xml"), format="openvino", verbose=False)
     size = CardInput(height=SIDE_PX, width=SIDE_PX)
-    write_card(path, Card(card_version=1, name="bench", labels=tuple(labels), input=size, files={}))
+    write_card(path, Card(card_version=1, name="bench", labels=LABELS, input=size, files={}))
 
 
 def mobilenet_v2(pixels: Any, classes: Any, count: int) -> Any:
@@ -67,4 +69,4 @@ def _pixels(files: list[Path]) -> Any:
 
 
 if __name__ == "__main__":
-    write_mobilenet_package(Path(sys.argv[1]), Path(sys.argv[2]))
+    write_mobilenet_package(Path(sys.argv[1]))

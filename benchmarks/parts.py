@@ -52,7 +52,7 @@ def main() -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
     drawn = drawn_pictures(BUILD / "samples")
     options.images = options.images or drawn
-    options.package = options.package or model_package(BUILD / "mobilenet_v2", drawn)
+    options.package = options.package or model_package(BUILD / "mobilenet_v2")
     found = [_in_process(part, options) for _ in range(options.runs) for part in (*PARTS, *BESIDE)]
     document = summary(found, CORES)
     document |= {"machine": machine(), "images": options.images.name, "count": options.count, "engine": options.engine}

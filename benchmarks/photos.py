@@ -42,9 +42,9 @@ def drawn_pictures(folder: Path) -> Path:
     return folder
 
 
-def model_package(folder: Path, pictures: Path) -> Path:
+def model_package(folder: Path) -> Path:
     """benchmarks.models, made once."""
     if not (folder / "card.json").is_file():
-        command = [sys.executable, "-m", "benchmarks.models", str(folder), str(pictures)]
+        command = [sys.executable, "-m", "benchmarks.models", str(folder)]
         subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     return folder

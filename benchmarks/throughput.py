@@ -55,7 +55,7 @@ def main() -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
     drawn = drawn_pictures(BUILD / "samples")
     folder = (options.images or drawn).resolve()
-    package = (options.package or model_package(BUILD / "mobilenet_v2", drawn)).resolve()
+    package = (options.package or model_package(BUILD / "mobilenet_v2")).resolve()
     reference = reference_labels(package, folder, BUILD)
     setting = Setting(photo_names(folder), reference, package, options.count, options.slow_count, BUILD)
     arms = [ARMS[key] for key in options.arms]
