@@ -55,7 +55,13 @@ def main() -> None:
     options.package = options.package or model_package(BUILD / "mobilenet_v2")
     found = [_in_process(part, options) for _ in range(options.runs) for part in (*PARTS, *BESIDE)]
     document = summary(found, CORES)
-    document |= {"machine": machine(), "images": options.images.name, "count": options.count, "engine": options.engine}
+    document |= {
+        "machine": machine(),
+        "images": options.images.name,
+        "count": options.count,
+        "engine": options.engine,
+        "precision": options.precision,
+    }
     (BUILD / "parts.json").write_text(json.dumps(document, indent=2) + "\n")
     print(text(document))
 
@@ -68,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--images", type=Path, metavar="DIR", help="photos; default: pictures drawn here")
     new.add_argument("--package", type=Path, metavar="DIR", help="model package; default: MobileNetV2 made here")
     new.add_argument("--engine", choices=("openvino", "keras"), default="openvino")
-    new.add_argument("--precision", default="f32", help="where this eoltag has that setting (default f32)")
+    new.add_argument("--precision", choices=("auto", "f32", "bf16", "int8"), default="f32")
     new.add_argument("--count", type=int, default=1000, metavar="N", help="images for each part (default 1000)")
     new.add_argument("--runs", type=int, default=3, metavar="N", help="runs of each part (default 3)")
     new.add_argument("--part", choices=(*PARTS, *BESIDE), help=argparse.SUPPRESS)
@@ -197,6 +203,7 @@ def _prediction(number: int) -> Prediction:
         task="bench",
         model="main",
         model_version="0123456789ab",
+        engine="openvino-f32",
         outcome="ok",
         detail=None,
         http_status=200,
@@ -216,14 +223,14 @@ def _prediction(number: int) -> Prediction:
 
 
 def _engine(package: Package, options: argparse.Namespace, batch_size: int) -> Engine:
-    """The engine as a worker loads it; with a precision where load_engine takes one."""
-    from inspect import signature
-
-    has_precision = "precision" in signature(load_engine).parameters
-    more: dict[str, Any] = {"precision": options.precision} if has_precision else {}
-    model = unpack(package.pack(options.engine))
+    """The engine as a worker loads it."""
     return load_engine(
-        options.engine, model, batch_size=batch_size, threads=1, keras_backend=Settings().engine.keras_backend, **more
+        options.engine,
+        unpack(package.pack(options.engine, options.precision)),
+        batch_size=batch_size,
+        threads=1,
+        keras_backend=Settings().engine.keras_backend,
+        precision=options.precision,
     )
 
 

@@ -31,7 +31,6 @@ from benchmarks.reference import reference_labels
 from benchmarks.results import Run, table
 from benchmarks.server import ROOT, Server, served
 from benchmarks.usage import Usage, run_measured
-from eoltag.settings import EngineSettings
 
 BUILD: Final = ROOT / "build" / "bench"
 
@@ -122,9 +121,6 @@ def command_of(arm: Arm, setting: Setting, listing: Path, out: Path) -> list[str
             options += ["--downloader", str(peer / "img2dataset")]
         else:
             python = str(peer / "python")
-    if "precision" not in EngineSettings.model_fields and "--precision" in options:
-        at = options.index("--precision")
-        del options[at : at + 2]  # everything is f32 there
     if arm.is_submitted:
         return ["./spark-submit.sh", f"benchmarks/arms/{arm.module}.py", *options]
     return [python, "-m", f"benchmarks.arms.{arm.module}", *options]

@@ -249,5 +249,6 @@ def test_every_row_of_a_scale_bundle_is_another_image_of_a_few_files() -> None:
 
 
 def test_the_settings_of_the_eoltag_arms_are_ones_that_eoltag_takes(tmp_path: Path) -> None:
-    inputs = write_inputs(tmp_path, ["http://a/1"], tmp_path, {"name": "openvino"})
-    assert read_settings(inputs / "settings.toml").engine.name == "openvino"
+    inputs = write_inputs(tmp_path, ["http://a/1"], tmp_path, {"name": "openvino", "precision": "f32"})
+    engine = read_settings(inputs / "settings.toml").engine
+    assert (engine.name, engine.precision) == ("openvino", "f32")

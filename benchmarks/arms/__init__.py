@@ -28,6 +28,7 @@ class Arm:
 
 
 _KERAS: Final = ("--engine", "keras")
+_KERAS_F32: Final = (*_KERAS, "--precision", "f32")
 _F32: Final = ("--engine", "openvino", "--precision", "f32")
 _AUTO: Final = ("--engine", "auto", "--precision", "auto")
 
@@ -41,10 +42,10 @@ ARMS: Final = {
         Arm("D2", "Ray Data, OpenVINO f32", "ray_data", ("--engine", "openvino"), environment="ray"),
         Arm("E", "Daft, Keras", "daft_udf", _KERAS, environment="daft"),
         Arm("E2", "Daft, OpenVINO f32", "daft_udf", ("--engine", "openvino"), environment="daft"),
-        Arm("F", "eoltag, Keras", "eoltag_job", _KERAS),
+        Arm("F", "eoltag, Keras", "eoltag_job", _KERAS_F32),
         Arm("G", "eoltag f32", "eoltag_job", _F32),
         Arm("H", "eoltag auto", "eoltag_job", _AUTO),
-        Arm("Fw", "eoltag, Keras, warm", "eoltag_warm", _KERAS, is_warm=True),
+        Arm("Fw", "eoltag, Keras, warm", "eoltag_warm", _KERAS_F32, is_warm=True),
         Arm("Gw", "eoltag f32, warm", "eoltag_warm", _F32, is_warm=True),
         Arm("Hw", "eoltag auto, warm", "eoltag_warm", _AUTO, is_warm=True),
     )

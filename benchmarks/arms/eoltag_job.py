@@ -35,13 +35,13 @@ def eoltag_parser(description: str | None) -> argparse.ArgumentParser:
     """What the cold and the warm arm take."""
     new = parser(description)
     new.add_argument("--engine", choices=("auto", "openvino", "keras"), default="auto")
-    new.add_argument("--precision", help="engine.precision, for an eoltag that has this setting")
+    new.add_argument("--precision", choices=("auto", "f32", "bf16", "int8"), default="auto")
     return new
 
 
 def engine_settings(options: argparse.Namespace) -> dict[str, str]:
     """The section [engine]."""
-    return {"name": options.engine, **({"precision": options.precision} if options.precision else {})}
+    return {"name": options.engine, "precision": options.precision}
 
 
 def write_inputs(folder: Path, urls: list[str], package: Path, engine: dict[str, str]) -> Path:
