@@ -1,0 +1,263 @@
+"""What an image costs in each part alone, in one process on one core, and the bound these costs give.
+
+    make bench-parts [ARGS="--images PHOTOS --count 1000 --runs 3"]
+
+fetch: eoltag's own fetching of 64 images at a time, nothing else done with them. decode: bytes in memory to pixels,
+with the hash that the job stores. infer: full batches, one thread. rows: a worker's predictions as pandas and Arrow
+(beside the bound, not in it). Each is CPU time of the process, all its threads, so a colleague on the machine disturbs
+it little. The bound is cores / (fetch + decode + infer): what a run could reach if nothing else cost anything. The web
+server's CPU time is given beside it: on loopback it works on the same cores. Figures go to build/bench/parts.json,
+which benchmarks.sizing reads.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.arms.command import CORES
+from benchmarks.photos import drawn_pictures, model_package, photo_names, url_list
+from benchmarks.results import spread
+from benchmarks.server import ROOT, served
+from benchmarks.throughput import BUILD, machine
+from eoltag.decode import decode
+from eoltag.engines import Engine, load_engine
+from eoltag.package import Package, read_package, unpack
+from eoltag.pipeline import Prediction
+from eoltag.read_ahead import fetch_ahead
+from eoltag.settings import Settings
+
+PARTS: Final = ("fetch", "decode", "infer")
+"""They make the bound."""
+BESIDE: Final = ("rows",)
+"""What a Spark task does for an image besides: its row as pandas and as Arrow."""
+FRAME_ROWS: Final = 512
+"""As in eoltag.spark.tagging."""
+WARM_UP: Final = 0.1
+"""Share of the images that is worked on before the clock starts."""
+
+
+def main() -> None:
+    """Each part in a process of its own, in turns; then the bound."""
+    options = parser().parse_args()
+    if options.part:
+        print(json.dumps(_PARTS[options.part](options)))
+        return
+    BUILD.mkdir(parents=True, exist_ok=True)
+    drawn = drawn_pictures(BUILD / "samples")
+    options.images = options.images or drawn
+    options.package = options.package or model_package(BUILD / "mobilenet_v2")
+    found = [_in_process(part, options) for _ in range(options.runs) for part in (*PARTS, *BESIDE)]
+    document = summary(found, CORES)
+    document |= {
+        "machine": machine(),
+        "images": options.images.name,
+        "count": options.count,
+        "engine": options.engine,
+        "precision": options.precision,
+    }
+    (BUILD / "parts.json").write_text(json.dumps(document, indent=2) + "\n")
+    print(text(document))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    new = argparse.ArgumentParser(
+        prog="make bench-parts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    new.add_argument("--images", type=Path, metavar="DIR", help="photos; default: pictures drawn here")
+    new.add_argument("--package", type=Path, metavar="DIR", help="model package; default: MobileNetV2 made here")
+    new.add_argument("--engine", choices=("openvino", "keras"), default="openvino")
+    new.add_argument("--precision", choices=("auto", "f32", "bf16", "int8"), default="f32")
+    new.add_argument("--count", type=int, default=1000, metavar="N", help="images for each part (default 1000)")
+    new.add_argument("--runs", type=int, default=3, metavar="N", help="runs of each part (default 3)")
+    new.add_argument("--part", choices=(*PARTS, *BESIDE), help=argparse.SUPPRESS)
+    return new
+
+
+def summary(found: list[dict[str, Any]], cores: int) -> dict[str, Any]:
+    """Medians and ranges in seconds an image, and the bound in images a second. Pure arithmetic."""
+    parts = {}
+    for part in (*PARTS, *BESIDE):
+        cost = spread(run["cpu_s"] for run in found if run["part"] == part)
+        if cost is not None:
+            parts[part] = {"cpu_s_per_image": cost.median, "low": cost.low, "high": cost.high}
+    server = spread(run.get("server_cpu_s") for run in found)
+    server_cpu_s = server.median if server else 0.0
+    total_s = sum(parts[part]["cpu_s_per_image"] for part in PARTS)
+    return {
+        "parts": parts,
+        "server_cpu_s_per_image": server_cpu_s,
+        "cpu_s_per_image": total_s,
+        "cores": cores,
+        "bound_images_per_s": cores / total_s,
+        "bound_with_server_images_per_s": cores / (total_s + server_cpu_s),
+    }
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """For people."""
+    lines = [f"{'part':<10}{'CPU ms an image':>18}{'range':>20}"]
+    for part, cost in document["parts"].items():
+        low, middle, high = (1000 * cost[key] for key in ("low", "cpu_s_per_image", "high"))
+        lines.append(f"{part:<10}{middle:>18.3f}{f'{low:.3f} to {high:.3f}':>20}")
+    lines.append(f"{'server':<10}{1000 * document['server_cpu_s_per_image']:>18.3f}")
+    lines.append(f"bound: {document['bound_images_per_s']:.1f} images/s on {document['cores']} cores")
+    lines.append(f"       {document['bound_with_server_images_per_s']:.1f} where the web server shares these cores")
+    return "\n".join(lines)
+
+
+def _in_process(part: str, options: argparse.Namespace) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.parts", "--part", part, "--images", str(options.images)]
+    command += ["--package", str(options.package), "--engine", options.engine, "--precision", options.precision]
+    command += ["--count", str(options.count)]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=quiet)
+    return {"part": part, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def _fetch(options: argparse.Namespace) -> dict[str, float]:
+    """The server runs on the other cores, this process on the last one."""
+    fetch = Settings().fetch.model_copy(update={"allow_private_hosts": True})
+    run = Settings().run
+    with served(options.images) as server:
+        _pin()
+        urls = url_list(photo_names(options.images), server, options.count)
+        server_before = server.cpu_s()
+        images = fetch_ahead(
+            urls,
+            lambda url: url,
+            fetch,
+            rate_share=1.0,
+            max_images=run.read_ahead_images,
+            max_bytes=run.read_ahead_bytes,
+        )
+        cpu_s = _cpu_s_per_item(_checked(images), len(urls))
+        return {"cpu_s": cpu_s, "server_cpu_s": (server.cpu_s() - server_before) / len(urls)}
+
+
+def _checked(images: Iterator[Any]) -> Iterator[None]:
+    for url, fetched in images:
+        assert fetched.data is not None, f"{url}: {fetched.outcome} {fetched.detail}"
+        yield
+
+
+def _decode(options: argparse.Namespace) -> dict[str, float]:
+    _pin()
+    spec, limit = read_package(options.package).card.spec, Settings().decode.max_pixels
+    names = photo_names(options.images)
+    chosen = [(options.images / names[number % len(names)]).read_bytes() for number in range(options.count)]
+    return {"cpu_s": _cpu_s_per_item((decode(data, [spec], limit) for data in chosen), len(chosen))}
+
+
+def _infer(options: argparse.Namespace) -> dict[str, float]:
+    _pin()
+    import numpy as np
+
+    package, batch_size = read_package(options.package), Settings().engine.batch_size
+    engine = _engine(package, options, batch_size)
+    spec = package.card.spec
+    random = np.random.default_rng(0)
+    batches = [random.integers(0, 256, (batch_size, spec.height, spec.width, 3), np.uint8) for _ in range(2)]
+    count = max(4, options.count // batch_size)
+    cpu_s = _cpu_s_per_item((engine.predict(batches[number % 2]) for number in range(count)), count)
+    return {"cpu_s": cpu_s / batch_size}
+
+
+def _rows(options: argparse.Namespace) -> dict[str, float]:
+    """Frames of predictions as a worker hands them to Spark; the JVM's part is in `make bench-scale`."""
+    _pin()
+    return {"cpu_s": _cpu_s_per_item(_frames(options.count), options.count)}
+
+
+def _frames(count: int) -> Iterator[None]:
+    import pandas as pd
+    import pyarrow as pa
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    from eoltag.spark.schemas import WORKER_OUTPUT
+
+    names, schema = WORKER_OUTPUT.fieldNames(), to_arrow_schema(WORKER_OUTPUT, timezone="UTC")
+    rows: list[tuple[Any, ...]] = []
+    for number in range(count):
+        rows.append((*_CARRIED, *_prediction(number)))
+        if len(rows) == FRAME_ROWS or number == count - 1:
+            frame = pd.DataFrame(rows, columns=names)
+            frame["scores"] = [list(scores.items()) for scores in frame["scores"]]  # as Spark turns a map into Arrow
+            pa.RecordBatch.from_pandas(frame, schema=schema)
+            rows = []
+        yield
+
+
+_CARRIED: Final = ("http://127.0.0.1/0.jpg", "EOL-media-0", "Life|Eukaryota|Plantae", "bundle", 0, ["7000000"])
+
+
+def _prediction(number: int) -> Prediction:
+    return Prediction(
+        task="bench",
+        model="main",
+        model_version="0123456789ab",
+        engine="openvino-f32",
+        outcome="ok",
+        detail=None,
+        http_status=200,
+        attempts=1,
+        label="map",
+        confidence=0.5,
+        logit=float(number % 7),
+        scores={"herbarium_sheet": 0.1, "illustration": 0.1, "map": 0.5, "photo": 0.2, "phylogeny": 0.1},
+        width=640,
+        height=480,
+        color_mode="RGB",
+        bytes=100_000,
+        content_sha256=f"{number:064x}",
+        perceptual_hash=f"{number:016x}",
+        fetched_at=datetime.now(UTC),
+    )
+
+
+def _engine(package: Package, options: argparse.Namespace, batch_size: int) -> Engine:
+    """The engine as a worker loads it."""
+    return load_engine(
+        options.engine,
+        unpack(package.pack(options.engine, options.precision)),
+        batch_size=batch_size,
+        threads=1,
+        keras_backend=Settings().engine.keras_backend,
+        precision=options.precision,
+    )
+
+
+def _cpu_s_per_item(work: Iterator[object], count: int) -> float:
+    """CPU seconds of this process for an item, after a warm-up that is not counted."""
+    warm_up = max(1, int(WARM_UP * count))
+    for _ in range(warm_up):
+        next(work)
+    started = time.process_time()
+    counted = sum(1 for _ in work)
+    assert counted == count - warm_up
+    return (time.process_time() - started) / counted
+
+
+def _pin() -> None:
+    """This process, and the threads it will start, on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+_PARTS: Final[Mapping[str, Callable[[argparse.Namespace], dict[str, float]]]] = {
+    "fetch": _fetch,
+    "decode": _decode,
+    "infer": _infer,
+    "rows": _rows,
+}
+
+
+if __name__ == "__main__":
+    main()
