@@ -60,5 +60,4 @@ def hue_differences(picture: Pixels, cartoon: Pixels) -> Pixels:
     A hue that falls by 1 thus counts 1 and one that rises by 1 counts 255. EOL's thresholds hold only for this form.
     """
     hue, cartoon_hue = (cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[:, :, 0] for image in (picture, cartoon))
-    difference: Pixels = hue - cartoon_hue
-    return difference
+    return np.subtract(hue, cartoon_hue, dtype=np.uint8)

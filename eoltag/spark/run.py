@@ -23,8 +23,9 @@ from eoltag.errors import ExitCode, OutputError
 from eoltag.report import Summary, page_text, plan_text, summary_text
 from eoltag.settings import Settings
 from eoltag.sources import Staged, is_remote, local_files, stage
+from eoltag.spark.checking import check_task
 from eoltag.spark.command import show
-from eoltag.spark.deciding import check_task, tag_rows
+from eoltag.spark.deciding import tag_rows
 from eoltag.spark.files import Files
 from eoltag.spark.inputs import bundle_rows, remote_fetcher
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models

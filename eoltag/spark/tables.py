@@ -14,7 +14,7 @@ from typing import Any, Final
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.decide import Task, tsv_columns
+from eoltag.decide import Task, tsv_columns, tsv_condition
 from eoltag.errors import OutputError
 from eoltag.records import Outcome
 from eoltag.spark.files import Files
@@ -192,6 +192,7 @@ class Output:
         tags = self.tags(task.name)
         models = [F.col("models")[name].alias(name) for name in task.packages]
         done = tags.where(F.col("outcome") == Outcome.OK.value).select("*", *models)
+        done = done.where(F.expr(tsv_condition(task)))
         columns = [(header, _cell(F.expr(expression), expression)) for header, expression in tsv_columns(task)]
         failed = tags.where(F.col("outcome") != Outcome.OK.value)
         reasons = [(name, _cell(F.col(name), name)) for name in FAILURE_COLUMNS]
