@@ -2,8 +2,8 @@
 
     python -m benchmarks.deciding [--rows 1000000] [--predicting-ms 5.0] [--keep DIR]
 
---predicting-ms is the wall-clock time of predicting one image on this machine, from `make bench` (1000 / images a second).
-The job runs through ./spark-submit.sh, so its own clock begins before Spark's start; the start is measured with one row.
+--predicting-ms is the time of predicting one image on this machine, from `make bench` (1000 / images a second). The job
+runs through ./spark-submit.sh, so its clock begins before Spark's start; the start is measured with one row.
 """
 
 import argparse

@@ -1,10 +1,12 @@
 """Refuses a task whose expressions Spark does not take, or whose rules can never fire, before any image is fetched."""
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
-from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, NullType, StructField, StructType
@@ -37,6 +39,9 @@ _SIGNS: Final = {
     "LessThan": "<",
     "LessThanOrEqual": "<=",
 }
+_DATA_ERROR: Final = re.compile(r"\[[A-Z0-9_.]+\] ((?:(?!SQLSTATE).)+) SQLSTATE: 22", re.DOTALL)
+"""Class 22 of the SQL standard's states: data exception."""
+_UNDERLINED: Final = re.compile(r"^(.*)\n( *)(\^+)", re.MULTILINE)
 _TURNED: Final = {"=": "=", ">": "<", ">=": "<=", "<": ">", "<=": ">="}
 _NUMBERS: Final = ("tinyint", "smallint", "integer", "long", "float", "double", "decimal")
 
@@ -141,6 +146,34 @@ def _condition(rows: DataFrame, expression: str, where: str, task: Task) -> Cond
     except (AnalysisException, ParseException) as problem:
         raise TaskError(f"{where}: Spark refuses it: {reason_of(problem)}") from problem
     return _Reader(task).condition(_tree(iter(json.loads(text))))
+
+
+@contextmanager
+def naming_the_rule(task: Task) -> Iterator[None]:
+    """Values that an expression cannot take (a CAST that fails, a division by 0) end in one line. Raises TaskError."""
+    try:
+        yield
+    except PySparkException as problem:
+        found = _DATA_ERROR.search(str(problem))
+        if found is None:
+            raise
+        advice = "nothing was decided; try_cast and try_divide give NULL instead"
+        raise TaskError(f"{_place_of(str(problem), task)}: {' '.join(found.group(1).split())} ({advice})") from problem
+
+
+def _place_of(text: str, task: Task) -> str:
+    """The rule or column whose expression Spark has underlined."""
+    underlined = _UNDERLINED.search(text)
+    part = ""
+    if underlined is not None:
+        line, left, marks = underlined.groups()
+        part = line[len(left) : len(left) + len(marks)].strip()
+    named = [(f"rule '{name}'", condition) for name, condition in rule_conditions(task)]
+    named += [(f"extra column '{name}'", expression) for name, expression in extra_columns(task).items()]
+    named += [(f"TSV column '{name}'", expression) for name, expression in tsv_columns(task)]
+    named += [("where", tsv_condition(task))]
+    place = next((name for name, expression in named if part and part in expression), "one of its expressions")
+    return f"{task.path}: {place}"
 
 
 def reason_of(problem: Exception) -> str:

@@ -1,8 +1,10 @@
 """Predictions to tags: joins every bundle row with its standing prediction and applies the task's rules."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -11,6 +13,8 @@ from eoltag.records import TRANSIENT, Outcome
 from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL
 
 _HASH: Final = "url hash"
+_ROWS_PER_PARTITION: Final = 250_000
+"""Predictions that one task of the join holds in memory, some 100 MB."""
 
 
 def standing(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
@@ -36,7 +40,8 @@ def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str]) -
     """`stood` with further columns (name -> column of `predictions`) from the prediction that stands for each row.
 
     Columns stay apart until a rule uses them, so that Spark reads no others. URLs are joined by their hash first: they
-    begin alike, and sorting would compare them to their ends.
+    begin alike, and would be compared to their ends. Looks through the URLs once: to choose among several predictions
+    of an image takes longer than all the rest, and mostly there is one.
     """
     is_settled = ~F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)])
     known = predictions.select(
@@ -55,8 +60,22 @@ def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str]) -
     )
     order = [F.col(name).desc_nulls_last() for name in ("known_settled", "known_at", "known_run")]
     place = F.row_number().over(Window.partitionBy(_HASH, "eolMediaURL", "bundle", "bundle_row").orderBy(*order))
-    joined = stood.join(known, on=same, how="left").withColumn("place", place)
-    return joined.where(F.col("place") == 1).select(*stood.columns, *columns)
+    joined = stood.join(known.hint("shuffle_hash"), on=same, how="left")
+    if known.groupBy("known_hash").count().where(F.col("count") > 1).take(1):
+        joined = joined.withColumn("place", place).where(F.col("place") == 1)
+    return joined.select(*stood.columns, *columns)
+
+
+@contextmanager
+def enough_partitions(session: SparkSession, rows: int) -> Iterator[None]:
+    """More shuffle partitions than configured where each would otherwise hold too many rows for the join's memory."""
+    key = "spark.sql.shuffle.partitions"
+    configured = int(str(session.conf.get(key)))
+    session.conf.set(key, str(max(configured, 1 + rows // _ROWS_PER_PARTITION)))
+    try:
+        yield
+    finally:
+        session.conf.set(key, str(configured))
 
 
 def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
