@@ -1,5 +1,6 @@
 """Cartoonization: EOL's numbers to the last bit, from any picture."""
 
+import json
 import subprocess
 import sys
 from io import BytesIO
@@ -14,6 +15,7 @@ from eoltag.cartoon import cartoon_of, cartoonization, hue_differences
 from eoltag.decode import decode
 from eoltag.records import InputSpec
 from tests.cartoon_formula import mnorm_pp
+from train.__main__ import main as train
 
 HAS_AVX2 = cv2.checkHardwareSupport(11)  # CV_CPU_AVX2, which has no name in Python
 
@@ -109,3 +111,35 @@ def test_opencv_is_loaded_only_for_a_task_that_asks_for_it() -> None:
     code = "import sys, eoltag.pipeline, eoltag.engines.openvino; print('cv2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_calibrating_writes_eols_table_and_histograms_for_every_class(
+    sample_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("map", "photo"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for path in sorted((sample_images / name).iterdir())[:3]:
+            (tmp_path / "in" / name / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "in/map/z.jpg").write_text("no image")
+    out = tmp_path / "out"
+    command = ["cartoonization", str(tmp_path / "in"), "--out", str(out), "--threshold", "3", "--json"]
+    assert train(command) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"{name}_{kind}"
+        for name in ("map", "photo")
+        for kind in ("cartoonification_values.csv", "cartoonization_hists.png")
+    ]
+    for name in ("map", "photo"):
+        header, *lines = (out / f"{name}_cartoonification_values.csv").read_text().splitlines()
+        assert header == "filename,mnorm,mnorm_pp,znorm,znorm_pp"
+        norms = []
+        for line, path in zip(lines, sorted((sample_images / name).iterdir())[:3], strict=True):
+            wanted = cartoonization(decode(path.read_bytes(), [], 10**8, [None]).pictures[0])
+            norms.append(wanted.mnorm_pp)
+            assert line == f"{path.name},{wanted.mnorm},{wanted.mnorm_pp},{wanted.znorm},{wanted.znorm_pp}"
+        assert report["classes"][name]["share_up_to_threshold"] == sum(norm <= 3 for norm in norms) / 3
+    assert len(report["unreadable"]) == 1
+    assert "z.jpg: not_image" in report["unreadable"][0]
+    assert train(["cartoonization", str(tmp_path / "out"), "--out", str(out)]) == 2
+    assert "wanted a folder with one folder of images per class" in capsys.readouterr().err
