@@ -149,16 +149,19 @@ def _condition(rows: DataFrame, expression: str, where: str, task: Task) -> Cond
 
 
 @contextmanager
-def naming_the_rule(task: Task) -> Iterator[None]:
+def naming_the_rule(session: SparkSession, task: Task) -> Iterator[None]:
     """Values that an expression cannot take (a CAST that fails, a division by 0) end in one line. Raises TaskError."""
+    session.sparkContext.setLogLevel("FATAL")  # Spark would log the stack of what is said here in a line
     try:
         yield
     except PySparkException as problem:
         found = _DATA_ERROR.search(str(problem))
         if found is None:
             raise
-        advice = "nothing was decided; try_cast and try_divide give NULL instead"
-        raise TaskError(f"{_place_of(str(problem), task)}: {' '.join(found.group(1).split())} ({advice})") from problem
+        reason = " ".join(found.group(1).split())
+        raise TaskError(f"{_place_of(str(problem), task)}: {reason} (tags and TSV stay as they were)") from problem
+    finally:
+        session.sparkContext.setLogLevel("ERROR")
 
 
 def _place_of(text: str, task: Task) -> str:

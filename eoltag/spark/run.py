@@ -158,7 +158,7 @@ def _dry_decision(request: DecideRequest, tasks: list[Task], output: Output) -> 
         file = request.flips
         if file is not None and len(tasks) > 1:
             file = file.with_name(f"{file.stem}_{task.name}{file.suffix}")
-        with naming_the_rule(task):
+        with naming_the_rule(output.session, task):
             found[task.name] = flips_of(output, task, file)
     document = {"output": output.root, "tasks": {name: flips.as_dict() for name, flips in found.items()}}
     show(document, flips_text(found), as_json=request.as_json)
@@ -222,7 +222,7 @@ def _counts(request: TagRequest, staged: Staged, rows: DataFrame, buckets: list[
 def _decide(output: Output, task: Task) -> None:
     predictions = output.predictions()
     rows = 0 if predictions is None else predictions.where(F.col("task") == task.name).count()
-    with naming_the_rule(task), enough_partitions(output.session, rows):
+    with naming_the_rule(output.session, task), enough_partitions(output.session, rows):
         output.replace_tags(tag_rows(output.bundles(task.name), predictions, task), task.name)
         output.export_tsv(task)
 

@@ -1,6 +1,7 @@
 """The main job from bundle to tables, in this process, against a real server and a real small model."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -419,7 +420,9 @@ def test_a_value_that_a_rule_cannot_take_ends_in_one_line_that_names_the_rule(
     task.write_text(rules, encoding="utf-8")
     with pytest.raises(TaskError) as caught:
         decide_tags(DecideRequest([str(task)], str(output_folder), tmp_path))
-    assert str(caught.value).startswith(f"{task}: rule 'any': The value 'RGB' of the type")
+    assert re.match(
+        rf"{task}: rule 'any': The value '(L|RGB)' of the type \"STRING\" cannot be cast", str(caught.value)
+    )
     assert "\n" not in str(caught.value)
     assert {path: path.read_bytes() for path in output_folder.rglob("*.tsv")} == files
 
