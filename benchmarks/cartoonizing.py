@@ -24,7 +24,9 @@ MAX_PIXELS: Final = 95_000_000
 
 def measure(files: Sequence[Path], side_px: int) -> None:
     """Prints all figures."""
-    whole, bounded, pixels = [], [], []
+    whole: list[float] = []
+    bounded: list[float] = []
+    pixels: list[int] = []
     seconds = {"decode whole": 0.0, "whole": 0.0, "decode bounded": 0.0, "bounded": 0.0}
     for file in files:
         data = file.read_bytes()

@@ -214,8 +214,13 @@ class Output:
         """A text file per (bundle, suffix, first row) in `wanted`: file=NUMBER; the header rides on its first line."""
         if not wanted:
             return
-        numbered = [(number, *row) for number, row in enumerate(wanted)]
-        places = self.session.createDataFrame(numbered, "file int, bundle string, suffix string, first long")
+        names = ("file", "bundle", "suffix", "first")
+        # As JSON, since rows made in Python would need a Python worker to read them.
+        numbered = F.lit(
+            json.dumps([dict(zip(names, (number, *row), strict=True)) for number, row in enumerate(wanted)])
+        )
+        cells = F.inline(F.from_json(numbered, "array<struct<file:int,bundle:string,suffix:string,first:bigint>>"))
+        places = self.session.range(1).select(cells)
         header = F.when(F.col("suffix") == TAGGED, F.lit(headers[TAGGED])).otherwise(F.lit(headers[FAILED]))
         headed = F.when(F.col("bundle_row") == F.col("first"), F.concat_ws("\n", header, "line"))
         (
