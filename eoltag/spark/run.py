@@ -121,16 +121,15 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     for task in tasks:
         check_task(session, task)
     output = _output(session, request.output)
-    rows = {task.name: output.bundles(task.name) for task in tasks}
+    for task in tasks:
+        output.bundles(task.name)
     if request.is_dry_run:
         return _dry_decision(request, tasks, output)
     output.begin()
     try:
         for task in tasks:
             _decide(output, task)
-        bundles = sorted(
-            {row["bundle"] for frame in rows.values() for row in frame.select("bundle").distinct().collect()}
-        )
+        bundles = sorted({name for task in tasks for name in output.bundle_names(task.name)})
         summary = summarise(output, tasks, bundles, started, images_fetched=0)
         output.write_run({**_run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
         write_report(output)

@@ -9,6 +9,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -159,6 +160,11 @@ class Output:
                 f"{self.root}: no bundle was tagged for task '{task}' here; run jobs/tag_bundles.py first"
             )
         return self.session.read.parquet(folder)
+
+    def bundle_names(self, task: str) -> list[str]:
+        """Every bundle that was ever given to a task."""
+        folders = self._partitions(self.path("bundles", f"task={task}"))
+        return [unquote(folder.removeprefix("bundle=")) for folder in folders]
 
     def replace_tags(self, rows: DataFrame, task: str) -> None:
         """Write tags/task=T beside and swap it in."""
