@@ -1,10 +1,8 @@
 """Predictions to tags: joins every bundle row with its standing prediction and applies the task's rules."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -13,8 +11,6 @@ from eoltag.records import TRANSIENT, Outcome
 from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL
 
 _HASH: Final = "url hash"
-_ROWS_PER_PARTITION: Final = 250_000
-"""Predictions that one task of the join holds in memory, some 100 MB."""
 
 
 def standing(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
@@ -60,22 +56,10 @@ def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str]) -
     )
     order = [F.col(name).desc_nulls_last() for name in ("known_settled", "known_at", "known_run")]
     place = F.row_number().over(Window.partitionBy(_HASH, "eolMediaURL", "bundle", "bundle_row").orderBy(*order))
-    joined = stood.join(known.hint("shuffle_hash"), on=same, how="left")
+    joined = stood.join(known, on=same, how="left")
     if known.groupBy("known_hash").count().where(F.col("count") > 1).take(1):
         joined = joined.withColumn("place", place).where(F.col("place") == 1)
     return joined.select(*stood.columns, *columns)
-
-
-@contextmanager
-def enough_partitions(session: SparkSession, rows: int) -> Iterator[None]:
-    """More shuffle partitions than configured where each would otherwise hold too many rows for the join's memory."""
-    key = "spark.sql.shuffle.partitions"
-    configured = int(str(session.conf.get(key)))
-    session.conf.set(key, str(max(configured, 1 + rows // _ROWS_PER_PARTITION)))
-    try:
-        yield
-    finally:
-        session.conf.set(key, str(configured))
 
 
 def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:

@@ -25,7 +25,7 @@ from eoltag.settings import Settings
 from eoltag.sources import Staged, is_remote, local_files, stage
 from eoltag.spark.checking import check_task, naming_the_rule
 from eoltag.spark.command import show
-from eoltag.spark.deciding import enough_partitions, tag_rows
+from eoltag.spark.deciding import tag_rows
 from eoltag.spark.files import Files
 from eoltag.spark.flips import flips_of
 from eoltag.spark.inputs import bundle_rows, remote_fetcher
@@ -219,10 +219,8 @@ def _counts(request: TagRequest, staged: Staged, rows: DataFrame, buckets: list[
 
 
 def _decide(output: Output, task: Task) -> None:
-    predictions = output.predictions()
-    rows = 0 if predictions is None else predictions.where(F.col("task") == task.name).count()
-    with naming_the_rule(output.session, task), enough_partitions(output.session, rows):
-        output.replace_tags(tag_rows(output.bundles(task.name), predictions, task), task.name)
+    with naming_the_rule(output.session, task):
+        output.replace_tags(tag_rows(output.bundles(task.name), output.predictions(), task), task.name)
         output.export_tsv(task)
 
 
