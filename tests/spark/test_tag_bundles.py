@@ -170,10 +170,9 @@ def test_the_tables_hold_what_a_user_was_promised(
     # fmt: off
     assert list(row) == [
         "eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "bundle", "bundle_row", "model",
-        "outcome", "detail", "http_status", "attempts", "label", "confidence", "logit", "scores", "width",
+        "engine", "outcome", "detail", "http_status", "attempts", "label", "confidence", "logit", "scores", "width",
         "height", "color_mode", "bytes", "content_sha256", "perceptual_hash", "mnorm_pp", "mnorm_pp_512", "fetched_at",
-        "run_id", "task",
-        "model_version",
+        "run_id", "task", "model_version",
     ]
     # fmt: on
     assert (row["task"], row["model"], row["model_version"]) == ("kind", "main", package.version)
