@@ -6,17 +6,18 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint bench bench-parts bench-scale bench-serve clean
+.PHONY: help demo test test-slow lint bench bench-parts bench-scale bench-decide bench-serve clean
 help:
-	@echo "make demo        draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
-	@echo "make test        all tests but the slow ones"
-	@echo "make test-slow   the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
-	@echo "make lint        ruff and mypy"
-	@echo "make bench       eoltag and its peers side by side: the same images, server, weights and machine (hours)"
-	@echo "make bench-parts fetch, decode and infer alone, and the bound they give (minutes)"
-	@echo "make bench-scale seconds a row, memory and files of runs over 10,000 and 100,000 rows"
-	@echo "make bench-serve the HTTP service under load, against one image at a time"
-	@echo "make clean       remove what the targets above made"
+	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
+	@echo "make test         all tests but the slow ones"
+	@echo "make test-slow    the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
+	@echo "make lint         ruff and mypy"
+	@echo "make bench        eoltag and its peers side by side: the same images, server, weights and machine (hours)"
+	@echo "make bench-parts  fetch, decode and infer alone, and the bound they give (minutes)"
+	@echo "make bench-scale  seconds a row, memory and files of runs over 10,000 and 100,000 rows"
+	@echo "make bench-decide deciding a million rows again, beside predicting them"
+	@echo "make bench-serve  the HTTP service under load, against one image at a time"
+	@echo "make clean        remove what the targets above made"
 
 $(INSTALLED): setup.py constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer was not found; set PYTHON" >&2; exit 2; }
@@ -50,6 +51,9 @@ bench-scale: $(INSTALLED)
 
 bench-serve: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
+
+bench-decide: $(INSTALLED)
+	@$(JAVA) $(BIN)/python -m benchmarks.deciding $(ARGS)
 
 clean:
 	rm -rf build dist .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse

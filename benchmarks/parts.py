@@ -218,6 +218,8 @@ def _prediction(number: int) -> Prediction:
         bytes=100_000,
         content_sha256=f"{number:064x}",
         perceptual_hash=f"{number:016x}",
+        mnorm_pp=None,
+        mnorm_pp_512=None,
         fetched_at=datetime.now(UTC),
     )
 

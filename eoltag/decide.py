@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from eoltag.errors import TaskError
 from eoltag.package import Package, read_package
-from eoltag.records import Outcome
+from eoltag.records import Feature, Outcome
 from eoltag.settings import Strict, parse, read_toml
 
 TASK_FOLDER: Final = Path("conf/tasks")
@@ -54,9 +54,13 @@ class TaskFile(Strict):
     )
     """Of the TSV: NAME, or NAME=EXPRESSION over the columns of the tags table."""
     models: dict[str, ModelEntry] = Field(min_length=1)
+    features: tuple[Feature, ...] = Field((), strict=False)
+    """What is measured of every picture for the rules, beside the models: further columns of both tables."""
     rules: tuple[Rule, ...] = Field((), strict=False)
     extras: dict[str, str] = {}
     """Further columns of the tags table: name -> expression."""
+    where: str = Field("true", min_length=1)
+    """Which images that were read stand in the TSV: a condition over the columns of the tags table."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> "TaskFile":
@@ -93,7 +97,7 @@ def read_task(name_or_file: str, root: Path) -> Task:
     file = parse(TaskFile, read_toml(path, TaskError), str(path), TaskError)
     packages = {name: read_package(_find_package(entry.package, path, root)) for name, entry in file.models.items()}
     task = Task(path, file, packages)
-    for expression in (*(rule.when for rule in file.rules), *file.extras.values()):
+    for expression in (*(rule.when for rule in file.rules), *file.extras.values(), file.where):
         _filled(expression, task)
     return task
 
@@ -134,6 +138,11 @@ def tsv_columns(task: Task) -> list[tuple[str, str]]:
     """(header, SQL expression over the tags table) of each column of the TSV."""
     pairs = (column.partition("=") for column in task.file.columns)
     return [(name.strip(), expression.strip() or name.strip()) for name, _, expression in pairs]
+
+
+def tsv_condition(task: Task) -> str:
+    """Which rows of the tags table stand in the TSV, with thresholds filled in."""
+    return _filled(task.file.where, task)
 
 
 def _case(task: Task, values: list[str], otherwise: str) -> str:

@@ -80,10 +80,11 @@ _SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a
 filterwarnings("ignore", module=r"PIL\.")
 
 
-def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int) -> Decoded:
+def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int, sides_px: Sequence[int | None] = ()) -> Decoded:
     """The image upright, on white where it is transparent, in every size asked for.
 
     data: a whole file: JPEG (RGB, grey, CMYK), PNG, GIF (first frame), WEBP, TIFF or BMP; its name plays no part.
+    sides_px: pictures wanted in their own proportions, with at most that longer side; None: as large as they are.
     Raises NotImage, Truncated, Undecodable or TooManyPixels.
     """
     image = _open(data)
@@ -92,11 +93,12 @@ def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int) -> Decoded:
         raise TooManyPixels(f"{width}x{height} is more than {max_pixels} pixels")
     color_mode = image.mode
     try:
-        box = _draft(image, specs) or (0, 0, width, height)
+        box = _draft(image, specs, sides_px) or (0, 0, width, height)
         image.load()
         turn = _TURNS.get(_orientation(image))  # not before: a TIFF turns itself while it loads
         picture = _Picture(_rgb(image), box, turn)
         pixels = tuple(np.asarray(_fitted(picture, spec)) for spec in specs)
+        pictures = tuple(np.asarray(_bounded(picture, side_px)) for side_px in sides_px)
         fingerprint = difference_hash(picture.scaled(HASH_SIZE, Image.Resampling.LANCZOS, gap=HASH_GAP))
     except MemoryError:
         raise
@@ -104,7 +106,7 @@ def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int) -> Decoded:
         raise _decode_error(problem, data) from problem
     if picture.is_sideways:
         width, height = height, width
-    return Decoded(pixels, width, height, color_mode, fingerprint)
+    return Decoded(pixels, width, height, color_mode, fingerprint, pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +191,15 @@ def _orientation(image: Image.Image) -> int | None:
     return None
 
 
-def _draft(image: Image.Image, specs: Sequence[InputSpec]) -> Box | None:
-    """Let the JPEG reader skip detail that no model will see. Where the picture then lies; None if nothing changed."""
-    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+def _draft(image: Image.Image, specs: Sequence[InputSpec], sides_px: Sequence[int | None]) -> Box | None:
+    """Let the JPEG reader skip detail that nobody will see. Where the picture then lies; None if nothing changed."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or None in sides_px:
         return None
-    sizes = [(spec.width, spec.height) for spec in specs] or [HASH_SIZE]
-    width, height = (DRAFT_FACTOR * max(sides) for sides in zip(*sizes, strict=True))
     is_sideways = _TURNS.get(_orientation(image)) in _SIDEWAYS
+    upright = image.size[::-1] if is_sideways else image.size
+    sizes = [(spec.width, spec.height) for spec in specs] or [HASH_SIZE]
+    sizes += [_within(upright, side_px) for side_px in sides_px if side_px is not None]
+    width, height = (DRAFT_FACTOR * max(sides) for sides in zip(*sizes, strict=True))
     drafted = image.draft(None, (height, width) if is_sideways else (width, height))
     return None if drafted is None else drafted[1]
 
@@ -236,6 +240,21 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
     """Boxes that cover the image from top to bottom."""
     for upper in range(0, image.height, STRIP_ROWS):
         yield 0, upper, image.width, min(upper + STRIP_ROWS, image.height)
+
+
+def _within(size: tuple[int, int], side_px: int) -> tuple[int, int]:
+    """A size (width, height) of the same proportions whose longer side is at most `side_px`; never a larger one."""
+    scale = min(1.0, side_px / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _bounded(picture: _Picture, side_px: int | None) -> Image.Image:
+    """In its own proportions."""
+    if side_px is None:
+        return picture.image if picture.turn is None else picture.image.transpose(picture.turn)
+    _, _, across, down = picture.box
+    width, height = (down, across) if picture.is_sideways else (across, down)
+    return picture.scaled(_within((round(width), round(height)), side_px), Image.Resampling.BILINEAR)
 
 
 def _fitted(picture: _Picture, spec: InputSpec) -> Image.Image:

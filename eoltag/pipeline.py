@@ -17,7 +17,7 @@ from eoltag.engines import Engine, load_engine
 from eoltag.errors import ImageError
 from eoltag.package import Card, EngineName, PrecisionChoice, unpack
 from eoltag.read_ahead import fetch_ahead
-from eoltag.records import Decoded, Fetched, InputSpec, ModelSlot, Pixels, Wanted
+from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, InputSpec, ModelSlot, Pixels, Wanted
 from eoltag.score import Verdict, verdicts
 from eoltag.settings import Settings
 from eoltag.thumbnails import Seen, Shelf, keep
@@ -44,6 +44,8 @@ class Prediction(NamedTuple):
     bytes: int | None
     content_sha256: str | None
     perceptual_hash: str | None
+    mnorm_pp: float | None
+    mnorm_pp_512: float | None
     fetched_at: datetime
 
 
@@ -112,9 +114,11 @@ def predict_images(
     for item, fetched in fetched_images:
         item_slots = [slots[key] for key in item.models]
         versions = sorted({slot.version for slot in item_slots})
+        features = sorted({feature for slot in item_slots for feature in slot.features})
         shared = _describe(fetched)
         try:
-            decoded = _decoded(fetched, [specs[version] for version in versions], settings.decode.max_pixels)
+            wanted_specs = [specs[version] for version in versions]
+            decoded = _decoded(fetched, wanted_specs, settings.decode.max_pixels, features)
         except ImageError as problem:
             shared |= {"outcome": problem.outcome, "detail": problem.detail}
             decoded = None
@@ -126,6 +130,7 @@ def predict_images(
             "height": decoded.height,
             "color_mode": decoded.color_mode,
             "perceptual_hash": decoded.perceptual_hash,
+            **_measured(features, decoded),
         }
         for version, pixels in zip(versions, decoded.pixels, strict=True):
             batch = batches.get(version)
@@ -144,8 +149,22 @@ def warm_up(sources: Mapping[str, ModelSource], settings: Settings, *, threads: 
         _engine(version, source, settings, threads)
 
 
-def _decoded(fetched: Fetched, specs: list[InputSpec], max_pixels: int) -> Decoded | None:
-    return None if fetched.data is None else decode(fetched.data, specs, max_pixels)
+def _decoded(fetched: Fetched, specs: list[InputSpec], max_pixels: int, features: list[Feature]) -> Decoded | None:
+    """Once for all models and features."""
+    if fetched.data is None:
+        return None
+    return decode(fetched.data, specs, max_pixels, [FEATURE_SIDE_PX[feature] for feature in features])
+
+
+def _measured(features: list[Feature], decoded: Decoded) -> dict[str, float]:
+    """Features by name. OpenCV is loaded by the first image for which a task asks for one."""
+    if not features:
+        return {}
+    from eoltag.cartoon import cartoonization
+
+    return {
+        feature: cartoonization(picture).mnorm_pp for feature, picture in zip(features, decoded.pictures, strict=True)
+    }
 
 
 def _describe(fetched: Fetched) -> dict[str, Any]:
@@ -162,6 +181,7 @@ def _describe(fetched: Fetched) -> dict[str, Any]:
         "bytes": None if data is None else len(data),
         "content_sha256": None if data is None else hashlib.sha256(data).hexdigest(),
         "perceptual_hash": None,
+        **dict.fromkeys(FEATURE_SIDE_PX),
         "fetched_at": datetime.now(UTC),
     }
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,12 @@ Fit = Literal["stretch", "crop", "pad"]
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
 Measure = Literal["confidence", "logit"]
 """The two numbers that say how sure a model is; see score.Verdict."""
+
+Feature = Literal["mnorm_pp", "mnorm_pp_512"]
+"""What a task may have measured of a picture beside its models; a column of the predictions table each."""
+
+FEATURE_SIDE_PX: Final[dict[Feature, int | None]] = {"mnorm_pp": None, "mnorm_pp_512": 512}
+"""The picture that a feature is measured on: its longer side at most; None: the whole picture, as large as it is."""
 
 
 class Outcome(StrEnum):
@@ -91,6 +97,8 @@ class ModelSlot:
     task: str
     model: str
     version: str
+    features: tuple[Feature, ...] = ()
+    """What the task wants measured as well."""
 
     @property
     def key(self) -> str:
@@ -132,6 +140,8 @@ class Decoded:
     """Pillow's name of the file's own mode: RGB, L, CMYK, P, RGBA, ..."""
     perceptual_hash: str
     """64-bit difference hash, 16 hex digits; see decode.difference_hash."""
+    pictures: tuple[Pixels, ...] = ()
+    """One (H, W, 3) array in its own proportions per longest side asked for, in that order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from eoltag.errors import ExitCode
+from eoltag.errors import ExitCode, SettingsError
 from eoltag.spark.command import Parser, run_command
 from eoltag.spark.run import DecideRequest, decide_tags
 
 ROOT = Path(__file__).resolve().parent.parent
 
 EXAMPLES = """\
-example, after editing a rule in conf/tasks/demo.toml:
+examples, after editing a rule in conf/tasks/demo.toml: look first, then decide
+  ./spark-submit.sh jobs/decide_tags.py --task demo --output build/demo/output --dry-run
   ./spark-submit.sh jobs/decide_tags.py --task demo --output build/demo/output"""
 
 
@@ -26,13 +27,17 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
     )
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")
+    new.add_argument("--dry-run", action="store_true", help="print tag counts now and after; write no tag")
+    new.add_argument("--flips", type=Path, metavar="FILE", help="with --dry-run: list every row that changes, as TSV")
     return new
 
 
 def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
-    return decide_tags(DecideRequest(options.task, options.output, ROOT, options.json))
+    if options.flips is not None and not options.dry_run:
+        raise SettingsError("--flips: wanted --dry-run as well, which finds what changes")
+    return decide_tags(DecideRequest(options.task, options.output, ROOT, options.json, options.dry_run, options.flips))
 
 
 if __name__ == "__main__":

@@ -71,6 +71,14 @@ SPARK_MISTAKES: Final[dict[str, tuple[Files, str]]] = {
         {"kind.toml": KIND + '[[rules]]\nname = "grass"\nwhen = "ancestri LIKE \'%Poaceae%\'"\ntag = "grass"\n'},
         TAG,
     ),
+    "a rule can never fire": (
+        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "confidence > 1.5"\ntag = "map"\n'},
+        TAG,
+    ),
+    "a rule names a label that is not there": (
+        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "label = \'Map\'"\ntag = "map"\n'},
+        TAG,
+    ),
     "the output is of another eoltag": ({"old/_schema.json": '{"schema_version": 2}'}, TAG_OLD),
     "the output was written by something else": ({"old/tags/a.parquet": ""}, TAG_OLD),
     "another run is at work on the output": (

@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 from eoltag.errors import UsageError
 from train.command import Answer, Verb
 from train.verbs import (
+    cartoonization,
     classify,
     collect,
     compare,
@@ -38,6 +39,7 @@ VERBS: Final[dict[str, Verb]] = {
     "import": import_.VERB,
     "classify": classify.VERB,
     "serve": serve.VERB,
+    "cartoonization": cartoonization.VERB,
 }
 
 EXAMPLES: Final = """\

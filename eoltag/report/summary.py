@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
+
+NO_TAG: Final = "(no tag)"
+"""Images that could not be read, or are not predicted yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,46 @@ class Summary:
     def as_dict(self) -> dict[str, Any]:
         """For --json and runs/<run_id>.json."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """What deciding one task again would change."""
+
+    now: dict[str, int]
+    """Tag -> bundle rows in the written table."""
+    after: dict[str, int]
+    """The same, as the task file has it now."""
+    moves: dict[str, int]
+    """"old tag -> new tag" -> bundle rows."""
+    examples: list[dict[str, Any]]
+    """The first rows whose tag changes."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {**asdict(self), "flipped": sum(self.moves.values())}
+
+
+def flips_text(flips: Mapping[str, Flips]) -> str:
+    """--dry-run of a decision for people."""
+    lines = ["Deciding again (no image was touched, nothing written):"]
+    for task, found in flips.items():
+        names = sorted({*found.now, *found.after})
+        wide = max([3, *map(len, names)])
+        lines += [f"task {task}", f"  {'tag':<{wide}}  {'now':>10}  {'after':>10}  {'change':>10}"]
+        for name in names:
+            now, after = found.now.get(name, 0), found.after.get(name, 0)
+            lines.append(f"  {name:<{wide}}  {now:>10,}  {after:>10,}  {after - now:>+10,}")
+        lines.append(f"  {sum(found.moves.values()):,} of {sum(found.after.values()):,} rows get another tag")
+        lines += [f"    {move}  {rows:,}" for move, rows in sorted(found.moves.items(), key=lambda item: -item[1])]
+        lines += [_flip_line(row) for row in found.examples]
+    return "\n".join(lines)
+
+
+def _flip_line(row: Mapping[str, Any]) -> str:
+    rules = f"{row['rule_now'] or 'no rule'} -> {row['rule_after'] or 'no rule'}"
+    tags = f"{row['tag_now'] or NO_TAG} -> {row['tag_after'] or NO_TAG}"
+    return f"  {row['bundle']} row {row['bundle_row']}: {tags} ({rules})  {row['eolMediaURL']}"
 
 
 def plan_text(plan: Mapping[str, int], notes: list[str]) -> str:

@@ -1,66 +1,77 @@
 """Predictions to tags: joins every bundle row with its standing prediction and applies the task's rules."""
 
-from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, MapType, NullType, StringType, StructField, StructType
+from typing import Final
 
-from eoltag.decide import Task, extra_columns, rule_conditions, rule_expression, tag_expression, tsv_columns
-from eoltag.errors import TaskError
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from eoltag.decide import Task, extra_columns, rule_expression, tag_expression
 from eoltag.records import TRANSIENT, Outcome
 from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL
 
+_HASH: Final = "url hash"
+
 
 def standing(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
-    """Bundle rows with `by_model`: map<model, struct of FLAT columns>, the prediction that stands for each model.
+    """Bundle rows with the prediction that stands for each model: columns `MODEL COLUMN`, NULL where there is none.
 
     The latest one stands, but a failure that may pass by itself never displaces an answer.
     """
-    identity = list(IDENTITY)
-    if predictions is None:
-        kind = MapType(StringType(), _struct(FLAT))
-        return rows.select(*identity, F.lit(None).cast(kind).alias("by_model"))
-    wanted = [f"{name}/{package.version}" for name, package in task.packages.items()]
-    known = predictions.where(
-        (F.col("task") == task.name) & F.concat_ws("/", "model", "model_version").isin(wanted)
-    ).select(
+    stood = rows.select(*IDENTITY, _hash("eolMediaURL"))
+    for model, package in task.packages.items():
+        names = [_held(model, column) for column in _flat(task)]
+        if predictions is None:
+            none = [F.lit(None).cast(PREDICTIONS[column].dataType) for column in _flat(task)]
+            stood = stood.withColumns(dict(zip(names, none, strict=True)))
+            continue
+        is_wanted = (
+            (F.col("task") == task.name) & (F.col("model") == model) & (F.col("model_version") == package.version)
+        )
+        stood = _latest(stood, predictions.where(is_wanted), dict(zip(names, _flat(task), strict=True)))
+    return stood
+
+
+def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str]) -> DataFrame:
+    """`stood` with further columns (name -> column of `predictions`) from the prediction that stands for each row.
+
+    Columns stay apart until a rule uses them, so that Spark reads no others. URLs are joined by their hash first: they
+    begin alike, and would be compared to their ends. Looks through the URLs once: to choose among several predictions
+    of an image takes longer than all the rest, and mostly there is one.
+    """
+    is_settled = ~F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)])
+    known = predictions.select(
+        F.xxhash64("eolMediaURL").alias("known_hash"),
         F.col("eolMediaURL").alias("known_url"),
         F.col("dataObjectVersionID").alias("known_version"),
-        F.col("model").alias("known_model"),
-        F.struct(
-            (~F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)])).alias("is_settled"),
-            F.col("fetched_at").alias("at"),
-            "run_id",
-        ).alias("rank"),
-        F.struct(*FLAT).alias("value"),
+        is_settled.alias("known_settled"),
+        F.col("fetched_at").alias("known_at"),
+        F.col("run_id").alias("known_run"),
+        *[F.col(column).alias(name) for name, column in columns.items()],
     )
-    same = F.col("eolMediaURL").eqNullSafe(F.col("known_url")) & (
-        F.col("dataObjectVersionID").isNull() | (F.col("dataObjectVersionID") == F.col("known_version"))
+    same = (
+        (F.col(_HASH) == F.col("known_hash"))
+        & F.col("eolMediaURL").eqNullSafe(F.col("known_url"))
+        & (F.col("dataObjectVersionID").isNull() | (F.col("dataObjectVersionID") == F.col("known_version")))
     )
-    best = (
-        rows.select(*identity)
-        .join(known, on=same, how="left")
-        .groupBy(*identity, "known_model")
-        .agg(F.max_by("value", "rank").alias("value"))
-    )
-    entry = F.when(F.col("known_model").isNotNull(), F.struct("known_model", "value"))
-    return best.groupBy(*identity).agg(F.map_from_entries(F.collect_list(entry)).alias("by_model"))
+    order = [F.col(name).desc_nulls_last() for name in ("known_settled", "known_at", "known_run")]
+    place = F.row_number().over(Window.partitionBy(_HASH, "eolMediaURL", "bundle", "bundle_row").orderBy(*order))
+    joined = stood.join(known, on=same, how="left")
+    if known.groupBy("known_hash").count().where(F.col("count") > 1).take(1):
+        joined = joined.withColumn("place", place).where(F.col("place") == 1)
+    return joined.select(*stood.columns, *columns)
 
 
 def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
     """The tags table of a task: every row of `rows` once. outcome is NULL where nothing was predicted yet."""
-    first = next(iter(task.packages))
     flat = _decision_input(standing(rows, predictions, task), task)
-    extras = extra_columns(task)
-    kept = [F.col("by_model")[name][column].alias(column) for name in [first] for column in TAG_MODEL]
-    by_model = F.map_from_arrays(
-        F.array(*[F.lit(name) for name in task.packages]),
-        F.array(
-            *[
-                F.struct(*[F.col("by_model")[name][column].alias(column) for column in TAG_MODEL])
-                for name in task.packages
-            ]
-        ),
+    models = list(task.packages)
+    by_model = F.create_map(
+        *[
+            part
+            for name in models
+            for part in (F.lit(name), F.struct(*[F.col(name)[column].alias(column) for column in TAG_MODEL]))
+        ]
     )
     return flat.select(
         *IDENTITY,
@@ -69,77 +80,60 @@ def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> Data
         "http_status",
         F.expr(tag_expression(task)).alias("tag"),
         F.expr(rule_expression(task)).alias("rule"),
-        *[F.expr(expression).alias(name) for name, expression in extras.items()],
-        *kept,
+        *task.file.features,
+        *[F.expr(expression).alias(name) for name, expression in extra_columns(task).items()],
+        *TAG_MODEL,
         by_model.alias("models"),
         "fetched_at",
     )
 
 
-def check_task(session: SparkSession, task: Task) -> None:
-    """Let Spark read every expression of a task before any image is fetched. Raises TaskError."""
-    flat = _empty(session, _decision_schema(task))
-    for name, condition in rule_conditions(task):
-        _analyse(flat, condition, f"{task.path}: rule '{name}'", is_filter=True)
-    for rule in task.file.rules:
-        if rule.tag_sql is not None:
-            _analyse(flat, rule.tag_sql, f"{task.path}: tag_sql of rule '{rule.name}'")
-    extras = [
-        StructField(name, _analyse(flat, expression, f"{task.path}: extra column '{name}'"))
-        for name, expression in extra_columns(task).items()
-    ]
-    for extra in extras:
-        if extra.dataType == NullType():
-            reason = "is always NULL; give it a type: CAST(NULL AS STRING)"
-            raise TaskError(f"{task.path}: extra column '{extra.name}' {reason}")
-    tags = _empty(session, StructType([*_tags_schema(task).fields, *extras]))
-    for header, expression in tsv_columns(task):
-        _analyse(tags, expression, f"{task.path}: TSV column '{header}'")
+def _flat(task: Task) -> tuple[str, ...]:
+    """Prediction columns that the rules of a task may use."""
+    return (*FLAT, *task.file.features)
 
 
-def _decision_schema(task: Task) -> StructType:
-    """Of _decision_input."""
+def _held(model: str, column: str) -> str:
+    """The name of a model's column between `standing` and the rules; no rule can mean it."""
+    return f"{model} {column}"
+
+
+def _hash(column: str) -> Column:
+    return F.xxhash64(column).alias(_HASH)
+
+
+def decision_schema(task: Task) -> StructType:
+    """What rules see."""
     columns = [StructField(name, kind) for name, kind in IDENTITY.items()]
-    columns += [PREDICTIONS[name] for name in FLAT]
-    return StructType([*columns, *[StructField(name, _struct(FLAT)) for name in task.packages]])
+    columns += [PREDICTIONS[name] for name in _flat(task)]
+    return StructType([*columns, *[StructField(name, _struct(_flat(task))) for name in task.packages]])
 
 
-def _tags_schema(task: Task) -> StructType:
-    """Of tag_rows, without the extra columns, and with a column per model as export_tsv adds them."""
+def tags_schema(task: Task) -> StructType:
+    """Of the tags table, without the extra columns, and with a column per model as export_tsv adds them."""
     columns = [StructField(name, kind) for name, kind in IDENTITY.items()]
-    columns += [PREDICTIONS[name] for name in ("outcome", "detail", "http_status", *TAG_MODEL, "fetched_at")]
+    names = ("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at")
+    columns += [PREDICTIONS[name] for name in names]
     columns += [StructField(name, StringType()) for name in ("tag", "rule")]
     return StructType([*columns, *[StructField(name, _struct(TAG_MODEL)) for name in task.packages]])
 
 
-def _empty(session: SparkSession, schema: StructType) -> DataFrame:
-    """No rows, and nothing that Spark would have to run for them."""
-    return session.range(0).select(F.from_json(F.lit("{}"), schema).alias("row")).select("row.*")
-
-
 def _decision_input(stood: DataFrame, task: Task) -> DataFrame:
-    """What rules see: bundle columns, FLAT columns of the first model, and one struct per model.
+    """What rules see: bundle columns, FLAT columns and features of the first model, and one struct per model.
 
     With several models the outcome is the first that is not ok, and the other flat columns are the first model's.
     """
     models = list(task.packages)
-    outcomes = [F.col("by_model")[name]["outcome"] for name in models]
     worst: Column = F.lit(Outcome.OK.value)
-    for outcome in reversed(outcomes):
+    for model in reversed(models):
+        outcome = F.col(_held(model, "outcome"))
         worst = F.when(outcome.eqNullSafe(Outcome.OK.value), worst).otherwise(outcome)
-    first = [F.col("by_model")[models[0]][column].alias(column) for column in FLAT if column != "outcome"]
-    structs = [F.col("by_model")[name].alias(name) for name in models]
-    return stood.select(*IDENTITY, "by_model", worst.alias("outcome"), *first, *structs)
-
-
-def _analyse(rows: DataFrame, expression: str, where: str, *, is_filter: bool = False) -> DataType:
-    """The type of the expression."""
-    try:
-        parsed = F.expr(expression)
-        return (rows.filter(parsed) if is_filter else rows.select(parsed)).schema[0].dataType
-    except (AnalysisException, ParseException) as problem:
-        reason = " ".join(str(problem).split("\n== SQL")[0].split("\n;")[0].split("SQLSTATE")[0].split())
-        raise TaskError(f"{where}: Spark refuses it: {reason}") from problem
+    first = [F.col(_held(models[0], column)).alias(column) for column in _flat(task) if column != "outcome"]
+    structs = [
+        F.struct(*[F.col(_held(model, column)).alias(column) for column in _flat(task)]).alias(model)
+        for model in models
+    ]
+    return stood.select(*IDENTITY, worst.alias("outcome"), *first, *structs)
 
 
 def _struct(names: tuple[str, ...]) -> StructType:

@@ -32,6 +32,16 @@ def settled(redo: Redo) -> Column:
     return good if redo.before is None else good & (F.col("fetched_at") >= F.lit(redo.before))
 
 
+def lacks_features(slots: Sequence[ModelSlot]) -> Column:
+    """Is a row of the predictions table without something that its task has measured by now?"""
+    lacking = F.lit(False)
+    for slot in slots:
+        is_of_slot = (F.col("task") == slot.task) & (F.col("model") == slot.model)
+        for feature in slot.features:
+            lacking = lacking | (is_of_slot & F.col(feature).isNull())
+    return lacking & (F.col("outcome") == Outcome.OK.value)
+
+
 def images(rows: DataFrame) -> DataFrame:
     """One row per (eolMediaURL, dataObjectVersionID), with the first bundle row that names it and their number."""
     first = F.min(F.struct("bundle", "bundle_row", "identifier", "ancestry")).alias("first")
@@ -52,7 +62,7 @@ def with_models(images: DataFrame, predictions: DataFrame | None, slots: Sequenc
     wanted = [f"{slot.key}/{slot.version}" for slot in slots]
     known = (
         predictions.where(key.isin(wanted))
-        .where(settled(redo))
+        .where(settled(redo) & ~lacks_features(slots))
         .select(
             F.col("eolMediaURL").alias("known_url"),
             F.col("dataObjectVersionID").alias("known_version"),

@@ -20,12 +20,14 @@ from pyspark.sql import functions as F
 from eoltag import __version__
 from eoltag.decide import Task, read_tasks, rule_conditions
 from eoltag.errors import ExitCode, OutputError
-from eoltag.report import Summary, page_text, plan_text, summary_text
+from eoltag.report import Flips, Summary, flips_text, page_text, plan_text, summary_text
 from eoltag.settings import Settings
 from eoltag.sources import Staged, is_remote, local_files, stage
+from eoltag.spark.checking import check_task, naming_the_rule
 from eoltag.spark.command import show
-from eoltag.spark.deciding import check_task, tag_rows
+from eoltag.spark.deciding import tag_rows
 from eoltag.spark.files import Files
+from eoltag.spark.flips import flips_of
 from eoltag.spark.inputs import bundle_rows, remote_fetcher
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
 from eoltag.spark.reporting import write_report
@@ -64,6 +66,9 @@ class DecideRequest:
     output: str
     root: Path
     as_json: bool = False
+    is_dry_run: bool = False
+    flips: Path | None = None
+    """Where a dry run lists every row whose tag would change; with several tasks, NAME_TASK beside it for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +121,15 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     for task in tasks:
         check_task(session, task)
     output = _output(session, request.output)
-    rows = {task.name: output.bundles(task.name) for task in tasks}
+    for task in tasks:
+        output.bundles(task.name)
+    if request.is_dry_run:
+        return _dry_decision(request, tasks, output)
     output.begin()
     try:
         for task in tasks:
             _decide(output, task)
-        bundles = sorted(
-            {row["bundle"] for frame in rows.values() for row in frame.select("bundle").distinct().collect()}
-        )
+        bundles = sorted({name for task in tasks for name in output.bundle_names(task.name)})
         summary = summarise(output, tasks, bundles, started, images_fetched=0)
         output.write_run({**_run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
         write_report(output)
@@ -142,6 +148,19 @@ def report_tags(request: ReportRequest) -> ExitCode:
     finally:
         output.end()
     show(asdict(page), page_text(page), as_json=request.as_json)
+    return ExitCode.DONE
+
+
+def _dry_decision(request: DecideRequest, tasks: list[Task], output: Output) -> ExitCode:
+    found: dict[str, Flips] = {}
+    for task in tasks:
+        file = request.flips
+        if file is not None and len(tasks) > 1:
+            file = file.with_name(f"{file.stem}_{task.name}{file.suffix}")
+        with naming_the_rule(output.session, task):
+            found[task.name] = flips_of(output, task, file)
+    document = {"output": output.root, "tasks": {name: flips.as_dict() for name, flips in found.items()}}
+    show(document, flips_text(found), as_json=request.as_json)
     return ExitCode.DONE
 
 
@@ -200,8 +219,9 @@ def _counts(request: TagRequest, staged: Staged, rows: DataFrame, buckets: list[
 
 
 def _decide(output: Output, task: Task) -> None:
-    output.replace_tags(tag_rows(output.bundles(task.name), output.predictions(), task), task.name)
-    output.export_tsv(task)
+    with naming_the_rule(output.session, task):
+        output.replace_tags(tag_rows(output.bundles(task.name), output.predictions(), task), task.name)
+        output.export_tsv(task)
 
 
 def _notes(request: TagRequest, staged: Staged) -> list[str]:

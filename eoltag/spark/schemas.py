@@ -6,6 +6,7 @@ from pyspark.sql.types import (
     ArrayType,
     BooleanType,
     DataType,
+    DoubleType,
     FloatType,
     IntegerType,
     LongType,
@@ -15,6 +16,8 @@ from pyspark.sql.types import (
     StructType,
     TimestampType,
 )
+
+from eoltag.records import FEATURE_SIDE_PX
 
 SCHEMA_VERSION: Final = 1
 """Of the output directory as a whole; a directory of another version is refused."""
@@ -53,6 +56,7 @@ MEASURED: Final[dict[str, DataType]] = {
     "bytes": LongType(),
     "content_sha256": StringType(),
     "perceptual_hash": StringType(),
+    **{name: DoubleType() for name in FEATURE_SIDE_PX},
     "fetched_at": TimestampType(),
 }
 """What a worker finds out; the fields of pipeline.Prediction in their order."""

@@ -6,27 +6,23 @@ Everything is written below _staging/RUN and moved into place, so no reader sees
 import json
 import os
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.decide import Task, tsv_columns
+from eoltag.decide import Task
 from eoltag.errors import OutputError
-from eoltag.records import Outcome
 from eoltag.spark.files import Files
 from eoltag.spark.schemas import PREDICTIONS, SCHEMA_VERSION
+from eoltag.spark.tsv import FAILED, TAGGED, tsv_lines
 
 SCHEMA_FILE: Final = "_schema.json"
 LOCK_FILE: Final = "lock.json"
-FAILURE_COLUMNS: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "outcome", "http_status", "detail")
 _IMAGES_PER_FILE: Final = 500_000
-_BREAKS: Final = r"[\t\r\n\u000b\u000c\u0085\u2028\u2029]+"
-_NO_ANCESTRY: Final = "NA"
-"""EOL's literal where a list has no ancestry column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +161,25 @@ class Output:
             )
         return self.session.read.parquet(folder)
 
+    def bundle_names(self, task: str) -> list[str]:
+        """Every bundle that was ever given to a task."""
+        folders = self._partitions(self.path("bundles", f"task={task}"))
+        return [unquote(folder.removeprefix("bundle=")) for folder in folders]
+
     def replace_tags(self, rows: DataFrame, task: str) -> None:
         """Write tags/task=T beside and swap it in."""
         staged = f"{self.staging}/tags"
         spread = F.pmod(F.xxhash64("bundle"), F.lit(64))
-        rows.repartition(spread).sortWithinPartitions("bundle", "bundle_row").write.mode("overwrite").option(
+        # Names of bundles begin alike: sorting by a number first compares few of them.
+        place = F.shiftleft(F.pmod(F.xxhash64("bundle"), F.lit(1 << 20)), 40) + F.col("bundle_row")
+        rows.repartition(spread).sortWithinPartitions(place, "bundle", "bundle_row").write.mode("overwrite").option(
             "compression", "zstd"
         ).parquet(staged)
         self._swap(staged, f"tags/task={task}")
+
+    def has_tags(self, task: str) -> bool:
+        """The task was decided before."""
+        return self.files.exists(self.path("tags", f"task={task}"))
 
     def tags(self, task: str) -> DataFrame:
         """The written tags of a task."""
@@ -189,33 +196,49 @@ class Output:
 
         Each has a header and then its rows in bundle row order. Files of bundles that are gone are dropped.
         """
-        tags = self.tags(task.name)
-        models = [F.col("models")[name].alias(name) for name in task.packages]
-        done = tags.where(F.col("outcome") == Outcome.OK.value).select("*", *models)
-        columns = [(header, _cell(F.expr(expression), expression)) for header, expression in tsv_columns(task)]
-        failed = tags.where(F.col("outcome") != Outcome.OK.value)
-        reasons = [(name, _cell(F.col(name), name)) for name in FAILURE_COLUMNS]
-        lines = _lines("finaltags", tags, done, columns).unionByName(_lines("failures", failed, failed, reasons))
-        staged, folder = f"{self.staging}/tsv", f"tsv/{task.name}"
+        staged, folder = f"{self.staging}/tsv", self.path("tsv", task.name)
+        lines, headers = tsv_lines(self.tags(task.name), task)
+        found = lines.groupBy("bundle", "suffix").agg(F.min("bundle_row").alias("first")).collect()
+        bundles = sorted({row["bundle"] for row in found})
+        wanted = sorted((row["bundle"], row["suffix"], row["first"]) for row in found if row["suffix"])
+        self._write_lines(lines, headers, wanted, staged)
+        names = [f"{bundle}_{suffix}.tsv" for bundle, suffix, _ in wanted]
+        for number, name in enumerate(names):
+            (part,) = self._parts(f"{staged}/file={number}")
+            self.files.delete(f"{folder}/{name}")
+            self.files.move(f"{staged}/file={number}/{part}", f"{folder}/{name}")
+        for name in {f"{bundle}_{TAGGED}.tsv" for bundle in bundles} - set(names):
+            self.files.write_text(f"{folder}/{name}", f"{headers[TAGGED]}\n")
+            names.append(name)
+        for stale in set(self.files.names(folder)) - set(names):
+            self.files.delete(f"{folder}/{stale}")
+        self.files.delete(staged)
+
+    def _write_lines(
+        self, lines: DataFrame, headers: dict[str, str], wanted: list[tuple[str, str, int]], staged: str
+    ) -> None:
+        """A text file per (bundle, suffix, first row) in `wanted`: file=NUMBER; the header rides on its first line."""
+        if not wanted:
+            return
+        names = ("file", "bundle", "suffix", "first")
+        # As JSON, since rows made in Python would need a Python worker to read them.
+        numbered = F.lit(
+            json.dumps([dict(zip(names, (number, *row), strict=True)) for number, row in enumerate(wanted)])
+        )
+        cells = F.inline(F.from_json(numbered, "array<struct<file:int,bundle:string,suffix:string,first:bigint>>"))
+        places = self.session.range(1).select(cells)
+        header = F.when(F.col("suffix") == TAGGED, F.lit(headers[TAGGED])).otherwise(F.lit(headers[FAILED]))
+        headed = F.when(F.col("bundle_row") == F.col("first"), F.concat_ws("\n", header, "line"))
         (
-            lines.repartition("bundle")
-            .sortWithinPartitions("bundle", "suffix", "bundle_row")
-            .select("bundle", "suffix", "line")
+            lines.join(F.broadcast(places), on=["bundle", "suffix"], how="inner")
+            .select("file", "bundle_row", headed.otherwise(F.col("line")).alias("line"))
+            .repartition("file")
+            .sortWithinPartitions("file", "bundle_row")
+            .select("file", "line")
             .write.mode("overwrite")
-            .partitionBy("bundle", "suffix")
+            .partitionBy("file")
             .text(staged)
         )
-        written = set()
-        for bundle in self._partitions(staged):
-            for suffix in self._partitions(f"{staged}/{bundle}"):
-                (part,) = self._parts(f"{staged}/{bundle}/{suffix}")
-                name = f"{bundle.removeprefix('bundle=')}_{suffix.removeprefix('suffix=')}.tsv"
-                written.add(name)
-                self.files.delete(self.path(folder, name))
-                self.files.move(f"{staged}/{bundle}/{suffix}/{part}", self.path(folder, name))
-        for stale in set(self.files.names(self.path(folder))) - written:
-            self.files.delete(self.path(folder, stale))
-        self.files.delete(staged)
 
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """The rows once on disk for this run, so that later steps read them and do not compute them again."""
@@ -252,20 +275,6 @@ class Output:
 
     def _parts(self, folder: str) -> list[str]:
         return [name for name in self.files.names(folder) if name.startswith("part-")]
-
-
-def _lines(suffix: str, bundles: DataFrame, rows: DataFrame, columns: Sequence[tuple[str, Column]]) -> DataFrame:
-    """bundle, suffix, bundle_row, line: a header for every bundle in `bundles`, and a line for every row of `rows`."""
-    header = F.lit("\t".join(name for name, _ in columns))
-    headers = bundles.select("bundle").distinct().withColumns({"bundle_row": F.lit(0).cast("long"), "line": header})
-    lines = rows.select("bundle", "bundle_row", F.concat_ws("\t", *[cell for _, cell in columns]).alias("line"))
-    return headers.unionByName(lines).withColumn("suffix", F.lit(suffix))
-
-
-def _cell(value: Column, expression: str) -> Column:
-    """As text that cannot break a row: no value is empty (ancestry: NA), a tab or line break becomes a space."""
-    missing = _NO_ANCESTRY if expression == "ancestry" else ""
-    return F.regexp_replace(F.coalesce(value.cast("string"), F.lit(missing)), _BREAKS, " ")
 
 
 def _is_alive(pid: int) -> bool:

@@ -43,7 +43,11 @@ class Speed:
 
 def slots_of(tasks: list[Task]) -> list[ModelSlot]:
     """Every model of every task, in its place."""
-    return [ModelSlot(task.name, model, package.version) for task in tasks for model, package in task.packages.items()]
+    return [
+        ModelSlot(task.name, model, package.version, task.file.features)
+        for task in tasks
+        for model, package in task.packages.items()
+    ]
 
 
 def choose_engine(package: Package, settings: EngineSettings, context: SparkContext) -> EngineName:

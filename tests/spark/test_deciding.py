@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from eoltag.decide import Rule
 from eoltag.errors import TaskError
-from eoltag.spark.deciding import check_task, tag_rows
+from eoltag.spark.checking import check_task
+from eoltag.spark.deciding import tag_rows
 from eoltag.spark.session import task_slots
 from tests.spark.tables import NOON, bundle_rows, predictions, rule, task
 
@@ -163,3 +165,81 @@ def test_what_is_checked_beforehand_are_the_columns_that_there_are(session: Spar
     columns = [name for name in rows.columns if name != "models"]
     assert {"eolMediaURL", "bundle_row", "outcome", "tag", "rule", "confidence", "fetched_at"} < set(columns)
     check_task(session, task(models=("tag7", "tag11"), columns=(*columns, "tag7.logit", "tag11.label")))
+
+
+SURE = rule("sure", "label = 'bad' AND logit > 1.5", "x")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ((rule("r", "1 = 2", "x"),), "rule 'r' can never fire: it is false or contradicts itself"),
+        ((rule("r", "false", "x"),), "it is false or contradicts itself"),
+        ((rule("r", "label = NULL", "x"),), "it is false or contradicts itself"),
+        ((rule("r", "NOT (label = NULL OR true)", "x"),), "it is false or contradicts itself"),
+        ((rule("r", "confidence > 1.5", "x"),), "confidence lies between 0 and 1"),
+        ((rule("r", "confidence >= 0.9 AND confidence < 0.9", "x"),), "it is false or contradicts itself"),
+        ((rule("r", "scores['bad'] < 0", "x"),), "scores[bad] lies between 0 and 1"),
+        ((rule("r", "outcome = 'gone'", "x"),), "outcome is one of ok"),
+        ((rule("r", "logit BETWEEN 3 AND 2", "x"),), "it is false or contradicts itself"),
+        ((rule("r", "label = 'bad' AND main.label = 'good'", "x"),), "it is false or contradicts itself"),
+        ((SURE, rule("r", "label = 'bad' AND logit > 1.5", "y")), "whenever it holds, rule 'sure' before it"),
+        ((SURE, rule("r", "main.logit > 2 AND 'bad' = label", "y")), "whenever it holds, rule 'sure' before it"),
+        ((SURE, rule("r", "label = 'bad' AND logit >= 1.6 AND ancestry LIKE '%a%'", "y")), "rule 'sure' before it"),
+        (
+            (rule("a", "ancestry LIKE '%a%'", "x"), rule("r", "ancestry LIKE '%a%' AND width > 3", "y")),
+            "rule 'a' before it",
+        ),
+        (
+            (rule("a", "label = 'bad'", "x"), rule("b", "label = 'good'", "y"), rule("r", "logit > 3", "z")),
+            "one of the rules before it holds as well",
+        ),
+        ((rule("a", "true", "x"), rule("r", "logit > 3", "y")), "rule 'a' before it"),
+        ((rule("r", "label = 'Bad'", "x"),), "the package has no label 'Bad'; it has bad, good"),
+        ((rule("r", "logit > 3 OR label IN ('good', 'fine')", "x"),), "no label 'fine'"),
+    ],
+)
+def test_a_rule_that_can_never_fire_is_refused_with_its_reason(
+    session: SparkSession, rules: tuple[Rule, ...], said: str
+) -> None:
+    with pytest.raises(TaskError) as caught:
+        check_task(session, task(rules=rules))
+    assert str(caught.value).startswith("kind.toml: rule 'r'")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (SURE, rule("r", "label = 'bad' AND logit > 1.4", "y")),
+        (SURE, rule("r", "label = 'bad' AND logit <= 1.5", "y")),
+        (rule("a", "label = 'bad' AND width > 3", "x"), rule("r", "label = 'bad'", "y")),
+        (rule("a", "NOT ancestry LIKE '%a%'", "x"), rule("r", "NOT ancestry LIKE '%a%' OR ancestry IS NULL", "y")),
+        (rule("a", "ancestry LIKE '%a%'", "x"), rule("r", "NOT ancestry LIKE '%a%'", "y")),
+        (rule("a", "ancestry LIKE '%a%' OR NOT ancestry LIKE '%a%'", "x"), rule("r", "true", "no ancestry")),
+        (rule("r", "confidence >= 1", "x"),),
+        (rule("r", "round(confidence, 2) > 1.5 OR fetched_at > '2026-01-01' OR lower(label) = 'BAD'", "x"),),
+        (rule("r", "label <> 'bad' AND CAST(ancestry AS INT) = 3 AND main.width / height > 2", "x"),),
+        (rule("r", "CASE WHEN label = 'bad' THEN logit > 1 ELSE false END", "x"),),
+    ],
+)
+def test_a_rule_that_may_fire_passes(session: SparkSession, rules: tuple[Rule, ...]) -> None:
+    check_task(session, task(rules=rules))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"where": "tag = 'wrose'"}, "where would leave every TSV empty: tag is one of NA, worse"),
+        ({"where": "no_such > 1"}, "where: Spark refuses it"),
+        ({"where": "label = 'wrose'"}, "where: the package has no label 'wrose'"),
+        ({"rules": (rule("r", "mnorm_pp > 2", "x"),)}, "mnorm_pp"),
+        ({"extras": {"tag": "label"}}, "extra column 'tag': the tags table has a column of that name"),
+    ],
+)
+def test_other_slips_are_refused_as_well(session: SparkSession, content: dict[str, Any], said: str) -> None:
+    with pytest.raises(TaskError) as caught:
+        check_task(session, task(**{"rules": (rule("r", "label = 'bad'", "worse"),), **content}))
+    assert said in str(caught.value)
+    check_task(session, task(rules=(rule("r", "mnorm_pp > 2", "x"),), features=("mnorm_pp",), where="tag = 'x'"))

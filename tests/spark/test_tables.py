@@ -91,6 +91,11 @@ def test_a_bundle_is_replaced_and_the_others_stay(session: SparkSession, output:
         ("000001", A),
         ("two", C),
     ]
+    odd = "a b:c=100%é"
+    output.replace_bundles(
+        bundle_rows(session, [{"eolMediaURL": C, "bundle": odd, "bundle_row": 1}]).select(*IDENTITY), "kind"
+    )
+    assert sorted(output.bundle_names("kind")) == ["000001", odd, "two"]
 
 
 def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(

@@ -1,6 +1,7 @@
 """The main job from bundle to tables, in this process, against a real server and a real small model."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.errors import ExitCode
+from eoltag.cartoon import cartoonization
+from eoltag.decode import decode
+from eoltag.errors import ExitCode, TaskError
 from eoltag.package import read_package
 from eoltag.records import Outcome
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
@@ -167,9 +170,9 @@ def test_the_tables_hold_what_a_user_was_promised(
     # fmt: off
     assert list(row) == [
         "eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "bundle", "bundle_row", "model",
-        "outcome", "detail", "http_status", "attempts", "label", "confidence", "logit", "scores", "width",
-        "height", "color_mode", "bytes", "content_sha256", "perceptual_hash", "fetched_at", "run_id", "task",
-        "model_version",
+        "engine", "outcome", "detail", "http_status", "attempts", "label", "confidence", "logit", "scores", "width",
+        "height", "color_mode", "bytes", "content_sha256", "perceptual_hash", "mnorm_pp", "mnorm_pp_512", "fetched_at",
+        "run_id", "task", "model_version",
     ]
     # fmt: on
     assert (row["task"], row["model"], row["model_version"]) == ("kind", "main", package.version)
@@ -313,7 +316,7 @@ def test_deciding_again_touches_no_image(
 ) -> None:
     run([server.url(f"/files/{name}") for name in pictures[:5]])
     asked = len(server.requests)
-    task.write_text(task.read_text().replace("confidence >= 0", "confidence > 2"), encoding="utf-8")
+    task.write_text(task.read_text().replace("confidence >= 0", "logit > 1e9"), encoding="utf-8")
     assert decide_tags(DecideRequest([str(task)], str(output_folder), tmp_path, as_json=True)) == ExitCode.DONE
     assert len(server.requests) == asked
     assert {row["tag"] for row in table(output_folder / "tags")} == {"NA"}
@@ -374,3 +377,65 @@ def test_private_hosts_are_refused_unless_allowed(
     settings = Settings(fetch=FETCH.model_copy(update={"allow_private_hosts": False}))
     assert run([server.url(f"/files/{pictures[0]}")], settings)["failed"] == {"blocked_host": 1}
     assert server.requests == []
+
+
+def test_looking_at_a_changed_rule_shows_counts_and_flips_and_writes_nothing(
+    run: Callable[..., Row],
+    server: Loopback,
+    pictures: list[str],
+    output_folder: Path,
+    task: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = run([*(server.url(f"/files/{name}") for name in pictures[:6]), server.url("/status/404/x.jpg")])
+    tags = before["tags"]["kind"]
+    chosen = sorted(tags)[0]
+    task.write_text(task.read_text().replace("confidence >= 0", f"label <> '{chosen}'"), encoding="utf-8")
+    files = {path: path.read_bytes() for path in output_folder.rglob("*") if path.is_file()}
+    request = DecideRequest([str(task)], str(output_folder), tmp_path, True, True, tmp_path / "flips.tsv")
+    assert decide_tags(request) == ExitCode.DONE
+    found = json.loads(capsys.readouterr().out)["tasks"]["kind"]
+    assert found["now"] == {**tags, "(no tag)": 1}
+    assert found["after"] == {**{tag: n for tag, n in tags.items() if tag != chosen}, "NA": tags[chosen], "(no tag)": 1}
+    assert (found["moves"], found["flipped"]) == ({f"{chosen} -> NA": tags[chosen]}, tags[chosen])
+    header, *lines = (tmp_path / "flips.tsv").read_text().splitlines()
+    assert header == "bundle\tbundle_row\teolMediaURL\ttag_now\ttag_after\trule_now\trule_after"
+    assert [line.split("\t")[3:] for line in lines] == [[chosen, "NA", "any", ""]] * tags[chosen]
+    assert [line.split("\t")[2] for line in lines] == [row["eolMediaURL"] for row in found["examples"]]
+    assert {path: path.read_bytes() for path in output_folder.rglob("*") if path.is_file()} == files
+    assert decide_tags(DecideRequest([str(task)], str(output_folder), tmp_path, is_dry_run=True)) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    assert f"  {tags[chosen]} of 7 rows get another tag" in shown
+    assert f"{chosen} -> NA (any -> no rule)" in shown
+
+
+def test_a_value_that_a_rule_cannot_take_ends_in_one_line_that_names_the_rule(
+    run: Callable[..., Row], server: Loopback, pictures: list[str], output_folder: Path, task: Path, tmp_path: Path
+) -> None:
+    run([server.url(f"/files/{name}") for name in pictures[:2]])
+    files = {path: path.read_bytes() for path in output_folder.rglob("*.tsv")}
+    rules = task.read_text().replace("confidence >= 0", "CAST(color_mode AS INT) > 3")
+    task.write_text(rules, encoding="utf-8")
+    with pytest.raises(TaskError) as caught:
+        decide_tags(DecideRequest([str(task)], str(output_folder), tmp_path))
+    assert re.match(
+        rf"{task}: rule 'any': The value '(L|RGB)' of the type \"STRING\" cannot be cast", str(caught.value)
+    )
+    assert "\n" not in str(caught.value)
+    assert {path: path.read_bytes() for path in output_folder.rglob("*.tsv")} == files
+
+
+def test_a_feature_is_measured_where_a_task_asks_and_a_task_that_asks_later_fetches_again(
+    run: Callable[..., Row], server: Loopback, pictures: list[str], output_folder: Path, task: Path, sample_images: Path
+) -> None:
+    urls = {server.url(f"/files/{name}"): sample_images / name for name in pictures[:60:20]}
+    run(list(urls))
+    assert {row["mnorm_pp"] for row in table(output_folder / "predictions")} == {None}
+    task.write_text('features = ["mnorm_pp"]\n' + task.read_text(), encoding="utf-8")
+    assert run(list(urls))["images_fetched"] == 3
+    assert run(list(urls))["images_fetched"] == 0
+    for row in table(output_folder / "tags"):
+        pixels = decode(urls[row["eolMediaURL"]].read_bytes(), [], 10**8, [None]).pictures[0]
+        assert row["mnorm_pp"] == cartoonization(pixels).mnorm_pp
+    assert len({row["mnorm_pp"] for row in table(output_folder / "tags")}) == 3
