@@ -138,7 +138,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
 
 def report_tags(request: ReportRequest) -> ExitCode:
     """The page report/index.html from the tables as they are. Touches no image and no table."""
-    output = _output(open_session("eoltag report"), request.output)
+    output = open_output(open_session("eoltag report"), request.output)
     output.begin()
     try:
         page = write_report(output, request.tasks, is_forced=True)
