@@ -138,7 +138,9 @@ def read_settings(path: Path | None) -> Settings:
     """Settings from a TOML file over the defaults. Raises SettingsError."""
     if path is None:
         return Settings()
-    return parse(Settings, read_toml(path), str(path))
+    content = read_toml(path)
+    content.pop("job", None)  # options of a job, see eoltag/spark/job_file.py
+    return parse(Settings, content, str(path))
 
 
 def _explain(model: type[BaseModel], problem: ValidationError) -> str:

@@ -20,7 +20,10 @@ examples:
   ./spark-submit.sh jobs/tag_bundles.py --bundle 'images_for_Aves_breakdown_{000001..000031}.txt' \\
       --task rating image_type --output /data/eol --config conf/jobs/default.toml
   ./spark-submit.sh jobs/tag_bundles.py --bundle lists/ --task demo --output build/out --dry-run
+  ./spark-submit.sh jobs/tag_bundles.py --config conf/jobs/retag.toml
 
+The [job] table of a --config file holds options under their names (max_failure_rate = 0.2 for --max-failure-rate 0.2);
+an option on the command line goes before it. Relative paths start at the current directory in both.
 Running the same command again fetches only what is new or failed for a passing reason.
 exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written);
 3 done, but more images failed than --max-failure-rate allows; 1 a bug or a lost cluster."""
@@ -50,7 +53,12 @@ def parser() -> argparse.ArgumentParser:
         "--sample", type=_positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
     )
     new.add_argument("--seed", type=int, default=0, metavar="S", help="of --sample (default 0)")
-    new.add_argument("--config", type=Path, metavar="FILE", help="settings, see conf/jobs/default.toml")
+    new.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings, see conf/jobs/default.toml; options in its [job] table, see conf/jobs/retag.toml",
+    )
     new.add_argument(
         "--retry-failed", action="store_true", help="ask for images again that failed for good (404, no image)"
     )

@@ -35,6 +35,7 @@ from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.session import open_session
 from eoltag.spark.summing import summarise
 from eoltag.spark.tables import Output
+from eoltag.spark.unchanged import digests_of, forget, is_unchanged, remember
 from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, warming_up, worker_for
 
 
@@ -97,7 +98,7 @@ def tag_bundles(request: TagRequest) -> ExitCode:
         for task in tasks:
             for package in task.packages.values():
                 choose_engine(package, request.settings.engine, session.sparkContext)
-        output = _output(session, request.output)
+        output = open_output(session, request.output)
         if request.is_dry_run:
             return _dry_run(request, tasks, staged, output)
         output.begin()
@@ -120,7 +121,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     session = open_session("eoltag decide")
     for task in tasks:
         check_task(session, task)
-    output = _output(session, request.output)
+    output = open_output(session, request.output)
     for task in tasks:
         output.bundles(task.name)
     if request.is_dry_run:
@@ -128,7 +129,9 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     output.begin()
     try:
         for task in tasks:
+            forget(output, task)
             _decide(output, task)
+            remember(output, task, None)
         bundles = sorted({name for task in tasks for name in output.bundle_names(task.name)})
         summary = summarise(output, tasks, bundles, started, images_fetched=0)
         output.write_run({**_run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
@@ -141,7 +144,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
 
 def report_tags(request: ReportRequest) -> ExitCode:
     """The page report/index.html from the tables as they are. Touches no image and no table."""
-    output = _output(open_session("eoltag report"), request.output)
+    output = open_output(open_session("eoltag report"), request.output)
     output.begin()
     try:
         page = write_report(output, request.tasks, is_forced=True)
@@ -167,9 +170,14 @@ def _dry_decision(request: DecideRequest, tasks: list[Task], output: Output) -> 
 def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output, started: float) -> Summary:
     document = {**_run_document(tasks, output), **_request_document(request, staged)}
     output.write_run({**document, "status": "running"})
+    rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
+    digests = digests_of(rows)
+    if is_unchanged(output, tasks, digests) and not (left := buckets_of(_to_do(request, tasks, rows, output))):
+        return _nothing_to_do(request, tasks, staged, output, document, _counts(request, staged, rows, left), started)
+    for task in tasks:
+        forget(output, task)
     with worker_for(output, tasks, request.settings) as worker:
         with warming_up(output, worker):
-            rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
             for task in tasks:
                 output.replace_bundles(rows.select(*IDENTITY), task.name)
             work = output.stage("to_do", _to_do(request, tasks, rows, output))
@@ -179,12 +187,30 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
         run_waves(output, tasks, work, buckets, worker, speed=speed, is_quiet=request.is_quiet)
     for task in tasks:
         _decide(output, task)
+        remember(output, task, digests)
     notes = _notes(request, staged)
     summary = summarise(
         output, tasks, staged.bundles, started, images_fetched=counts.images_to_fetch, known=counts.known, notes=notes
     )
     output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
     write_report(output)
+    return summary
+
+
+def _nothing_to_do(
+    request: TagRequest,
+    tasks: list[Task],
+    staged: Staged,
+    output: Output,
+    document: dict[str, Any],
+    counts: Counts,
+    started: float,
+) -> Summary:
+    """The summary of tables that stay as they are: no model is loaded, nothing decided or written again."""
+    notes = ["nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are"]
+    notes += _notes(request, staged)
+    summary = summarise(output, tasks, staged.bundles, started, images_fetched=0, known=counts.known, notes=notes)
+    output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
     return summary
 
 
@@ -273,7 +299,7 @@ def _request_document(request: TagRequest, staged: Staged) -> dict[str, Any]:
     }
 
 
-def _output(session: SparkSession, path: str) -> Output:
+def open_output(session: SparkSession, path: str) -> Output:
     """The directory for a new run, found fit for it. Raises OutputError."""
     try:
         root = Files(session).absolute(path)

@@ -22,7 +22,8 @@ from eoltag.spark.tsv import FAILED, TAGGED, tsv_lines
 
 SCHEMA_FILE: Final = "_schema.json"
 LOCK_FILE: Final = "lock.json"
-_IMAGES_PER_FILE: Final = 500_000
+IMAGES_PER_FILE: Final = 500_000
+"""Of the predictions table, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +124,29 @@ class Output:
             return None
         return self.session.read.schema(PREDICTIONS).parquet(self.path("predictions"))
 
+    def partitions(self) -> list[tuple[str, str]]:
+        """(task, model version) of each partition of the predictions table."""
+        root = self.path("predictions")
+        return [
+            (task.removeprefix("task="), version.removeprefix("model_version="))
+            for task in self._partitions(root)
+            for version in self._partitions(f"{root}/{task}")
+        ]
+
+    def read_partition(self, task: str, version: str) -> DataFrame:
+        """The columns that its files hold, those of any of them."""
+        path = self.path("predictions", f"task={task}", f"model_version={version}")
+        return self.session.read.option("mergeSchema", "true").parquet(path)
+
+    def count_parts(self, folder: str) -> int:
+        """Data files in a folder."""
+        return len(self._parts(folder))
+
     def append_predictions(self, rows: DataFrame, images: int) -> None:
         """Commit a wave: few files, sorted by URL, moved into their partitions when all are complete."""
         staged = f"{self.staging}/wave"
         keys = ["task", "model_version"]
-        spread = F.pmod(F.xxhash64("eolMediaURL"), F.lit(1 + images // _IMAGES_PER_FILE))
+        spread = F.pmod(F.xxhash64("eolMediaURL"), F.lit(1 + images // IMAGES_PER_FILE))
         (
             rows.repartition(*keys, spread)
             .sortWithinPartitions(*keys, "eolMediaURL")
@@ -149,7 +168,7 @@ class Output:
             "compression", "zstd"
         ).partitionBy("bundle").parquet(staged)
         for bundle in self._partitions(staged):
-            self._swap(f"{staged}/{bundle}", f"bundles/task={task}/{bundle}")
+            self.swap(f"{staged}/{bundle}", f"bundles/task={task}/{bundle}")
         self.files.delete(staged)
 
     def bundles(self, task: str) -> DataFrame:
@@ -175,7 +194,7 @@ class Output:
         rows.repartition(spread).sortWithinPartitions(place, "bundle", "bundle_row").write.mode("overwrite").option(
             "compression", "zstd"
         ).parquet(staged)
-        self._swap(staged, f"tags/task={task}")
+        self.swap(staged, f"tags/task={task}")
 
     def has_tags(self, task: str) -> bool:
         """The task was decided before."""
@@ -189,7 +208,7 @@ class Output:
         """Swap in a file of the driver's disk as thumbnails/task=T."""
         staged = f"{self.staging}/thumbnails"
         self.files.upload(local, f"{staged}/{local.name}")
-        self._swap(staged, f"thumbnails/task={task}")
+        self.swap(staged, f"thumbnails/task={task}")
 
     def export_tsv(self, task: Task) -> None:
         """tsv/T/<bundle>_finaltags.tsv with the images that were read, <bundle>_failures.tsv with the others.
@@ -250,7 +269,7 @@ class Output:
         """runs/<run_id>.json."""
         self.files.write_text(self.path("runs", f"{self.run_id}.json"), json.dumps(document, indent=2) + "\n")
 
-    def _swap(self, staged: str, target: str) -> None:
+    def swap(self, staged: str, target: str) -> None:
         """Two renames; begin() of the next run puts the old one back if a kill came between them."""
         replaced = f"{self.staging}/replaced/{target}"
         if self.files.exists(self.path(target)):
@@ -259,7 +278,7 @@ class Output:
         self.files.delete(replaced)
 
     def _restore(self, replaced: str) -> None:
-        for table, depth in (("tags", 1), ("thumbnails", 1), ("bundles", 2)):
+        for table, depth in (("tags", 1), ("thumbnails", 1), ("bundles", 2), ("predictions", 2)):
             for relative in self._folders(f"{replaced}/{table}", depth):
                 if not self.files.exists(self.path(table, relative)):
                     self.files.move(f"{replaced}/{table}/{relative}", self.path(table, relative))

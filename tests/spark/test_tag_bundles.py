@@ -191,6 +191,7 @@ def test_the_tables_hold_what_a_user_was_promised(
     assert sorted(path.name for path in output_folder.iterdir()) == [
         "_schema.json",
         "bundles",
+        "decided",
         "predictions",
         "report",
         "runs",

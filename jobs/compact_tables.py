@@ -1,0 +1,56 @@
+"""Many small Parquet files of predictions to few: the same rows and columns, quicker to query.
+
+./spark-submit.sh jobs/compact_tables.py --output DIR
+"""
+
+import argparse
+import sys
+
+from eoltag.errors import ExitCode
+from eoltag.spark.command import Parser, run_command
+from eoltag.spark.compacting import CompactRequest, compact_tables
+from eoltag.spark.tables import IMAGES_PER_FILE
+
+EXAMPLES = """\
+example, now and then after many nightly runs:
+  ./spark-submit.sh jobs/compact_tables.py --output /data/eol
+
+The copy is made beside the table, read again and compared with the rows as they were; only then two renames put it in
+place. It is refused while another run is at work in DIR. A query that is being answered meanwhile may have to be asked
+again, since the files that it reads are gone."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    new = Parser(
+        prog="compact_tables.py",
+        description="Many small Parquet files of predictions to few: the same rows and columns, quicker to query.",
+        epilog=EXAMPLES,
+        has_tasks=False,
+    )
+    new.add_argument("--output", required=True, metavar="DIR", help="the output directory of the runs")
+    new.add_argument(
+        "--rows-per-file",
+        type=_positive,
+        default=IMAGES_PER_FILE,
+        metavar="N",
+        help=f"rows of one file, about (default {IMAGES_PER_FILE:,})",
+    )
+    new.add_argument("--dry-run", action="store_true", help="print what would become of each partition; write nothing")
+    return new
+
+
+def main() -> ExitCode:
+    """Run the job."""
+    options = parser().parse_args()
+    return compact_tables(CompactRequest(options.output, options.rows_per_file, options.dry_run, options.json))
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 was wanted. Received: {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,60 @@
+"""What changed between two runs, or between two versions of a model: which tags flipped, counted and listed.
+
+./spark-submit.sh jobs/diff_runs.py --task NAME --output DIR
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from eoltag.errors import ExitCode
+from eoltag.spark.command import Parser, run_command
+from eoltag.spark.differing import DiffRequest, diff_runs
+
+ROOT = Path(__file__).resolve().parent.parent
+
+EXAMPLES = """\
+examples:
+  ./spark-submit.sh jobs/diff_runs.py --task demo --output build/demo/output
+  ./spark-submit.sh jobs/diff_runs.py --task demo --output build/demo/output --old 5a94b6d69cd1 --new 0c1d2e3f4a5b \\
+      --csv flips.csv
+
+A run (runs/NAME.json) stands for its rules, its model versions and what was predicted until then; a model version for
+its predictions under the rules of today. Where neither is given, the last two runs of the task are compared. No image
+is touched, nothing in DIR is written. Thresholds from a package's card are those of today's package."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    new = Parser(
+        prog="diff_runs.py",
+        description="What changed between two runs, or between two versions of a model: which tags flipped.",
+        epilog=EXAMPLES,
+        has_tasks=False,
+    )
+    new.add_argument("--task", required=True, metavar="NAME_OR_FILE", help="conf/tasks/NAME.toml or a file")
+    new.add_argument("--output", required=True, metavar="DIR", help="the output directory of the runs")
+    new.add_argument("--old", metavar="RUN_OR_VERSION", help="a run or a model version (default: the run before)")
+    new.add_argument("--new", metavar="RUN_OR_VERSION", help="a run or a model version (default: the last run)")
+    new.add_argument("--csv", type=Path, metavar="FILE", help="write every row whose tag differs, with both tags")
+    return new
+
+
+def main() -> ExitCode:
+    """Run the job."""
+    options = parser().parse_args()
+    return diff_runs(
+        DiffRequest(
+            task=options.task,
+            output=options.output,
+            root=ROOT,
+            old=options.old,
+            new=options.new,
+            csv=options.csv,
+            as_json=options.json,
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
