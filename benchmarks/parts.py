@@ -27,7 +27,7 @@ from benchmarks.results import spread
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
 from eoltag.decode import decode
-from eoltag.engines import Engine, load_engine
+from eoltag.engines import Engine, best_batch_size, load_engine
 from eoltag.package import Package, read_package, unpack
 from eoltag.pipeline import Prediction
 from eoltag.read_ahead import fetch_ahead
@@ -160,7 +160,7 @@ def _infer(options: argparse.Namespace) -> dict[str, float]:
     _pin()
     import numpy as np
 
-    package, batch_size = read_package(options.package), Settings().engine.batch_size
+    package, batch_size = read_package(options.package), best_batch_size(options.engine, Settings().engine.batch_size)
     engine = _engine(package, options, batch_size)
     spec = package.card.spec
     random = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eoltag.decode import decode
-from eoltag.engines import Engine, load_engine
+from eoltag.engines import Engine, best_batch_size, load_engine
 from eoltag.errors import ImageError
 from eoltag.package import Card, EngineName, PrecisionChoice, unpack
 from eoltag.read_ahead import fetch_ahead
@@ -135,7 +135,8 @@ def predict_images(
         for version, pixels in zip(versions, decoded.pixels, strict=True):
             batch = batches.get(version)
             if batch is None:
-                batch = batches[version] = _Batch(np.empty((settings.engine.batch_size, *pixels.shape), np.uint8))
+                size = best_batch_size(sources[version].engine, settings.engine.batch_size)
+                batch = batches[version] = _Batch(np.empty((size, *pixels.shape), np.uint8))
             image = _Image(item, [slot for slot in item_slots if slot.version == version], shared)
             if batch.add(image, pixels):
                 yield from _predict(batches.pop(version), version, sources[version], settings, threads, shelf)
@@ -239,7 +240,7 @@ def _engine(version: str, source: ModelSource, settings: Settings, threads: int)
         _LOADED[key] = load_engine(
             source.engine,
             unpack(source.packed.value),
-            batch_size=settings.engine.batch_size,
+            batch_size=best_batch_size(source.engine, settings.engine.batch_size),
             threads=threads,
             keras_backend=settings.engine.keras_backend,
             precision=settings.engine.precision,

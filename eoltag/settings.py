@@ -79,7 +79,8 @@ class EngineSettings(Strict):
 
     name: Literal["auto", "openvino", "keras"] = "auto"
     """auto: keras where the task has a GPU or the package has no OpenVINO export, else openvino."""
-    batch_size: int = Field(32, ge=1, le=4096)
+    batch_size: int = Field(0, ge=0, le=4096)
+    """Images in one call of the model; 0 is what the runtime is quickest with, see engines.best_batch_size."""
     precision: Literal["auto", "f32", "bf16", "int8"] = "auto"
     """auto: the fastest that the package's card proves and the worker's processor is fast at, else f32. A precision by
     name is refused where the card does not prove it, and still f32 on a worker whose processor lacks it."""

@@ -35,7 +35,7 @@ from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.session import open_session
 from eoltag.spark.summing import summarise
 from eoltag.spark.tables import Output
-from eoltag.spark.unchanged import digests_of, forget, is_unchanged, remember
+from eoltag.spark.unchanged import digests_of, forget, is_in_step, is_unchanged, remember
 from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, warming_up, worker_for
 
 
@@ -171,9 +171,11 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
     document = {**_run_document(tasks, output), **_request_document(request, staged)}
     output.write_run({**document, "status": "running"})
     rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
-    digests = digests_of(rows)
-    if is_unchanged(output, tasks, digests) and not (left := buckets_of(_to_do(request, tasks, rows, output))):
-        return _nothing_to_do(request, tasks, staged, output, document, _counts(request, staged, rows, left), started)
+    if is_in_step(output, tasks) and is_unchanged(output, tasks, digests_of(rows)):
+        left = buckets_of(_to_do(request, tasks, rows, output))
+        if not left:
+            counts = _counts(request, staged, rows, left)
+            return _nothing_to_do(request, tasks, staged, output, document, counts, started)
     for task in tasks:
         forget(output, task)
     with worker_for(output, tasks, request.settings) as worker:
@@ -183,6 +185,7 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
             work = output.stage("to_do", _to_do(request, tasks, rows, output))
             buckets = buckets_of(work)
             counts = _counts(request, staged, rows, buckets)
+            digests = digests_of(rows)
         speed = first_speed(staged.hosts, request.settings.fetch)
         run_waves(output, tasks, work, buckets, worker, speed=speed, is_quiet=request.is_quiet)
     for task in tasks:

@@ -29,6 +29,11 @@ def digests_of(rows: DataFrame) -> Digests:
     return {bundle: [str(count), str(total)] for bundle, count, total in counted}
 
 
+def is_in_step(output: Output, tasks: list[Task]) -> bool:
+    """Tags and TSV files of these tasks are as these rules and models make them of the rows they were made from."""
+    return all(_is_in_step(_read(output, task), task) for task in tasks)
+
+
 def is_unchanged(output: Output, tasks: list[Task], digests: Digests) -> bool:
     """The tags and TSV files of these tasks were made from just these bundle rows, rules and models, and are there."""
     return all(_is_unchanged(output, task, digests) for task in tasks)
@@ -47,12 +52,16 @@ def forget(output: Output, task: Task) -> None:
 
 def _is_unchanged(output: Output, task: Task, digests: Digests) -> bool:
     known = _read(output, task)
-    if not known["is_in_step"] or known["task"] != _digest(task):
+    if not _is_in_step(known, task):
         return False
     if any(known["bundles"].get(bundle) != digest for bundle, digest in digests.items()):
         return False
     written = [name for name in output.files.names(output.path("tsv", task.name)) if name.endswith("_finaltags.tsv")]
     return len(written) >= len(digests) and output.files.exists(output.path("tags", f"task={task.name}"))
+
+
+def _is_in_step(known: dict[str, Any], task: Task) -> bool:
+    return bool(known["is_in_step"]) and known["task"] == _digest(task)
 
 
 def _digest(task: Task) -> str:

@@ -24,7 +24,7 @@ name = "demo"
 models.main.package = "{package}"
 [[rules]]
 name = "any"
-when = "confidence >= {least}"
+when = "confidence > {least}"
 tag_sql = "label"
 """
 HEADER = "identifier\tdataObjectVersionID\tmimeType\teolMediaURL\tancestry\n"
@@ -142,7 +142,7 @@ def test_a_night_with_nothing_new_says_so_and_writes_nothing_but_its_own_record(
 
     monkeypatch.undo()
     monkeypatch.chdir(place)
-    write_task(2.0)
+    write_task(0.9999)
     changed = night()
     assert (changed["images_fetched"], nothing_to_do(changed), changed["tags"]) == (0, False, {"demo": {"NA": 3}})
     write_task(0.0)
