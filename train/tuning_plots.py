@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from train.reports import save_plot
+from train.tuning_dimension import Parameter
 from train.tuning_study import Record
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ LEAST_TRIALS: Final = 4
 def importances(record: Record) -> dict[str, float]:
     """Share of each parameter in what tells good trials from the others, largest first; empty where few are done.
 
-    By PED-ANOVA (Watanabe and others, 2023), Optuna's own. Parameters that only some trials have are left out.
+    By PED-ANOVA (Watanabe and others, 2023), Optuna's own.
     """
     done = record.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     values = {trial.value for trial in done}
@@ -90,35 +91,45 @@ def draw_importances(found: Mapping[str, float], path: Path) -> str | None:
 
 
 def draw_slices(record: Record, path: Path) -> str:
-    """The metric against each searched setting by itself, as PNG."""
+    """The metric against each parameter by itself, over the trials that have it, as PNG; returns it as a data URI."""
     from matplotlib.figure import Figure
 
-    keys = list(record.search.dimensions)
-    across = min(4, len(keys))
-    down = math.ceil(len(keys) / across)
-    figure = Figure(figsize=(max(6.0, 3.1 * across), 0.3 + 2.5 * down), layout="constrained")
-    grid = figure.subplots(down, across, squeeze=False, sharey=True)
     metric = record.search.file.metric
     shown = [trial for trial in record.ended if trial.user_attrs.get(metric) is not None]
-    for axes, key in zip(grid.flat, keys, strict=False):
-        values = [_plain(trial.user_attrs["settings"][key]) for trial in shown]
-        is_number = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-        xs: list[Any] = values
-        if not is_number:
-            names = sorted({str(value) for value in values})
-            xs = [names.index(str(value)) for value in values]
-            axes.set_xticks(range(len(names)), [name[:14] for name in names], rotation=30, ha="right", fontsize=8)
-            axes.set_xlim(-0.5, len(names) - 0.5)
-        elif _is_log(record, key) and min(values) > 0:
-            axes.set_xscale("log")
-        colors = [BLUE if trial.state == TrialState.COMPLETE else GREY for trial in shown]
-        axes.scatter(xs, [trial.user_attrs[metric] for trial in shown], c=colors, s=16)
-        axes.set_title(key, fontsize=10)
-        axes.grid(alpha=0.3)
-    for axes in list(grid.flat)[len(keys) :]:
+    entries = [entry for entries in record.search.dimensions.values() for entry in entries]
+    parameters = [parameter for entry in entries for parameter in entry.parameters]
+    across = min(4, len(parameters))
+    down = math.ceil(len(parameters) / across)
+    figure = Figure(figsize=(max(6.0, 3.1 * across), 0.3 + 2.5 * down), layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    for axes, parameter in zip(grid.flat, parameters, strict=False):
+        _slice(axes, parameter, [trial for trial in shown if parameter.name in trial.params], metric)
+    for axes in list(grid.flat)[len(parameters) :]:
         axes.set_visible(False)
     figure.supylabel(metric.replace("val_", "validation "), fontsize=10)
     return save_plot(figure, path)
+
+
+def _slice(axes: "Axes", parameter: Parameter, trials: Sequence[FrozenTrial], metric: str) -> None:
+    from matplotlib.ticker import MaxNLocator, NullFormatter
+
+    values: list[Any] = [trial.params[parameter.name] for trial in trials]
+    if parameter.choices:
+        names = [str(choice) if choice != "" else "none" for choice in parameter.encoded]
+        values = [parameter.encoded.index(value) for value in values]
+        axes.set_xticks(range(len(names)), [name[:16] for name in names], rotation=25, ha="right", fontsize=8)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+    else:
+        axes.set_xlim(parameter.low, parameter.high)
+        if parameter.is_log:
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        elif parameter.is_whole:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    colors = [BLUE if trial.state == TrialState.COMPLETE else GREY for trial in trials]
+    axes.scatter(values, [trial.user_attrs[metric] for trial in trials], c=colors, s=16, clip_on=False, zorder=3)
+    axes.set_title(parameter.name, fontsize=10)
+    axes.grid(alpha=0.3)
 
 
 def _dots(axes: "Axes", trials: list[FrozenTrial], metric: str, label: str, edge: str, face: str) -> None:
@@ -126,11 +137,3 @@ def _dots(axes: "Axes", trials: list[FrozenTrial], metric: str, label: str, edge
     if known:
         ys = [trial.user_attrs[metric] for trial in known]
         axes.scatter([trial.number for trial in known], ys, edgecolors=edge, facecolors=face, label=label, zorder=3)
-
-
-def _is_log(record: Record, key: str) -> bool:
-    return any(parameter.is_log for entry in record.search.dimensions[key] for parameter in entry.parameters)
-
-
-def _plain(value: Any) -> Any:
-    return " ".join(map(str, value)) or "none" if isinstance(value, list) else value

@@ -125,10 +125,11 @@ def _order(found: dict[str, Any], metric: str) -> tuple[int, float, float]:
     return group, -value if metric == "val_accuracy" else value, loss
 
 
+def _joined(value: Any) -> Any:
+    """A list as one cell."""
+    return " ".join(map(str, value)) or "none" if isinstance(value, list) else value
+
+
 def _cell(value: Any) -> str:
-    """Short enough for a table."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        return " ".join(map(str, value)) or "none"
-    return "" if value is None else str(value)
+    """Short enough for a page."""
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(_joined(value))

@@ -76,12 +76,12 @@ def read_search(path: Path, overrides: Sequence[str] = (), **given: Any) -> Sear
     file = parse(SearchFile, read_toml(path), str(path))
     changes = dict(read_override(text) for text in overrides)
     changes.update({key: value for key, value in given.items() if value is not None})
-    source = f"{path}: base{' with --set ' + ', '.join(overrides) if overrides else ''}"
-    base = parse(FitSettings, {**file.base, **changes}, source)
+    of_base = f"{path}: base{' with --set ' + ', '.join(overrides) if overrides else ''}"
+    base = parse(FitSettings, {**file.base, **changes}, of_base)
     dimensions = _dimensions(path, file)
     _check_order(path, dimensions)
     _check_points(path, base, dimensions)
-    starts = [_parameters(base, base.model_fields_set, dimensions, f"{path}: base")]
+    starts = [_parameters(base, base.model_fields_set, dimensions, of_base)]
     for number, start in enumerate(file.start, start=1):
         changed = {key: check_value(key, value, f"{path}: start {number}") for key, value in start.items()}
         settings = base.model_copy(update=changed)  # together they are checked as a point of the space

@@ -20,7 +20,7 @@ def run_trial(record: Record, bench: Bench, trial: Trial) -> str:
     twin = _twin(record, shown)
     if twin is not None:
         return _copy(record, trial, twin)
-    watch = _Watch(trial, settings, record.search.file.metric)
+    watch = Watch(trial, settings, record.search.file.metric)
     try:
         found = bench.train(settings, watch)
     except TrialPruned:
@@ -36,7 +36,7 @@ def run_trial(record: Record, bench: Bench, trial: Trial) -> str:
     return f"{scores(found)}, {_words(shown)}"
 
 
-class _Watch:
+class Watch:
     """Tells the study of every epoch; raises TrialPruned where the trial is not worth its time. A start never is."""
 
     def __init__(self, trial: Trial, settings: FitSettings, metric: str) -> None:
