@@ -54,7 +54,7 @@ def verdict(record: Record, confirmed: Sequence[dict[str, Any]], held: int) -> d
     if best.user_attrs["slot"] == 0:
         return {"is_better": False, "text": f"None of {len(record.ended)} trials beat the base: best.toml is the base."}
     pairs = [row for row in confirmed if all("reason" not in row[role] for role in ("base", "best"))]
-    return _by_fresh_seeds(pairs, len(confirmed)) if pairs else _by_choice(best.user_attrs, base.user_attrs, held)
+    return by_fresh_seeds(pairs, len(confirmed)) if pairs else _by_choice(best.user_attrs, base.user_attrs, held)
 
 
 def _by_choice(best: dict[str, Any], base: dict[str, Any], held: int) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _by_choice(best: dict[str, Any], base: dict[str, Any], held: int) -> dict[st
     }
 
 
-def _by_fresh_seeds(pairs: Sequence[dict[str, Any]], seeds: int) -> dict[str, Any]:
+def by_fresh_seeds(pairs: Sequence[dict[str, Any]], seeds: int) -> dict[str, Any]:
     """From trainings with seeds that chose nothing: the mean difference and its interval by Student's t."""
     differences = np.array([row["best"]["val_accuracy"] - row["base"]["val_accuracy"] for row in pairs])
     mean, count = float(differences.mean()), len(differences)

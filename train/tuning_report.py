@@ -30,7 +30,7 @@ def write_progress(record: Record) -> None:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["trial", "state", *MEASURED, *keys, "note"])
         for found in rows:
-            settings = [_cell(found["settings"].get(key)) for key in keys]
+            settings = [_joined(found["settings"].get(key)) for key in keys]
             table.writerow(
                 [found["trial"], found["state"], *(found[key] for key in MEASURED), *settings, found["note"]]
             )
