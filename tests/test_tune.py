@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from eoltag.errors import SettingsError
-from tests.pictures import save
+from tests.pictures import picture
 from train.__main__ import main
 from train.settings import read_fit_settings
 from train.tuning_space import read_search
@@ -43,11 +43,17 @@ when = { optimizer = "sgd" }
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of ten pictures."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for number in range(10):
-        save(folder / "one" / f"{number}.jpg", number)
-        save(folder / "two" / f"{number}.jpg", 100 + number)
+    """Two classes of ten pictures, one darker than the other."""
+    return two_classes(tmp_path_factory.mktemp("pictures"))
+
+
+def two_classes(folder: Path, first: int = 0) -> Path:
+    """Pictures from that number on."""
+    for at, label in enumerate(("dark", "light")):
+        (folder / label).mkdir(parents=True)
+        for number in range(10):
+            image = picture(first + 100 * at + number).point(lambda value, floor=120 * at: floor + value // 2)
+            image.save(folder / label / f"{number}.png")
     return folder
 
 
@@ -220,10 +226,7 @@ def test_another_space_or_other_images_are_refused_by_name(
     assert tune(space, pictures, unbroken) == 2
     assert "begun with space.learning_rate.high = 0.1, and goes on only with that. Received: 0.01" in refused(capsys)
     space.write_text(SPACE)
-    for number in range(10):
-        save(tmp_path / "other" / "one" / f"{number}.jpg", number)
-        save(tmp_path / "other" / "two" / f"{number}.jpg", 200 + number)
-    assert tune(space, tmp_path / "other", unbroken) == 2
+    assert tune(space, two_classes(tmp_path / "other", first=50), unbroken) == 2
     assert "begun with images = " in refused(capsys)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
@@ -278,13 +281,15 @@ def test_a_search_in_which_nothing_was_completed_says_why(
 
 def test_a_trial_that_falls_behind_is_ended_early(space: Path, pictures: Path, tmp_path: Path) -> None:
     text = SPACE.replace('pruner = "off"', "pruner_startup_trials = 1\npruner_warmup_epochs = 1\nmetric = 'val_loss'")
-    space.write_text(text.replace("epochs = 2\nb", "epochs = 6\nb"))
-    assert tune(space, pictures, tmp_path / "out", "--trials", "3") == 0
+    text = text.replace("epochs = 2", "epochs = 6").replace("low = 1e-4\nhigh = 1e-1", "low = 1e-9\nhigh = 1e-2")
+    space.write_text(text)
+    assert tune(space, pictures, tmp_path / "out", "--trials", "3", "--set", "learning_rate=1e-2") == 0
     rows = trials(tmp_path / "out")
-    assert "pruned" in {row["state"] for row in rows[1:]}
+    assert (rows[0]["state"], rows[0]["epochs"]) == ("complete", "6")
+    assert [row["state"] for row in rows].count("pruned") >= 1
     for row in rows:
         assert (row["state"] == "pruned") == (int(row["epochs"]) < 6)
-        assert row["val_loss"]
+        assert float(row["val_loss"]) >= float(rows[0]["val_loss"])
 
 
 def test_settings_that_were_tried_are_not_trained_again(space: Path, pictures: Path, tmp_path: Path) -> None:
@@ -304,7 +309,19 @@ def test_settings_that_were_tried_are_not_trained_again(space: Path, pictures: P
 def test_the_best_and_the_base_are_trained_anew_with_fresh_seeds(
     space: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ("--trials", "2", "--confirm", "1", "--set", "learning_rate=1e-4", "--json")
+    more = (
+        "--trials",
+        "2",
+        "--confirm",
+        "1",
+        "--set",
+        "learning_rate=1e-4",
+        "--set",
+        "optimizer=sgd",
+        "--set",
+        "momentum=0.1",
+        "--json",
+    )
     assert tune(space, pictures, tmp_path / "out", *more) == 0
     (first,) = json.loads(capsys.readouterr().out)["confirmed"]
     assert tune(space, pictures, tmp_path / "out", *more) == 0  # from the journal: the seconds are the same

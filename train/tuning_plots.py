@@ -117,7 +117,7 @@ def _slice(axes: "Axes", parameter: Parameter, trials: Sequence[FrozenTrial], me
     if parameter.choices:
         names = [str(choice) if choice != "" else "none" for choice in parameter.encoded]
         values = [parameter.encoded.index(value) for value in values]
-        axes.set_xticks(range(len(names)), [name[:16] for name in names], rotation=25, ha="right", fontsize=8)
+        axes.set_xticks(range(len(names)), [name[:17] for name in names], rotation=25, ha="right", fontsize=8)
         axes.set_xlim(-0.5, len(names) - 0.5)
     else:
         axes.set_xlim(parameter.low, parameter.high)

@@ -126,8 +126,10 @@ def _order(found: dict[str, Any], metric: str) -> tuple[int, float, float]:
 
 
 def _joined(value: Any) -> Any:
-    """A list as one cell."""
-    return " ".join(map(str, value)) or "none" if isinstance(value, list) else value
+    """A list as one cell; none for an empty list or text."""
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    return "none" if value == "" else value
 
 
 def _cell(value: Any) -> str:
