@@ -19,7 +19,7 @@ from train.tuning_space import read_search
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = """
-startup_trials = 2
+startup_trials = 3
 pruner = "off"
 [base]
 image_size_px = 16
