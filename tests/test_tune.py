@@ -351,9 +351,13 @@ def test_only_an_interval_above_zero_is_called_a_gain(gains: list[float], is_bet
     from train.tuning_confirming import by_fresh_seeds
 
     pairs = [{"base": {"val_accuracy": 0.9}, "best": {"val_accuracy": 0.9 + gain}} for gain in gains]
-    found = by_fresh_seeds(pairs, 3)
+    found = by_fresh_seeds(pairs, 3, "val_accuracy")
     assert (found["is_better"], found["difference"]) == (is_better, pytest.approx(sum(gains) / 3))
     assert said in found["text"]
+    losses = [{"base": {"val_loss": 0.5}, "best": {"val_loss": 0.5 - gain}} for gain in gains]
+    of_loss = by_fresh_seeds(losses, 3, "val_loss")
+    assert (of_loss["is_better"], of_loss["interval"]) == (is_better, pytest.approx(found["interval"]))
+    assert f"{sum(gains) / 3:+.3f} of loss under the base" in of_loss["text"]
 
 
 # --- spaces

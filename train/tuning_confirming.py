@@ -1,10 +1,11 @@
 """Whether the best trial is better than the base, or was lucky."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+from optuna.trial import FrozenTrial
 
 from train.command import say
 from train.tuning_bench import Bench, failures, reason_of, scores
@@ -54,31 +55,31 @@ def verdict(record: Record, confirmed: Sequence[dict[str, Any]], held: int) -> d
     if best.user_attrs["slot"] == 0:
         return {"is_better": False, "text": f"None of {len(record.ended)} trials beat the base: best.toml is the base."}
     pairs = [row for row in confirmed if all("reason" not in row[role] for role in ("base", "best"))]
-    return by_fresh_seeds(pairs, len(confirmed)) if pairs else _by_choice(best.user_attrs, base.user_attrs, held)
+    metric = record.search.file.metric
+    return by_fresh_seeds(pairs, len(confirmed), metric) if pairs else _by_choice(best, base, held, metric)
 
 
-def _by_choice(best: dict[str, Any], base: dict[str, Any], held: int) -> dict[str, Any]:
+def _by_choice(best: FrozenTrial, base: FrozenTrial, held: int, metric: str) -> dict[str, Any]:
     """From the images that chose the trial alone, by which the best of many looks better than it is."""
-    one, other = best["val_accuracy"], base["val_accuracy"]
-    error = math.sqrt((one * (1 - one) + other * (1 - other)) / held)  # of a difference of two shares
-    return {
-        "is_better": None,
-        "difference": one - other,
-        "text": f"The best trial has {_points(one - other)} of accuracy over the base on the {held} images that chose "
-        f"it. Two standard errors of such a difference are {100 * 2 * error:.1f} points, so that it "
-        f"{'is more than chance would give' if one - other > 2 * error else 'may be chance'}; and the best of many "
-        "trials is partly the luckiest. --confirm 5 measures both afresh.",
-    }
+    gain = _gain(best.user_attrs, base.user_attrs, metric)
+    said = f"The best trial has {_over(gain, metric)} on the {held} images that chose it. "
+    if metric == "val_accuracy":
+        one, other = best.user_attrs[metric], base.user_attrs[metric]
+        error = math.sqrt((one * (1 - one) + other * (1 - other)) / held)  # of a difference of two shares
+        meaning = "is more than chance would give" if gain > 2 * error else "may be chance"
+        said += f"Two standard errors of such a difference are {100 * 2 * error:.1f} points, so that it {meaning}. "
+    luck = "The best of many trials is partly the luckiest: --confirm 5 measures both afresh."
+    return {"is_better": None, "difference": gain, "text": said + luck}
 
 
-def by_fresh_seeds(pairs: Sequence[dict[str, Any]], seeds: int) -> dict[str, Any]:
-    """From trainings with seeds that chose nothing: the mean difference and its interval by Student's t."""
-    differences = np.array([row["best"]["val_accuracy"] - row["base"]["val_accuracy"] for row in pairs])
+def by_fresh_seeds(pairs: Sequence[dict[str, Any]], seeds: int, metric: str) -> dict[str, Any]:
+    """From trainings with seeds that chose nothing: the mean gain and its interval by Student's t."""
+    differences = np.array([_gain(row["best"], row["base"], metric) for row in pairs])
     mean, count = float(differences.mean()), len(differences)
     found: dict[str, Any] = {"difference": mean, "seeds": count, "interval": None, "is_better": None}
     lost = f" ({seeds - count} of {seeds} seeds failed)" if count < seeds else ""
     fresh = "1 fresh seed" if count == 1 else f"{count} fresh seeds"
-    said = f"With {fresh}{lost}, the best settings have {_points(mean)} of accuracy over the base"
+    said = f"With {fresh}{lost}, the best settings have {_over(mean, metric)}"
     if count < 2:
         return {**found, "text": f"{said}; one seed does not tell how much is chance."}
     from scipy.stats import t
@@ -92,8 +93,18 @@ def by_fresh_seeds(pairs: Sequence[dict[str, Any]], seeds: int) -> dict[str, Any
         meaning = "they are worse: keep the base"
     else:
         meaning = "the difference is within chance, the base may be as good"
-    return {**found, "text": f"{said} (95 % interval {_points(low)} to {_points(high)}): {meaning}."}
+    return {**found, "text": f"{said} (95 % interval {_amount(low, metric)} to {_amount(high, metric)}): {meaning}."}
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f} points"
+def _gain(best: Mapping[str, Any], base: Mapping[str, Any], metric: str) -> float:
+    """Above zero where the best is better."""
+    return float((best[metric] - base[metric]) * (1 if metric == "val_accuracy" else -1))
+
+
+def _over(gain: float, metric: str) -> str:
+    words = "of accuracy over" if metric == "val_accuracy" else "of loss under"
+    return f"{_amount(gain, metric)} {words} the base"
+
+
+def _amount(gain: float, metric: str) -> str:
+    return f"{100 * gain:+.1f} points" if metric == "val_accuracy" else f"{gain:+.3f}"
