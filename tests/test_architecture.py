@@ -79,6 +79,8 @@ def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
         assert inside.startswith(("eoltag/report/", "train/"))
     if "cv2" in tops(path):
         assert inside == "eoltag/cartoon.py" or inside.startswith("train/")
+    if "optuna" in tops(path):
+        assert inside.startswith("train/tuning")
     if "aiohttp" in tops(path):
         assert path.stem in {"fetch", *STAGES["fetch"]}
 

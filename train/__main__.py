@@ -24,6 +24,7 @@ from train.verbs import (
     sample_data,
     serve,
     thresholds,
+    tune,
 )
 
 VERBS: Final[dict[str, Verb]] = {
@@ -32,6 +33,7 @@ VERBS: Final[dict[str, Verb]] = {
     "prepare": prepare.VERB,
     "dedupe": dedupe.VERB,
     "fit": fit.VERB,
+    "tune": tune.VERB,
     "evaluate": evaluate.VERB,
     "thresholds": thresholds.VERB,
     "compare": compare.VERB,

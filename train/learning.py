@@ -26,6 +26,7 @@ from train.settings import FitSettings
 
 VALIDATION_BATCH: Final = 64
 
+Tell = Callable[[str], None]
 OnEpoch = Callable[[Epoch], bool]
 """Told after every epoch; True ends the training with the best epoch so far, what it raises comes through."""
 
@@ -58,6 +59,7 @@ class _Run:
     state: State
     checkpoint: Checkpoint | None
     on_epoch: OnEpoch | None
+    tell: Tell
 
 
 def start_network(settings: FitSettings, classes: int) -> Network:
@@ -77,18 +79,20 @@ def learn(
     network: Network | None = None,
     checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
+    tell: Tell = say,
 ) -> Trained:
     """Train until the epochs or the patience of every phase are used up. Same seed, same weights on CPU.
 
     network: from start_network with the same settings, else made here. checkpoint: goes on from it where it holds a
-    training of these settings. Raises DataError where the training diverges or stays below min_accuracy.
+    training of these settings. tell: is given a line after every epoch. Raises DataError where the training diverges
+    or stays below min_accuracy.
     """
     network = network or start_network(settings, len(dataset.labels))
     saved = checkpoint.load() if checkpoint else None
     state, arrays = saved or (State(), {})
     targets = np.eye(len(dataset.labels), dtype=np.float32)[dataset.targets]
     weights = loss_weights(settings.class_weights, dataset, train)
-    run = _Run(settings, dataset, train, validation, targets, weights, state, checkpoint, on_epoch)
+    run = _Run(settings, dataset, train, validation, targets, weights, state, checkpoint, on_epoch, tell)
     plan = phases(settings)
     for number in range(state.phase, len(plan)):
         if state.phase != number:
@@ -187,7 +191,7 @@ def _run_epoch(
     epoch = Epoch(phase.name, state.epoch, loss, accuracy, val_loss, val_accuracy, rate, seconds)
     state.history.append(epoch)
     is_better = _judge(settings, state, epoch)
-    say(
+    run.tell(
         f"{phase.name} epoch {state.epoch}/{phase.epochs}: loss {loss:.3f}, accuracy {accuracy:.3f}, "
         f"val_loss {val_loss:.3f}, val_accuracy {val_accuracy:.3f}{', best so far' if is_better else ''}"
     )

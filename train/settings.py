@@ -161,7 +161,7 @@ def read_fit_settings(path: Path, overrides: Sequence[str] = (), **given: Any) -
     """Settings from a TOML file, then KEY=VALUE texts, then values that are not None. Raises SettingsError."""
     content = read_toml(path)
     for override in overrides:
-        key, value = _override(override)
+        key, value = read_override(override)
         content[key] = value
     content.update({key: value for key, value in given.items() if value is not None})
     source = f"{path} with --set {', '.join(overrides)}" if overrides else str(path)
@@ -177,7 +177,7 @@ def write_settings(settings: Strict, path: Path, header: str = "") -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _override(text: str) -> tuple[str, Any]:
+def read_override(text: str) -> tuple[str, Any]:
     """KEY=VALUE, the value as TOML would read it; what TOML cannot read is text, so that quotes may be left out."""
     key, sign, value = text.partition("=")
     key, value = key.strip(), value.strip()
