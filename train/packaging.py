@@ -3,7 +3,6 @@
 import platform
 import resource
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -69,20 +68,26 @@ def write_package(
     logits = _logits(package, dataset, validation)
     truth = dataset.targets[validation]
     matrix = confusion_matrix(truth, logits.argmax(axis=1), len(dataset.labels))
-    calibration = calibrate(logits, truth)
+    raw, fitted = calibrate(logits, truth)
     scores = per_class(matrix, dataset.labels)
     metrics = {
         "val_accuracy": accuracy(matrix),
-        "val_loss": calibration.loss_before,
+        "val_loss": raw.nll,
         "macro_f1": sum(row["f1"] for row in scores.values()) / len(scores),
         "per_class": scores,
         "confusion_matrix": matrix.tolist(),
-        "calibration": asdict(calibration),
+        "calibration": {
+            "temperature": fitted.temperature,
+            "error_before": raw.ece,
+            "error_after": fitted.ece,
+            "loss_before": raw.nll,
+            "loss_after": fitted.nll,
+        },
         "engines_differ_by": difference,
         "best_epoch": trained.history.index(trained.best) + 1,
         "training": _costs(trained, seconds),
     }
-    card = card.model_copy(update={"metrics": metrics, "temperature": calibration.temperature})
+    card = card.model_copy(update={"metrics": metrics, "temperature": fitted.temperature})
     draw_curves(trained.history, trained.best, folder / CURVES_FILE)
     draw_confusion(matrix, dataset.labels, folder / CONFUSION_FILE)
     (folder / DATA_FILE).write_text(_data_table(dataset, validation), encoding="utf-8")
