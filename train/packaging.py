@@ -20,7 +20,7 @@ from train.command import cores
 from train.dataset import Dataset, Indices
 from train.export import BATCH, check_agreement, export_model
 from train.metrics import accuracy, confusion_matrix, per_class
-from train.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, model_card
+from train.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, README_FILE, model_card
 from train.plots import draw_confusion, draw_curves
 from train.settings import FitSettings
 
@@ -92,7 +92,7 @@ def write_package(
     draw_confusion(matrix, dataset.labels, folder / CONFUSION_FILE)
     (folder / DATA_FILE).write_text(_data_table(dataset, validation), encoding="utf-8")
     text = model_card(card, dataset.counts(train), dataset.counts(validation))
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    (folder / README_FILE).write_text(text, encoding="utf-8")
     return write_card(folder, card)
 
 
