@@ -484,7 +484,7 @@ def test_a_mistyped_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_an_interrupted_run_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("train.settings.read_fit_settings", interrupted)

@@ -94,7 +94,7 @@ def test_a_preview_shows_each_label_and_its_copies(tmp_path: Path) -> None:
     settings = FitSettings(augmentation="photo", image_size_px=64)
     assert draw_preview(settings, folder, tmp_path / "sheet.png") == 16
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (8 * 164 - 4, 2 * 164 - 4)
+        assert sheet.size == (8 * 164 + 12 - 4, 20 + 2 * 184)
     with pytest.raises(SettingsError, match="augmentation is off"):
         draw_preview(FitSettings(), folder, tmp_path / "none.png")
 
