@@ -54,6 +54,7 @@ def write_package(
         input=CardInput(height=spec.height, width=spec.width, fit=spec.fit, resample=spec.resample),
         hyperparameters={
             **settings.model_dump(mode="json"),
+            "weights": settings.weights if settings.has_base else "none",
             "epochs_run": len(trained.history),
             "parameters": int(trained.model.count_params()),
         },
