@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow")
 MOST_COMPARED: Final = 64
-"""Validation images that both engines are compared on: what an export gets wrong shows on every image, and Keras is slow
-without a GPU (512 took a tenth of a fit on a frozen MobileNet)."""
+"""Validation images that both engines are compared on: what an export gets wrong shows on every image, and Keras is
+slow without a GPU."""
 
 
 def write_package(
