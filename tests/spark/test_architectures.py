@@ -26,7 +26,7 @@ SIDE_PX = 80
 SMALL_PX = 48
 """For networks without a base: the dense layers of the published ones grow with the picture."""
 LEARNING_RATE = 1e-5
-"""So small that the averages of batch normalisation still fit the weights after the last step. They trail them otherwise,
+"""So small that the averages of batch normalisation still fit the weights after the last step. They trail otherwise,
 and the logits of EfficientNet B5 after five steps at 1e-3 went so high that float32 was no use (losses of hundreds)."""
 SHOWN = 6
 
