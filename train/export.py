@@ -26,7 +26,11 @@ EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 def export_model(model: Any, folder: Path) -> None:
     """Write model.keras and openvino/model.xml|bin. model: keras.Model, uint8 (N, H, W, 3) -> logits (N, C)."""
+    import keras
+
     path = folder / KERAS_FILE
+    if model.compiled:  # else the optimiser's state is saved as well: Adam's is twice the size of the weights
+        model = keras.Model(model.input, model.output, name=model.name)
     model.save(path)
     _make_repeatable(path)
     write_openvino(model, folder)
