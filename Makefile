@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint bench bench-parts bench-scale bench-decide bench-serve clean
+.PHONY: help demo test test-slow lint bench bench-parts bench-scale bench-decide bench-serve bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench-scale  seconds a row, memory and files of runs over 10,000 and 100,000 rows"
 	@echo "make bench-decide deciding a million rows again, beside predicting them"
 	@echo "make bench-serve  the HTTP service under load, against one image at a time"
+	@echo "make bench-train  a fit on a frozen base against one pass over the images: ARGS='--data DIR --weights PATH'"
 	@echo "make clean        remove what the targets above made"
 
 $(INSTALLED): setup.py constraints.txt
@@ -54,6 +55,9 @@ bench-serve: $(INSTALLED)
 
 bench-decide: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.deciding $(ARGS)
+
+bench-train: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.frozen_fit $(ARGS)
 
 clean:
 	rm -rf build dist .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as reference
 
 from eoltag.score import score
-from train.evaluating_calibration import BINS, LEAST_IMAGES, calibration, calibrations, fit_temperature
+from train.calibration import BINS, LEAST_IMAGES, calibration, cross_calibrate, fit_temperature
 from train.metrics import (
     CURVE_POINTS,
     accuracy,
@@ -79,7 +79,7 @@ def test_a_label_that_all_or_no_images_have_has_no_area() -> None:
 
 def test_calibration_error_and_likelihood_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.4, 0.6]], np.float32)
-    found = calibration(probabilities, np.array([0, 1, 1, 1]), 1.0)
+    found = calibration(2 * np.log(probabilities), np.array([0, 1, 1, 1]), 2.0)
     # 0.9 twice, right once; 0.7 and 0.6 once each, right.
     assert found.ece == pytest.approx((2 * 0.4 + 0.3 + 0.4) / 4, abs=1e-6)
     assert found.nll == pytest.approx(-np.log([0.9, 0.1, 0.7, 0.6]).mean(), abs=1e-6)
@@ -95,15 +95,15 @@ def test_the_temperature_that_made_the_labels_is_found() -> None:
 
 def test_a_fitted_temperature_mends_an_overconfident_model_and_is_judged_on_other_images() -> None:
     logits, truth = draw(2000, 3.0)
-    before, after = calibrations(logits, truth, 1.0)
+    before, after = cross_calibrate(logits, truth, 1.0)
     assert after is not None
     assert before.ece > 0.2
     assert after.ece < 0.05
     assert after.nll < before.nll
-    flattering = calibration(score(logits, after.temperature), truth, after.temperature)
+    flattering = calibration(logits, truth, after.temperature)
     assert after.nll >= flattering.nll
 
 
 def test_too_few_images_get_no_temperature() -> None:
     logits, truth = draw(LEAST_IMAGES - 1)
-    assert calibrations(logits, truth, 1.0)[1] is None
+    assert cross_calibrate(logits, truth, 1.0)[1] is None

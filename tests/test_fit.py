@@ -106,6 +106,7 @@ def test_a_package_is_complete_and_says_what_it_is(small_package: Path, sample_i
         card.metrics["calibration"]["temperature"], "logits", {},
     )  # fmt: skip
     assert card.hyperparameters["first_filters"] == 8
+    assert card.hyperparameters["weights"] == "none"
     assert card.hyperparameters["seed"] == 0
     assert {"eoltag", "keras", "openvino", "numpy", "pillow", "python"} <= set(card.versions)
     contents = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in sample_images.rglob("*.*"))
@@ -245,6 +246,12 @@ def test_engines_that_disagree_stop_the_fit_and_nothing_is_written(
     ]  # fmt: skip
     assert main(["classify", str(tmp_path / "out"), str(data)]) == 2
     assert "none of its attempts is finished" in refused(capsys)
+
+
+def test_engines_may_differ_by_as_much_as_rounding_in_the_largest_logit_explains() -> None:
+    logits = np.array([[30.0, -0.001], [0.5, -0.2]], np.float32)
+    assert export.tolerated(logits).tolist() == [[pytest.approx(3e-3)], [pytest.approx(1e-4)]]
+    assert not (np.array([1e-3, np.nan]) <= export.tolerated(logits)[0]).all()
 
 
 @pytest.mark.parametrize(
@@ -484,7 +491,7 @@ def test_a_mistyped_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_an_interrupted_run_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("train.settings.read_fit_settings", interrupted)

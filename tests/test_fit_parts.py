@@ -12,7 +12,7 @@ from eoltag.records import InputSpec
 from tests.pictures import picture, save
 from train.augment import SETS, augment
 from train.balancing import loss_weights
-from train.calibration import calibrate, calibration_error
+from train.calibration import calibrate
 from train.dataset import read_dataset, split
 from train.listing import list_images
 from train.pacing import learning_rate
@@ -94,7 +94,7 @@ def test_a_preview_shows_each_label_and_its_copies(tmp_path: Path) -> None:
     settings = FitSettings(augmentation="photo", image_size_px=64)
     assert draw_preview(settings, folder, tmp_path / "sheet.png") == 16
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (8 * 164 - 4, 2 * 164 - 4)
+        assert sheet.size == (8 * 164 + 12 - 4, 20 + 2 * 184)
     with pytest.raises(SettingsError, match="augmentation is off"):
         draw_preview(FitSettings(), folder, tmp_path / "none.png")
 
@@ -112,17 +112,17 @@ def test_the_temperature_makes_bold_scores_honest() -> None:
     rng = np.random.default_rng(0)
     targets = rng.integers(0, 3, 3000)
     honest = rng.normal(size=(3000, 3)) + 2.0 * np.eye(3)[targets]
-    fitted = calibrate(
-        (4 * 2 * honest).astype(np.float32), targets
-    )  # the likelihood ratio of these scores is 2 to them
+    # The likelihood ratio of these scores is 2 to them.
+    raw, fitted = calibrate((4 * 2 * honest).astype(np.float32), targets)
     assert fitted.temperature == pytest.approx(4.0, rel=0.1)
-    assert fitted.error_after < 0.03 < fitted.error_before
-    assert fitted.loss_after < fitted.loss_before
+    assert fitted.ece < 0.03 < raw.ece
+    assert fitted.nll < raw.nll
 
 
-def test_the_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
-    sure = np.array([[0.9, 0.1]] * 10)
-    assert calibration_error(sure, np.array([0] * 6 + [1] * 4)) == pytest.approx(0.3)
+def test_a_model_that_is_always_right_gets_no_temperature_of_nothing() -> None:
+    _, fitted = calibrate(np.array([[1.0, 0.0], [0.0, 1.0]] * 10, np.float32), np.array([0, 1] * 10))
+    # 21/22 for the right label of 20 images: a temperature of 1 / ln(21).
+    assert fitted.temperature == pytest.approx(1 / np.log(21), rel=1e-3)
 
 
 def test_rare_classes_count_more_where_that_is_asked_for(tmp_path: Path) -> None:

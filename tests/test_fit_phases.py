@@ -1,11 +1,6 @@
 """`fit` on a pretrained base: the head first, then fine-tuning from a named block; going on after a kill."""
 
 import csv
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -196,22 +191,6 @@ def killing_after(epochs: int) -> Callable[..., Callable[[Epoch], bool]]:
         return record
 
     return recorder
-
-
-def test_kill_9_is_survived(pictures: Path, weights: Path, config: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "train", "fit", str(config), "--data", str(pictures), "--weights", str(weights)]
-    command += ["--out", str(out), "--set", "fine_tune_epochs=500", "--set", "early_stopping_patience=500"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
-        assert running.stderr is not None
-        for line in running.stderr:
-            if line.startswith("fine_tuning epoch 2/"):
-                os.kill(running.pid, signal.SIGKILL)
-                break
-        assert running.wait() == -signal.SIGKILL
-    state = json.loads((out / "001/checkpoint/state.json").read_text())["state"]
-    assert (state["phase"], state["epoch"] >= 1) == (1, True)
-    assert not (out / "001" / "package").exists()
 
 
 def test_going_on_asks_for_the_same_settings_and_images(

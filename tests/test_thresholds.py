@@ -196,11 +196,32 @@ def test_thresholds_reach_the_card_and_task_files_and_leave_the_model_version(
     record = after.card.threshold_record
     assert (record["on"], record["max_error"], record["images"]) == ("logit", 0.4, 100)
     assert record["chosen"] == found["chosen"]
-    assert after.card.model_copy(update={"thresholds": {}, "threshold_record": {}}) == before.card
+    as_before = {"thresholds": {}, "threshold_record": {}, "files": before.card.files}
+    assert after.card.model_copy(update=as_before) == before.card
+    changed = {name for name, digest in after.card.files.items() if before.card.files[name] != digest}
+    assert changed == {"README.md"}
     label, threshold = next(iter(found["thresholds"].items()))
     task = f'name = "kind"\n[models.main]\npackage = "{package}"\n[[rules]]\nname = "sure"\ntag = "x"\n'
     (tmp_path / "kind.toml").write_text(task + f'when = "logit >= ${{threshold.{label}}}"\n')
     assert rule_conditions(read_task(str(tmp_path / "kind.toml"), tmp_path)) == [("sure", f"logit >= {threshold!r}")]
+
+
+def test_the_readme_of_the_package_shows_the_thresholds_that_were_written_last(
+    package: Path, fresh_images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = (package / "README.md").read_text()
+    thresholds(capsys, package, fresh_images, *LOOSE, "--write", "--on", "probability")
+    found = thresholds(capsys, package, fresh_images, *LOOSE, "--write")
+    text = (package / "README.md").read_text()
+    for label, point in found["chosen"].items():
+        share = f"{100 * point['coverage']:.1f} %"
+        assert f"| {label} | {point['threshold']:.4g} | {share} | {point['wrong']} | {point['images']} |" in text
+    for label, reason in found["unmet"].items():
+        assert f"- {label}: no threshold, {reason}" in text
+    assert text.count("## Thresholds") == 1
+    assert "score at least this logit for their label, a share of 0.4 or less is wrong" in text
+    start, end = text.index("## Thresholds"), text.index("## Use")
+    assert text[:start] + text[end:] == plain
 
 
 def test_what_is_promised_holds_on_the_images_that_it_was_chosen_on(

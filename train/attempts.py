@@ -48,11 +48,13 @@ class Attempt:
         return self.folder / CHECKPOINT_FOLDER / "features"
 
     def write_history(self, history: Sequence[Epoch]) -> None:
-        """The whole of history.csv."""
-        with (self.folder / HISTORY_FILE).open("w", encoding="utf-8", newline="") as stream:
+        """The whole of history.csv, replaced at once: a kill leaves the old one, not half of the new."""
+        staged = self.folder / f"{HISTORY_FILE}.tmp"
+        with staged.open("w", encoding="utf-8", newline="") as stream:
             table = csv.DictWriter(stream, [field.name for field in fields(Epoch)], lineterminator="\n")
             table.writeheader()
             table.writerows(asdict(epoch) for epoch in history)
+        staged.replace(self.folder / HISTORY_FILE)
 
     def close(self) -> None:
         """Nothing is left to go on with."""

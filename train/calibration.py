@@ -1,6 +1,6 @@
-"""How far probabilities can be believed, and the temperature that makes them believable."""
+"""Do the probabilities say how often the model is right? And which temperature would make them say so?"""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -8,74 +8,113 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from eoltag.records import Scores
-from eoltag.score import score
 
 BINS: Final = 15
+"""Equal in width. Source: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017."""
+FOLDS: Final = 5
+LEAST_IMAGES: Final = 50
+"""Fewer cannot be divided to judge a temperature on other images than those it was fitted to."""
 LEAST: Final = 0.05
 MOST: Final = 20.0
+
+Truth = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Images whose confidence lies in (low, high]."""
+
+    low: float
+    high: float
+    images: int
+    confidence: float
+    """Mean; 0 where there are no images."""
+    accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a temperature changes on the images it was fitted to."""
+    """How well probabilities fit what happened."""
 
     temperature: float
-    error_before: float
-    """Expected calibration error, 0 to 1."""
-    error_after: float
-    loss_before: float
-    """Mean cross-entropy."""
-    loss_after: float
+    nll: float
+    """Mean negative log-likelihood of the true label (cross-entropy), in nats."""
+    ece: float
+    """Expected calibration error: mean distance of confidence and accuracy over the bins, weighted by images.
 
-
-def calibrate(logits: Scores, targets: NDArray[np.int64]) -> Calibration:
-    """Fit the temperature to the logits (N, C) of images that were not trained on. N at least 1."""
-    temperature = fit_temperature(logits, targets)
-    before, after = score(logits, 1.0), score(logits, temperature)
-    return Calibration(
-        temperature,
-        calibration_error(before, targets),
-        calibration_error(after, targets),
-        cross_entropy(logits, targets),
-        cross_entropy(logits / temperature, targets),
-    )
-
-
-def fit_temperature(logits: Scores, targets: NDArray[np.int64]) -> float:
-    """The temperature with the least cross-entropy, 0.05 to 20.
-
-    Source: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. The true label of each of N images is
-    given the probability (N + 1) / (N + 2), after J. Platt (1999): where all are right, the best would else be 0.
+    Source: M. Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
     """
-    scaled = np.asarray(logits, np.float64)
-    count, classes = scaled.shape
+    bins: tuple[Bin, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "bins": [asdict(one) for one in self.bins]}
+
+
+def calibration(logits: Scores, truth: Truth, temperature: float) -> Calibration:
+    """Of softmax(logits / temperature); logits (N, C), N at least 1."""
+    return _calibration(logits.astype(np.float64) / temperature, truth, temperature)
+
+
+def calibrate(logits: Scores, truth: Truth) -> tuple[Calibration, Calibration]:
+    """Without a temperature, and with the one that is fitted to these very images. N at least 1."""
+    return calibration(logits, truth, 1.0), calibration(logits, truth, fit_temperature(logits, truth))
+
+
+def cross_calibrate(logits: Scores, truth: Truth, temperature: float) -> tuple[Calibration, Calibration | None]:
+    """With the card's temperature, and with the one that fits these images best; None where there are too few.
+
+    The second is cross-fitted: each fold is judged with the temperature that the other folds ask for, so that it does
+    not flatter itself. Its `temperature` is that of all images together.
+    """
+    before = calibration(logits, truth, temperature)
+    if len(truth) < LEAST_IMAGES:
+        return before, None
+    fold = np.random.default_rng(0).permutation(len(truth)) % FOLDS
+    scaled = np.empty(logits.shape, np.float64)
+    for number in range(FOLDS):
+        held = fold == number
+        scaled[held] = logits[held] / fit_temperature(logits[~held], truth[~held])
+    return before, _calibration(scaled, truth, fit_temperature(logits, truth))
+
+
+def fit_temperature(logits: Scores, truth: Truth) -> float:
+    """The temperature with the least cross-entropy, LEAST to MOST.
+
+    Source: temperature scaling, Guo et al. (2017). The true label of each of N images is given the probability
+    (N + 1) / (N + 2), after J. Platt (1999): where all are right, the best temperature would else be 0.
+    """
+    raw = logits.astype(np.float64)
+    count, classes = raw.shape
     certain = (count + 1) / (count + 2)
-    wanted = np.full(scaled.shape, (1 - certain) / (classes - 1))
-    wanted[np.arange(count), targets] = certain
+    wanted = np.full(raw.shape, (1 - certain) / (classes - 1))
+    wanted[np.arange(count), truth] = certain
 
     def loss(log_temperature: float) -> float:
-        return float(-(wanted * _log_softmax(scaled / np.exp(log_temperature))).sum() / count)
+        return float(-(wanted * _log_softmax(raw / np.exp(log_temperature))).sum() / count)
 
     found: Any = minimize_scalar(loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
 
 
-def calibration_error(probabilities: NDArray[Any], targets: NDArray[np.int64], bins: int = BINS) -> float:
-    """Expected calibration error: |accuracy - confidence| in equal bins of the confidence, weighted by their images.
-
-    probabilities: (N, C). Source: M. Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
-    AAAI 2015.
-    """
-    confidence = probabilities.max(axis=1)
-    is_right = probabilities.argmax(axis=1) == targets
-    at = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(at, is_right - confidence.astype(np.float64), bins)
-    return float(np.abs(gaps).sum() / len(targets))
+def _calibration(scaled: NDArray[np.float64], truth: Truth, temperature: float) -> Calibration:
+    """scaled: logits that are divided by their temperatures already."""
+    logs = _log_softmax(scaled)
+    bins = _bins(np.exp(logs.max(axis=1)), logs.argmax(axis=1) == truth)
+    error = sum(b.images * abs(b.confidence - b.accuracy) for b in bins) / len(truth)
+    return Calibration(temperature, float(-logs[np.arange(len(truth)), truth].mean()), float(error), bins)
 
 
-def cross_entropy(logits: Scores, targets: NDArray[np.int64]) -> float:
-    """Mean over the images; natural logarithm."""
-    return float(-_log_softmax(np.asarray(logits, np.float64))[np.arange(len(targets)), targets].mean())
+def _bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+    edges = np.linspace(0, 1, BINS + 1)
+    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    bins = []
+    for at in range(BINS):
+        inside = place == at
+        count = int(inside.sum())
+        sure, hit = (float(values[inside].mean()) if count else 0.0 for values in (confidence, right))
+        bins.append(Bin(float(edges[at]), float(edges[at + 1]), count, sure, hit))
+    return tuple(bins)
 
 
 def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from train.command import say
 from train.evaluating import left_out
 from train.evaluating_images import HELD_BACK, ImageSet, find_images
 from train.evaluating_scores import TRAINED_ON, Judgement, count_seen, judge, read_seen, wanted
+from train.model_card import README_FILE, with_thresholds
 from train.thresholding import SCALES, Point, Scale, Sweep, sweep
 
 METHOD: Final = "fixed-sequence testing from the highest threshold down, with exact binomial (Clopper-Pearson) bounds"
@@ -145,7 +146,10 @@ def choose(package: Package, promise: Promise) -> Choice:
 
 
 def write_thresholds(choice: Choice) -> Package:
-    """Put the thresholds and how they were chosen on the card; the model version stays. Raises PackageError."""
+    """Put the thresholds and how they were chosen on the card and in README.md; the model version stays.
+
+    Raises PackageError.
+    """
     promise, rows = choice.promise, choice.judgement.rows
     digest = hashlib.sha256("\n".join(sorted({row.sha256 for row in rows})).encode()).hexdigest()
     record = {
@@ -162,6 +166,9 @@ def write_thresholds(choice: Choice) -> Package:
     }
     thresholds = {label: point.threshold for label, point in choice.chosen.items()}
     card = choice.package.card.model_copy(update={"thresholds": thresholds, "threshold_record": record})
+    readme = choice.package.path / README_FILE
+    if readme.is_file():
+        readme.write_text(with_thresholds(readme.read_text(encoding="utf-8"), card), encoding="utf-8")
     return write_card(choice.package.path, card)
 
 

@@ -11,9 +11,9 @@ from eoltag.errors import DataError
 from eoltag.package import Package
 from eoltag.records import Scores
 from eoltag.score import score
+from train.calibration import LEAST_IMAGES, Calibration, cross_calibrate
 from train.classifying import EngineChoice
 from train.command import say
-from train.evaluating_calibration import LEAST_IMAGES, Calibration, calibrations
 from train.evaluating_images import HELD_BACK, ImageSet, find_images
 from train.evaluating_scores import TRAINED_ON, Judged, Judgement, judge, read_seen, wanted
 from train.evaluating_slices import Ancestries, read_ancestries, slices
@@ -166,7 +166,9 @@ def evaluate(package: Package, request: Request) -> Evaluation:
         kind = "recorded as held back from training" if request.split == HELD_BACK else "new to the model"
         raise DataError(f"{request.data}: none of its {len(found.images)} images is {kind}")
     probabilities = score(judgement.logits, package.card.temperature) if judgement.rows else judgement.logits
-    fits = calibrations(judgement.logits, judgement.truth, package.card.temperature) if judgement.rows else (None, None)
+    fits: tuple[Calibration | None, Calibration | None] = (None, None)
+    if judgement.rows:
+        fits = cross_calibrate(judgement.logits, judgement.truth, package.card.temperature)
     return Evaluation(
         package=package,
         request=request,

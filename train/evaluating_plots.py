@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from train.evaluating_calibration import Calibration
+from train.calibration import Calibration
 from train.metrics import Counts, Curve, normalised
 
 if TYPE_CHECKING:

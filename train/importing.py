@@ -15,7 +15,7 @@ from eoltag.errors import DataError, PackageError
 from eoltag.package import CARD_FILE, CARD_VERSION, Card, CardInput, Package, write_card
 from eoltag.records import Fit, Pixels, Resample, Scores
 from train.command import start_keras
-from train.export import TOLERANCE, check_agreement, predict
+from train.export import TOLERANCE, check_agreement, predict, tolerated
 from train.importing_scaling import Scaling
 from train.staging import check_destination, staged
 
@@ -226,10 +226,11 @@ def _check_scores(package: Package, pixels: Pixels, wanted: Scores, source: Path
     """The largest difference from the source's logits. Raises PackageError above the tolerance of train.export."""
     came = predict(package, package.engines[0], pixels)
     differences = np.abs(came - wanted)
-    if not np.all(differences <= TOLERANCE * np.maximum(1.0, np.abs(wanted))):
+    if not np.all(differences <= tolerated(wanted)):
         raise PackageError(
             f"{source}: the package's logits differ from the source's by up to {differences.max():.2g} over "
-            f"{len(pixels)} images; wanted {TOLERANCE:g} or less. Nothing was written"
+            f"{len(pixels)} images; wanted {TOLERANCE:g} or less, or that share of the largest logit. "
+            "Nothing was written"
         )
     return float(differences.max())
 

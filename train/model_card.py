@@ -1,5 +1,6 @@
 """README.md of a model package: what it was trained on, how good it is, how to use it."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,7 +8,9 @@ from eoltag.package import Card
 
 CURVES_FILE: Final = "training_curves.png"
 CONFUSION_FILE: Final = "confusion.png"
+README_FILE: Final = "README.md"
 DATA_FILE: Final = "data.tsv"
+_THRESHOLDS: Final = "## Thresholds"
 
 
 def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, int]) -> str:
@@ -66,6 +69,45 @@ def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, i
             "",
         ]
     )
+
+
+def with_thresholds(text: str, card: Card) -> str:
+    """A package's README.md with the thresholds of its card, in place of those that it told of before.
+
+    The section goes before `Use`, or to the end where there is no such heading.
+    """
+    text = re.sub(rf"^{_THRESHOLDS}$.*?(?=^## |\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    before, heading, after = text.partition("\n## Use\n")
+    return before.rstrip("\n") + "\n\n" + "\n".join(_thresholds(card)) + "\n" + heading + after
+
+
+def _thresholds(card: Card) -> list[str]:
+    record = card.threshold_record
+    chosen, unmet = record["chosen"], record["unmet"]
+    rows = [
+        (
+            label,
+            f"{point['threshold']:.4g}",
+            f"{100 * point['coverage']:.1f} %",
+            str(point["wrong"]),
+            str(point["images"]),
+        )
+        for label, point in chosen.items()
+    ]
+    lines = [
+        _THRESHOLDS,
+        "",
+        f"Of the images that score at least this {record['on']} for their label, a share of {record['max_error']:g} "
+        f"or less is wrong, with {100 * record['confidence_level']:g} % confidence for each label by itself. Chosen on "
+        f"{record['images']} images on {record['chosen_at']}; task files call them `${{threshold.LABEL}}`.",
+        "",
+        *_table(("label", "threshold", "accepts", "wrong", "of"), rows),
+    ]
+    if record["in_training"]:
+        lines += ["", f"**{record['in_training']} of these images were in training: the thresholds are too low.**"]
+    if unmet:
+        lines += ["", *(f"- {label}: no threshold, {reason}" for label, reason in unmet.items())]
+    return lines
 
 
 def _calibration(card: Card) -> str:
