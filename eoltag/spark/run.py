@@ -35,6 +35,7 @@ from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.session import open_session
 from eoltag.spark.summing import summarise
 from eoltag.spark.tables import Output
+from eoltag.spark.thumbnails import trim_thumbnails
 from eoltag.spark.unchanged import digests_of, forget, is_in_step, is_unchanged, remember
 from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, warming_up, worker_for
 
@@ -214,6 +215,8 @@ def _nothing_to_do(
     notes += _notes(request, staged)
     summary = summarise(output, tasks, staged.bundles, started, images_fetched=0, known=counts.known, notes=notes)
     output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
+    if trim_thumbnails(output, tasks, request.settings.run.thumbnails):
+        write_report(output)
     return summary
 
 

@@ -87,6 +87,14 @@ def keeper_for(output: Output, tasks: list[Task], limit: int) -> ThumbnailKeeper
     return ThumbnailKeeper(plan, output.session.sparkContext.accumulator(known, _Merging(plan)))
 
 
+def trim_thumbnails(output: Output, tasks: list[Task], limit: int) -> bool:
+    """Cut down what earlier runs kept to `limit` for each task; whether there was more."""
+    is_over = any(len(read_thumbnails(output, task.name)) > limit for task in tasks)
+    if is_over:
+        keeper_for(output, tasks, limit)
+    return is_over
+
+
 def read_thumbnails(output: Output, task: str) -> list[Thumbnail]:
     """Those of a task; none where there are none."""
     path = output.path("thumbnails", f"task={task}", _FILE)
