@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import imagehash
 import numpy as np
 import pytest
 from PIL import Image
@@ -305,14 +304,6 @@ def test_very_many_different_hashes_that_are_near_are_compared_more_closely(
     monkeypatch.setattr("train.likeness.MOST_PAIRS", 100)
     assert groups_of([*looks, looks[3]]) == [*range(40), 3]
     assert "very many images look alike: only those within 1 bits are compared, not 8" in capsys.readouterr().err
-
-
-def test_hashes_of_all_orientations_are_those_of_the_imagehash_library(photos: list[Path]) -> None:
-    for photo in photos:
-        look = prints(photo)[0].look
-        grey = np.asarray(Image.fromarray(look.sketch).convert("L"))
-        expected = [imagehash.phash(Image.fromarray(orient(grey, number))).hash for number in range(8)]
-        assert look.hashes.tolist() == [int.from_bytes(np.packbits(bits).tobytes(), "big") for bits in expected]
 
 
 def test_eight_orientations_are_different_and_the_first_is_the_picture_itself() -> None:

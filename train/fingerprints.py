@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -33,17 +34,6 @@ INVERSE: Final = (0, 3, 2, 1, 4, 5, 6, 7)
 WORTH_A_PROCESS: Final = 400
 """Images below which another process does not pay for its start."""
 CHUNK: Final = 32
-
-_LOW: Final = 8
-"""Frequencies along each side that a hash is made of: 64 bits."""
-_WAVES: Final = 2 * np.cos(
-    np.pi * np.arange(_LOW)[:, None] * (2 * np.arange(SKETCH_SIDE_PX)[None, :] + 1) / (2 * SKETCH_SIDE_PX)
-)
-"""Rows of the discrete cosine transform (type II)."""
-_MIRRORED: Final = np.where(np.arange(_LOW) % 2, -1.0, 1.0)
-"""What a mirror image does to the coefficient of each wave."""
-_DECIMALS: Final = 6
-"""Of coefficients: what a plain picture has beyond is error of rounding."""
 
 
 class Look(NamedTuple):
@@ -127,15 +117,6 @@ def look_at(pixels: Pixels) -> Look:
 
 
 def _phashes(grey: NDArray[np.uint8]) -> Hashes:
-    """pHash of (32, 32) grey cells in each orientation, (8,): the bits that the imagehash library gives for each.
-
-    To turn a picture by 90 degrees is to mirror it and to swap its sides, and a mirror image has the same cosine waves
-    with the odd ones upside down. So one transform does for all eight, which takes an eighth of the time. The bits are
-    cut anew in each, since the median changes. Source: N. Krawetz, "Looks Like It" (hackerfactor.com, 2011).
-    """
-    standing = [(_WAVES @ grey.astype(np.float64) @ _WAVES.T).round(_DECIMALS)]
-    for _ in range(3):
-        standing.append((standing[-1] * _MIRRORED).T)
-    waves = np.stack([*standing, *(one * _MIRRORED for one in standing)]).reshape(ORIENTATIONS, -1)
-    bits = waves > np.median(waves, axis=1, keepdims=True)
-    return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)
+    """pHash of (32, 32) grey cells in each orientation, (8,): cut anew at the median of each, which changes with it."""
+    bits = [imagehash.phash(Image.fromarray(orient(grey, number))).hash for number in range(ORIENTATIONS)]
+    return np.packbits(np.stack(bits).reshape(ORIENTATIONS, -1), axis=1).view(">u8").ravel().astype(np.uint64)
