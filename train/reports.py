@@ -2,16 +2,13 @@
 
 import base64
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from eoltag.errors import OutputError
+from train.staging import check_folder, replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,37 +24,13 @@ def report_folder(out: Path, marker: str, *, overwrite: bool) -> Iterator[Path]:
 
     marker: a file that every such report has; a folder without it is never replaced. Raises OutputError.
     """
-    check_report_folder(out, marker, overwrite=overwrite)
-    out = out.absolute()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as problem:
-        raise OutputError(f"{out}: cannot be written ({problem.strerror})") from problem
-    try:
-        new = work / "new"
-        new.mkdir()
-        yield new
-        if out.exists():
-            out.rename(work / "old")
-        os.replace(new, out)  # noqa: PTH105 - says what it does better than Path.replace
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with replacing(out, lambda: check_report_folder(out, marker, overwrite=overwrite)) as folder:
+        yield folder
 
 
 def check_report_folder(out: Path, marker: str, *, overwrite: bool, apart_from: tuple[Path, ...] = ()) -> None:
     """Raises OutputError where a report may not be written to `out`; before the work, so that none is in vain."""
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: wanted a folder for the report, found a file")
-    for folder in apart_from:
-        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
-            raise OutputError(f"{out}: lies in {folder}, which must stay as it is")
-    if not out.is_dir() or not any(out.iterdir()):
-        return
-    if not (out / marker).is_file():
-        raise OutputError(f"{out}: holds other files and no {marker}; wanted a new or empty folder")
-    if not overwrite:
-        raise OutputError(f"{out}: holds a report already; add --overwrite to replace it")
+    check_folder(out, marker, "report", f"no {marker}", overwrite=overwrite, apart_from=apart_from)
 
 
 def render(template: str, **values: Any) -> str:
