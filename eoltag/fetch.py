@@ -124,12 +124,10 @@ class Fetcher:
                 await self._follow(smaller or target, attempt)
                 note = f"read from {smaller}" if smaller else None
                 return Fetched(attempt.sink.content(), Outcome.OK, note, attempt.status, attempt.number)
-            except (Gone, Forbidden) as error:  # object stores answer 403 for what is not there
-                if smaller is None:
-                    return attempt.failed(error)
-                smaller = None
-                continue
             except ImageError as error:
+                if smaller and isinstance(error, (Gone, Forbidden)):  # object stores answer 403 for what is not there
+                    smaller = None
+                    continue
                 wait_s = self._policy.wait_s(attempt.number, self._jitter(), error.retry_after_s)
                 if wait_s is None or not error.is_retryable or host.is_down:
                     return attempt.failed(error)

@@ -13,6 +13,8 @@ def rendition_of(url: str, suffixes: Mapping[str, str]) -> str | None:
 
     suffixes: host -> what stands before the file ending, such as `.580x360`.
     """
+    if not suffixes:
+        return None
     parts = urlsplit(url)
     suffix = suffixes.get(parts.hostname or "")
     folder, slash, name = parts.path.rpartition("/")

@@ -3,14 +3,12 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.command import progress
-from train.fingerprints import Fingerprint, Look, read_fingerprints
+from train.fingerprints import Fingerprint, Look
 from train.hamming import Indices
 from train.likeness import Likeness
 
@@ -95,14 +93,6 @@ def groups_of(
         for other in later:
             groups.join(at, places[other])
     return groups.numbers()
-
-
-def groups_of_files(paths: Sequence[Path], distance: int = DISTANCE) -> list[int]:
-    """groups_of for image files, read here on all cores; one that cannot be read is a group of its own."""
-    results = progress(read_fingerprints(paths), len(paths), "image", "looking for copies")
-    images = [result if isinstance(result, Fingerprint) else None for result in results]
-    looks = [image.look if image else None for image in images]
-    return groups_of(looks, [(image.sha256 if image else None,) for image in images], distance)
 
 
 class _Groups:
