@@ -172,11 +172,33 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
     document = {**_run_document(tasks, output), **_request_document(request, staged)}
     output.write_run({**document, "status": "running"})
     rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
-    if is_in_step(output, tasks) and is_unchanged(output, tasks, digests_of(rows)):
-        left = buckets_of(_to_do(request, tasks, rows, output))
-        if not left:
-            counts = _counts(request, staged, rows, left)
-            return _nothing_to_do(request, tasks, staged, output, document, counts, started)
+    notes = _notes(request, staged)
+    counts = _counts_of_nothing(request, tasks, staged, rows, output)
+    is_idle = counts is not None
+    if is_idle:
+        notes.insert(0, "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are")
+    counts = counts or _work_off(request, tasks, staged, rows, output)
+    summary = summarise(
+        output, tasks, staged.bundles, started, images_fetched=counts.images_to_fetch, known=counts.known, notes=notes
+    )
+    output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
+    if not is_idle or trim_thumbnails(output, tasks, request.settings.run.thumbnails):
+        write_report(output)
+    return summary
+
+
+def _counts_of_nothing(
+    request: TagRequest, tasks: list[Task], staged: Staged, rows: DataFrame, output: Output
+) -> Counts | None:
+    """The plan of a run that changes nothing: no model is loaded, nothing decided again. None where there is work."""
+    if not is_in_step(output, tasks) or not is_unchanged(output, tasks, digests_of(rows)):
+        return None
+    buckets = buckets_of(_to_do(request, tasks, rows, output))
+    return None if buckets else _counts(request, staged, rows, buckets)
+
+
+def _work_off(request: TagRequest, tasks: list[Task], staged: Staged, rows: DataFrame, output: Output) -> Counts:
+    """Plan, predict in waves, decide."""
     for task in tasks:
         forget(output, task)
     with worker_for(output, tasks, request.settings) as worker:
@@ -192,32 +214,7 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
     for task in tasks:
         _decide(output, task)
         remember(output, task, digests)
-    notes = _notes(request, staged)
-    summary = summarise(
-        output, tasks, staged.bundles, started, images_fetched=counts.images_to_fetch, known=counts.known, notes=notes
-    )
-    output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
-    write_report(output)
-    return summary
-
-
-def _nothing_to_do(
-    request: TagRequest,
-    tasks: list[Task],
-    staged: Staged,
-    output: Output,
-    document: dict[str, Any],
-    counts: Counts,
-    started: float,
-) -> Summary:
-    """The summary of tables that stay as they are: no model is loaded, nothing decided or written again."""
-    notes = ["nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are"]
-    notes += _notes(request, staged)
-    summary = summarise(output, tasks, staged.bundles, started, images_fetched=0, known=counts.known, notes=notes)
-    output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
-    if trim_thumbnails(output, tasks, request.settings.run.thumbnails):
-        write_report(output)
-    return summary
+    return counts
 
 
 def _dry_run(request: TagRequest, tasks: list[Task], staged: Staged, output: Output) -> ExitCode:

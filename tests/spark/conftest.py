@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.spark.session import open_session
+from tests.loopback import Loopback
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -41,3 +42,10 @@ def _quiet_sockets() -> Iterator[None]:
 def output_folder(tmp_path: Path) -> Path:
     """Where a job may write."""
     return tmp_path / "output"
+
+
+@pytest.fixture
+def server(sample_images: Path) -> Iterator[Loopback]:
+    """The sample images, and faults."""
+    with Loopback(sample_images) as running:
+        yield running

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,13 +29,6 @@ tag_sql = "label"
 """
 HEADER = "identifier\tdataObjectVersionID\tmimeType\teolMediaURL\tancestry\n"
 Row = dict[str, Any]
-
-
-@pytest.fixture
-def server(sample_images: Path) -> Iterator[Loopback]:
-    """The sample images."""
-    with Loopback(sample_images) as running:
-        yield running
 
 
 @pytest.fixture

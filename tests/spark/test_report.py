@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -92,13 +91,6 @@ def desk(session: SparkSession, tmp_path: Path, small_package: Path, capsys: pyt
     """For jobs."""
     assert session is not None
     return Desk(tmp_path, small_package, capsys)
-
-
-@pytest.fixture
-def server(sample_images: Path) -> Iterator[Loopback]:
-    """The sample images, and faults."""
-    with Loopback(sample_images) as running:
-        yield running
 
 
 @pytest.fixture

@@ -43,13 +43,6 @@ Row = dict[str, Any]
 
 
 @pytest.fixture
-def server(sample_images: Path) -> Iterator[Loopback]:
-    """The sample images, and faults."""
-    with Loopback(sample_images) as running:
-        yield running
-
-
-@pytest.fixture
 def pictures(sample_images: Path) -> list[str]:
     """Names of the served pictures, as URL paths."""
     paths = sorted(path.relative_to(sample_images) for path in sample_images.rglob("*") if path.is_file())
