@@ -5,7 +5,7 @@ pool for decoding only adds switching (7.0 ms of CPU an image in line, 8.5 besid
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from eoltag.engines import Engine, best_batch_size, load_engine
 from eoltag.errors import ImageError
 from eoltag.package import Card, EngineName, PrecisionChoice, unpack
 from eoltag.read_ahead import fetch_ahead
-from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, InputSpec, ModelSlot, Pixels, Wanted
+from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, InputSpec, ModelSlot, Pixels, Scores, Wanted
 from eoltag.score import Verdict, verdicts
 from eoltag.settings import Settings
 from eoltag.thumbnails import Seen, Shelf, keep
@@ -82,6 +82,17 @@ class _Batch:
         return len(self.images) == len(self.pixels)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A batch that an engine works on."""
+
+    batch: _Batch
+    version: str
+    card: Card
+    engine: str
+    logits: Callable[[], Scores]
+
+
 _LOADED: dict[tuple[str, EngineName, PrecisionChoice, int, int], Engine] = {}
 """Engines of this process. Spark keeps worker processes between tasks, so a model is loaded once per worker."""
 
@@ -103,6 +114,7 @@ def predict_images(
     """
     specs = {version: source.card.spec for version, source in sources.items()}
     batches: dict[str, _Batch] = {}
+    begun: _Begun | None = None
     fetched_images = fetch_ahead(
         wanted,
         lambda item: item.url,
@@ -139,9 +151,12 @@ def predict_images(
                 batch = batches[version] = _Batch(np.empty((size, *pixels.shape), np.uint8))
             image = _Image(item, [slot for slot in item_slots if slot.version == version], shared)
             if batch.add(image, pixels):
-                yield from _predict(batches.pop(version), version, sources[version], settings, threads, shelf)
+                before, begun = begun, _begin(batches.pop(version), version, sources[version], settings, threads)
+                yield from _predictions(before, shelf)
     for version, batch in batches.items():
-        yield from _predict(batch, version, sources[version], settings, threads, shelf)
+        before, begun = begun, _begin(batch, version, sources[version], settings, threads)
+        yield from _predictions(before, shelf)
+    yield from _predictions(begun, shelf)
 
 
 def warm_up(sources: Mapping[str, ModelSource], settings: Settings, *, threads: int) -> None:
@@ -201,24 +216,29 @@ def _failed(slot: ModelSlot, shared: dict[str, Any]) -> Prediction:
     )
 
 
-def _predict(
-    batch: _Batch, version: str, source: ModelSource, settings: Settings, threads: int, shelf: Shelf | None
-) -> Iterator[tuple[Wanted, Prediction]]:
+def _begin(batch: _Batch, version: str, source: ModelSource, settings: Settings, threads: int) -> _Begun:
+    """Hand the batch over: a GPU computes while the next images are decoded, until the next batch is handed over."""
     engine = _engine(version, source, settings, threads)
-    logits = engine.predict(batch.pixels[: len(batch.images)])
-    found = verdicts(logits, source.card.labels, source.card.temperature)
+    return _Begun(batch, version, source.card, engine.name, engine.begin(batch.pixels[: len(batch.images)]))
+
+
+def _predictions(begun: _Begun | None, shelf: Shelf | None) -> Iterator[tuple[Wanted, Prediction]]:
+    if begun is None:
+        return
+    images, card = begun.batch.images, begun.card
+    found = verdicts(begun.logits(), card.labels, card.temperature)
     if shelf is not None:
-        scored = zip(batch.images, found, batch.pixels, strict=False)
-        keep(shelf, (_seen(image, verdict, pixels) for image, verdict, pixels in scored), source.card.spec.fit)
-    for image, verdict in zip(batch.images, found, strict=True):
+        scored = zip(images, found, begun.batch.pixels, strict=False)
+        keep(shelf, (_seen(image, verdict, pixels) for image, verdict, pixels in scored), card.spec.fit)
+    for image, verdict in zip(images, found, strict=True):
         for slot in image.slots:
             yield (
                 image.wanted,
                 Prediction(
                     task=slot.task,
                     model=slot.model,
-                    model_version=version,
-                    engine=engine.name,
+                    model_version=begun.version,
+                    engine=begun.engine,
                     label=verdict.label,
                     confidence=verdict.confidence,
                     logit=verdict.logit,

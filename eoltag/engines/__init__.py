@@ -1,5 +1,6 @@
 """Model runtimes behind one call: predict(uint8 (N, H, W, 3)) -> float32 logits (N, C)."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from eoltag.package import EngineName, PrecisionChoice, Unpacked
@@ -25,6 +26,13 @@ class Engine(Protocol):
 
     def predict(self, batch: Pixels) -> Scores:
         """Raw scores before any softmax; `batch` holds at most the batch size that the engine was loaded for."""
+        ...
+
+    def begin(self, batch: Pixels) -> Callable[[], Scores]:
+        """`predict` in two steps: what this returns gives the scores. `batch` may be written to at once.
+
+        A GPU computes in between, a CPU before this returns: with one task per core nobody else would.
+        """
         ...
 
 

@@ -1,5 +1,7 @@
 """OpenVINO on CPU, in f32 or what a card proves: the engine of workers without TensorFlow."""
 
+from collections.abc import Callable
+
 import numpy as np
 import openvino as ov
 
@@ -46,6 +48,11 @@ class OpenVinoEngine:
         padded = pad_batch(batch, self._batch_size)
         self._request.infer([ov.Tensor(padded, shared_memory=True)])
         return np.array(self._request.get_output_tensor(0).data[:count], np.float32)
+
+    def begin(self, batch: Pixels) -> Callable[[], Scores]:
+        """The scores are there when this returns."""
+        scores = self.predict(batch)
+        return lambda: scores
 
 
 def offered_precisions(core: ov.Core, wanted: PrecisionChoice) -> frozenset[PrecisionName]:
