@@ -27,8 +27,8 @@ from benchmarks.results import spread
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
 from eoltag.decode import decode
-from eoltag.engines import Engine, best_batch_size, load_engine
-from eoltag.package import Package, read_package, unpack
+from eoltag.engines import best_batch_size, load_engine
+from eoltag.package import EngineName, Package, PrecisionChoice, read_package, unpack
 from eoltag.pipeline import Prediction
 from eoltag.read_ahead import fetch_ahead
 from eoltag.settings import Settings
@@ -122,13 +122,13 @@ def _in_process(part: str, options: argparse.Namespace) -> dict[str, Any]:
     return {"part": part, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def _fetch(options: argparse.Namespace) -> dict[str, float]:
+def fetch_part(folder: Path, count: int) -> dict[str, float]:
     """The server runs on the other cores, this process on the last one."""
     fetch = Settings().fetch.model_copy(update={"allow_private_hosts": True})
     run = Settings().run
-    with served(options.images) as server:
-        _pin()
-        urls = url_list(photo_names(options.images), server, options.count)
+    with served(folder) as server:
+        pin()
+        urls = url_list(photo_names(folder), server, count)
         server_before = server.cpu_s()
         images = fetch_ahead(
             urls,
@@ -138,7 +138,7 @@ def _fetch(options: argparse.Namespace) -> dict[str, float]:
             max_images=run.read_ahead_images,
             max_bytes=run.read_ahead_bytes,
         )
-        cpu_s = _cpu_s_per_item(_checked(images), len(urls))
+        cpu_s = cpu_s_per_item(_checked(images), len(urls))
         return {"cpu_s": cpu_s, "server_cpu_s": (server.cpu_s() - server_before) / len(urls)}
 
 
@@ -149,31 +149,39 @@ def _checked(images: Iterator[Any]) -> Iterator[None]:
 
 
 def _decode(options: argparse.Namespace) -> dict[str, float]:
-    _pin()
+    pin()
     spec, limit = read_package(options.package).card.spec, Settings().decode.max_pixels
     names = photo_names(options.images)
     chosen = [(options.images / names[number % len(names)]).read_bytes() for number in range(options.count)]
-    return {"cpu_s": _cpu_s_per_item((decode(data, [spec], limit) for data in chosen), len(chosen))}
+    return {"cpu_s": cpu_s_per_item((decode(data, [spec], limit) for data in chosen), len(chosen))}
 
 
-def _infer(options: argparse.Namespace) -> dict[str, float]:
-    _pin()
+def infer_part(package: Package, engine_name: EngineName, precision: PrecisionChoice, count: int) -> dict[str, float]:
+    """Full batches of random pictures, one thread."""
+    pin()
     import numpy as np
 
-    package, batch_size = read_package(options.package), best_batch_size(options.engine, Settings().engine.batch_size)
-    engine = _engine(package, options, batch_size)
+    batch_size = best_batch_size(engine_name, Settings().engine.batch_size)
+    engine = load_engine(
+        engine_name,
+        unpack(package.pack(engine_name, precision)),
+        batch_size=batch_size,
+        threads=1,
+        keras_backend=Settings().engine.keras_backend,
+        precision=precision,
+    )
     spec = package.card.spec
     random = np.random.default_rng(0)
     batches = [random.integers(0, 256, (batch_size, spec.height, spec.width, 3), np.uint8) for _ in range(2)]
-    count = max(4, options.count // batch_size)
-    cpu_s = _cpu_s_per_item((engine.predict(batches[number % 2]) for number in range(count)), count)
+    batch_count = max(4, count // batch_size)
+    cpu_s = cpu_s_per_item((engine.predict(batches[number % 2]) for number in range(batch_count)), batch_count)
     return {"cpu_s": cpu_s / batch_size}
 
 
 def _rows(options: argparse.Namespace) -> dict[str, float]:
     """Frames of predictions as a worker hands them to Spark; the JVM's part is in `make bench-scale`."""
-    _pin()
-    return {"cpu_s": _cpu_s_per_item(_frames(options.count), options.count)}
+    pin()
+    return {"cpu_s": cpu_s_per_item(_frames(options.count), options.count)}
 
 
 def _frames(count: int) -> Iterator[None]:
@@ -224,19 +232,7 @@ def _prediction(number: int) -> Prediction:
     )
 
 
-def _engine(package: Package, options: argparse.Namespace, batch_size: int) -> Engine:
-    """The engine as a worker loads it."""
-    return load_engine(
-        options.engine,
-        unpack(package.pack(options.engine, options.precision)),
-        batch_size=batch_size,
-        threads=1,
-        keras_backend=Settings().engine.keras_backend,
-        precision=options.precision,
-    )
-
-
-def _cpu_s_per_item(work: Iterator[object], count: int) -> float:
+def cpu_s_per_item(work: Iterator[object], count: int) -> float:
     """CPU seconds of this process for an item, after a warm-up that is not counted."""
     warm_up = max(1, int(WARM_UP * count))
     for _ in range(warm_up):
@@ -247,16 +243,18 @@ def _cpu_s_per_item(work: Iterator[object], count: int) -> float:
     return (time.process_time() - started) / counted
 
 
-def _pin() -> None:
+def pin() -> None:
     """This process, and the threads it will start, on one core."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 _PARTS: Final[Mapping[str, Callable[[argparse.Namespace], dict[str, float]]]] = {
-    "fetch": _fetch,
+    "fetch": lambda options: fetch_part(options.images, options.count),
     "decode": _decode,
-    "infer": _infer,
+    "infer": lambda options: infer_part(
+        read_package(options.package), options.engine, options.precision, options.count
+    ),
     "rows": _rows,
 }
 

@@ -36,7 +36,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 8192; }}
 http {{
-    access_log off;
+    access_log {access_log};
     sendfile on;
     tcp_nopush on;
     keepalive_requests 10000000;
@@ -66,10 +66,17 @@ class Server:
     """nginx or aiohttp."""
     port: int
     pid: int
+    access_log: Path | None = None
 
     def url(self, name: str, number: int) -> str:
         """A file's URL, a different one for every number. In its path: Ray's downloader cannot ask with a query."""
         return f"http://127.0.0.1:{self.port}/{number}/{quote(name)}"
+
+    def requests(self) -> int:
+        """Answers so far. Raises RuntimeError where nobody counts them: see served()."""
+        if self.access_log is None:
+            raise RuntimeError(f"{self.kind} does not count its requests")
+        return len(self.access_log.read_bytes().splitlines())
 
     def cpu_s(self) -> float:
         """CPU seconds of all its processes so far."""
@@ -79,26 +86,31 @@ class Server:
 
 
 @contextmanager
-def served(root: Path, latency_s: float = 0.0, *, only_fallback: bool = False) -> Iterator[Server]:
-    """A server over the files below `root` whose every answer begins after `latency_s`."""
+def served(
+    root: Path, latency_s: float = 0.0, *, only_fallback: bool = False, is_counted: bool = False
+) -> Iterator[Server]:
+    """A server over the files below `root` whose every answer begins after `latency_s`; nginx can count requests."""
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="eoltag-nginx-") as name:
         folder = Path(name)
         is_nginx = not only_fallback and _has_nginx()
-        command = _nginx(folder, root, latency_s, port) if is_nginx else _fallback(root, latency_s, port)
+        log = folder / "access.log" if is_nginx and is_counted else None
+        command = _nginx(folder, root, latency_s, port, log) if is_nginx else _fallback(root, latency_s, port)
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as process:
             try:
                 _wait_until_it_answers(port, process)
-                yield Server("nginx" if is_nginx else "aiohttp", port, process.pid)
+                yield Server("nginx" if is_nginx else "aiohttp", port, process.pid, log)
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGTERM)
 
 
-def _nginx(folder: Path, root: Path, latency_s: float, port: int) -> list[str]:
+def _nginx(folder: Path, root: Path, latency_s: float, port: int, log: Path | None) -> list[str]:
     location = (_LATE if latency_s else _AT_ONCE).format(root=root.resolve(), latency_s=latency_s)
     user = "user root;" if os.geteuid() == 0 else ""
-    config = _CONFIG.format(module=ECHO_MODULE, user=user, folder=folder, port=port, location=location)
+    config = _CONFIG.format(
+        module=ECHO_MODULE, user=user, folder=folder, port=port, location=location, access_log=log or "off"
+    )
     (folder / "nginx.conf").write_text(config)
     return [_nginx_path() or "nginx", "-p", str(folder), "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import parts, scale, sizing, throughput
+from benchmarks import four_tasks, parts, scale, sizing, throughput
 from benchmarks.arms import ARMS
 from benchmarks.arms.command import parser, read_job, read_labels
 from benchmarks.arms.eoltag_job import write_inputs
@@ -252,3 +252,31 @@ def test_the_settings_of_the_eoltag_arms_are_ones_that_eoltag_takes(tmp_path: Pa
     inputs = write_inputs(tmp_path, ["http://a/1"], tmp_path, {"name": "openvino", "precision": "f32"})
     engine = read_settings(inputs / "settings.toml").engine
     assert (engine.name, engine.precision) == ("openvino", "f32")
+
+
+def test_a_run_of_four_tasks_is_set_beside_the_sum_of_its_parts() -> None:
+    costs = [
+        {"fetch": 0.001, "decode": 0.004, "infer": 0.02, "cartoon": 0.075},
+        {"fetch": 0.003, "decode": 0.006, "infer": 0.02, "cartoon": 0.071},
+    ]
+    runs = [
+        {"core_s_per_image": 0.11, "requests_per_image": 1.0},
+        {"core_s_per_image": 0.13, "requests_per_image": 1.01},
+    ]
+    document = four_tasks.summary(costs, runs)
+    assert document["sum_core_s_per_image"] == pytest.approx(0.1)
+    assert document["ratio"] == pytest.approx(1.2)
+    assert document["requests_per_image"] == 1.01
+    assert "120.00 (110.00 to 130.00): 1.20 times the sum" in four_tasks.text(document)
+
+
+def test_nginx_counts_its_requests_where_asked_to(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    with served(tmp_path, is_counted=True) as server:
+        if server.kind != "nginx":
+            pytest.skip("the fallback does not count")
+        for number in range(3):
+            urllib.request.urlopen(server.url("a.txt", number)).close()
+        assert server.requests() == 3
+    with served(tmp_path) as server, pytest.raises(RuntimeError, match="does not count"):
+        server.requests()
