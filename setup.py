@@ -10,7 +10,7 @@ version = re.search(r'__version__ = "(.+)"', (here / "eoltag" / "__init__.py").r
 assert version is not None
 
 report = ["jinja2>=3.1", "matplotlib>=3.9"]
-spark = ["pyspark>=4.0", *report]
+spark = ["pyspark>=4.1", *report]
 train = [
     "tensorflow-cpu>=2.20; sys_platform == 'linux'",
     "tensorflow>=2.20; sys_platform != 'linux'",

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,8 +37,8 @@ from eoltag.spark.session import open_session
 from eoltag.spark.summing import summarise
 from eoltag.spark.tables import Output
 from eoltag.spark.thumbnails import trim_thumbnails
-from eoltag.spark.unchanged import digests_of, forget, is_in_step, is_unchanged, remember
-from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, warming_up, worker_for
+from eoltag.spark.unchanged import Digests, digests_of, forget, is_in_step, is_unchanged, remember
+from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,23 +199,30 @@ def _counts_of_nothing(
 
 
 def _work_off(request: TagRequest, tasks: list[Task], staged: Staged, rows: DataFrame, output: Output) -> Counts:
-    """Plan, predict in waves, decide."""
+    """Plan, predict in waves, decide. Workers start beside planning; the bundles' rows wait for the decision anyhow."""
     for task in tasks:
         forget(output, task)
-    with worker_for(output, tasks, request.settings) as worker:
-        with warming_up(output, worker):
-            for task in tasks:
-                output.replace_bundles(rows.select(*IDENTITY), task.name)
-            work = output.stage("to_do", _to_do(request, tasks, rows, output))
-            buckets = buckets_of(work)
-            counts = _counts(request, staged, rows, buckets)
-            digests = digests_of(rows)
+    with worker_for(output, tasks, request.settings) as worker, ThreadPoolExecutor(2) as beside:
+        started = beside.submit(start_workers, output, worker)
+        kept = beside.submit(_keep, rows, tasks, output)
+        work = output.stage("to_do", _to_do(request, tasks, rows, output))
+        buckets = buckets_of(work)
+        counts = _counts(request, staged, rows, buckets)
         speed = first_speed(staged.hosts, request.settings.fetch)
         run_waves(output, tasks, work, buckets, worker, speed=speed, is_quiet=request.is_quiet)
+        started.result()
+        digests = kept.result()
     for task in tasks:
         _decide(output, task)
         remember(output, task, digests)
     return counts
+
+
+def _keep(rows: DataFrame, tasks: list[Task], output: Output) -> Digests:
+    """Write the bundle rows for later decisions, and what tells whether they have changed since."""
+    for task in tasks:
+        output.replace_bundles(rows.select(*IDENTITY), task.name)
+    return digests_of(rows)
 
 
 def _dry_run(request: TagRequest, tasks: list[Task], staged: Staged, output: Output) -> ExitCode:

@@ -1,14 +1,14 @@
 """The one pass over images: mapInPandas around eoltag.pipeline. Rows go in and out; pixels stay in the worker."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 from pyspark import TaskContext
 from pyspark.accumulators import Accumulator
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.pipeline import ModelSource, Prediction, predict_images, warm_up
@@ -20,7 +20,16 @@ from eoltag.spark.thumbnails import ThumbnailKeeper
 FrameFunction = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 _ROWS_PER_FRAME: Final = 512
+_DRAWS: Final = 1 << 30
 _COLUMNS: Final = WORKER_OUTPUT.fieldNames()
+
+
+class Round(NamedTuple):
+    """Spark tasks of one size in a wave; they start in the order of the rounds."""
+
+    tasks: int
+    images: float
+    """Of each, about: which image goes into which task is drawn by hash."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +83,33 @@ class TagWorker:
             (self.ok if prediction.outcome == Outcome.OK else self.failed).add(1)
 
 
-def predictions_of(wave: DataFrame, worker: TagWorker, tasks: int, run_id: str) -> DataFrame:
+def predictions_of(wave: DataFrame, worker: TagWorker, rounds: Sequence[Round], run_id: str) -> DataFrame:
     """To-do rows (plan.to_do) to rows of the predictions table (schemas.PREDICTIONS), one per version and model.
 
-    tasks: number of Spark tasks to cut the wave into.
+    rounds: how the wave is cut into Spark tasks.
     """
     carried = [name for name in CARRIED if name != "eolMediaURL"]
     return (
         wave.select("eolMediaURL", "models", *carried)
-        .repartition(tasks)
+        .repartitionById(sum(one.tasks for one in rounds), task_of("eolMediaURL", rounds))
         .mapInPandas(_as_function(worker.frames), WORKER_OUTPUT)
         .withColumn("version", F.explode("versions"))
         .withColumn("dataObjectVersionID", F.when(F.col("version") != "", F.col("version")))
         .withColumn("run_id", F.lit(run_id))
         .select(*PREDICTIONS.fieldNames())
     )
+
+
+def task_of(url: str, rounds: Sequence[Round]) -> Column:
+    """The number of the Spark task for a row, by a hash that has nothing in common with that of the buckets."""
+    total = sum(one.tasks * one.images for one in rounds)
+    drawn = F.pmod(F.xxhash64(F.lit("task"), url), F.lit(_DRAWS)) * F.lit(total / _DRAWS)
+    number, first, begin = F.lit(0), 0, 0.0
+    for one in rounds:
+        within = F.floor((drawn - F.lit(begin)) / F.lit(one.images))
+        number = F.when(drawn >= F.lit(begin), F.least(within, F.lit(one.tasks - 1)) + first).otherwise(number)
+        first, begin = first + one.tasks, begin + one.tasks * one.images
+    return number.cast("int")
 
 
 def warm_up_workers(session: SparkSession, worker: TagWorker, slots: int) -> None:

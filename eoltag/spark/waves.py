@@ -1,14 +1,15 @@
 """Runs the to-do list wave by wave: each is committed before the next begins, and sized by the speed so far."""
 
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from math import ceil
+from typing import Final
 
 from py4j.protocol import Py4JError
-from pyspark import InheritableThread, SparkContext
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -24,8 +25,13 @@ from eoltag.spark.plan import Bucket, next_wave
 from eoltag.spark.progress import progress_bar
 from eoltag.spark.session import has_gpu_tasks, task_slots, threads_per_task
 from eoltag.spark.tables import Output
-from eoltag.spark.tagging import TagWorker, predictions_of, warm_up_workers
+from eoltag.spark.tagging import Round, TagWorker, predictions_of, warm_up_workers
 from eoltag.spark.thumbnails import keeper_for, write_thumbnails
+
+_LAST_ROUND: Final = (9 / 13, 3 / 13, 1 / 13)
+"""Shares of a task of the last round: a core waits for half of a thirteenth of a task, at a cost of two more starts."""
+_FEWEST_IMAGES: Final = 16
+"""Tasks of fewer would mostly start and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +86,19 @@ def wave_size(settings: RunSettings, speed: Speed) -> int:
     return max(1, int(speed.images_per_s * settings.wave_s))
 
 
-def tasks_for(images: int, slots: int, settings: RunSettings, speed: Speed) -> int:
-    """Spark tasks for a wave: whole rounds of all slots, so that none idles while the last ones run."""
+def rounds_for(images: int, slots: int, settings: RunSettings, speed: Speed) -> list[Round]:
+    """A wave as whole rounds of all slots. The last round falls into three, so that none idles long at the end."""
     per_task: float = settings.first_task_images
     if speed.images_per_s is not None:
         per_task = max(1.0, speed.images_per_s / slots * settings.task_s)
-    rounds = max(1, ceil(images / per_task / slots))
-    return min(rounds * slots, max(1, images))
+    count = max(1, ceil(images / per_task / slots))
+    each = images / count / slots
+    smallest = each * _LAST_ROUND[-1]
+    if smallest < _FEWEST_IMAGES:
+        tasks = min(count * slots, max(1, images))
+        return [Round(tasks, images / tasks)]
+    whole = [Round((count - 1) * slots, each)] if count > 1 else []
+    return whole + [Round(slots, each * share) for share in _LAST_ROUND]
 
 
 @contextmanager
@@ -115,20 +127,13 @@ def worker_for(output: Output, tasks: list[Task], settings: Settings) -> Iterato
             source.packed.destroy()
 
 
-@contextmanager
-def warming_up(output: Output, worker: TagWorker) -> Iterator[None]:
-    """Start workers and load models while the driver plans, where a model is new here and there surely is work."""
-    is_new = not all(output.has_predictions(slot.task, slot.version) for slot in worker.slots.values())
+def start_workers(output: Output, worker: TagWorker) -> None:
+    """Start workers and load models where a model is new here, so that there surely is work. Beside planning."""
+    if all(output.has_predictions(slot.task, slot.version) for slot in worker.slots.values()):
+        return
     slots = max(1, task_slots(output.session.sparkContext) - 1)  # one is left for planning, which would else wait
-    # A worker that cannot start says so again, and better, in the first wave.
-    thread = InheritableThread(target=_try, args=(warm_up_workers, output.session, worker, slots))
-    if is_new:
-        thread.start()
-    try:
-        yield
-    finally:
-        if is_new:
-            thread.join()
+    with suppress(Py4JError, PySparkException):  # a worker that cannot start says so again, and better, in a wave
+        warm_up_workers(output.session, worker, slots)
 
 
 def run_waves(
@@ -152,18 +157,14 @@ def run_waves(
     with progress_bar(total, lambda: (worker.ok.value, worker.failed.value), is_quiet=is_quiet):
         while buckets:
             (first, last, images), buckets = next_wave(buckets, wave_size(settings, speed))
-            count = tasks_for(images, slots, settings, speed)
+            rounds = rounds_for(images, slots, settings, speed)
+            count = sum(one.tasks for one in rounds)
             keeper = worker.keeper and worker.keeper.for_wave(count)
             shared = replace(worker, rate_share=1 / min(slots, count), keeper=keeper)
             started = time.monotonic()
             wave = to_do.where(F.col("bucket").between(first, last))
-            output.append_predictions(predictions_of(wave, shared, count, output.run_id), images)
+            output.append_predictions(predictions_of(wave, shared, rounds, output.run_id), images)
             if keeper:
                 write_thumbnails(output, keeper.found.value, tasks)
             images_done, seconds = images_done + images, seconds + time.monotonic() - started
             speed = Speed(images_done, seconds)
-
-
-def _try(function: Callable[..., None], *args: object) -> None:
-    with suppress(Py4JError, PySparkException):
-        function(*args)

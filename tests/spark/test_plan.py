@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from eoltag.records import ModelSlot, Outcome
 from eoltag.settings import FetchSettings, RunSettings
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, next_wave, to_do, with_models
-from eoltag.spark.waves import Speed, first_speed, tasks_for, wave_size
+from eoltag.spark.tagging import Round, task_of
+from eoltag.spark.waves import Speed, first_speed, rounds_for, wave_size
 from tests.spark.tables import NOON, VERSION, bundle_rows, predictions
 
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
@@ -140,9 +142,30 @@ class TestWaves:
         assert first_speed({f"{number}.org" for number in range(51)}, settings).images_per_s is None
         assert first_speed(set(), settings).images_per_s is None
 
-    def test_tasks_come_in_whole_rounds_of_the_slots(self) -> None:
-        settings = RunSettings(first_task_images=250, task_s=20)
-        assert tasks_for(2000, 2, settings, Speed()) == 8
-        assert tasks_for(2001, 2, settings, Speed()) == 10
-        assert tasks_for(2000, 2, settings, Speed(images=1000, seconds=10)) == 2
-        assert tasks_for(1, 64, settings, Speed()) == 1
+    def test_tasks_come_in_whole_rounds_of_the_slots_the_last_one_in_falling_sizes(self) -> None:
+        settings = RunSettings(first_task_images=260, task_s=20)
+        thirds = [(2, pytest.approx(180)), (2, pytest.approx(60)), (2, pytest.approx(20))]
+        assert rounds_for(2080, 2, settings, Speed()) == [(6, 260), *thirds]
+        assert rounds_for(520, 2, settings, Speed()) == thirds
+        assert rounds_for(2080, 2, settings, Speed(images=1040, seconds=10)) == [
+            (2, pytest.approx(720)),
+            (2, pytest.approx(240)),
+            (2, pytest.approx(80)),
+        ]
+        assert sum(one.tasks * one.images for one in rounds_for(2081, 2, settings, Speed())) == pytest.approx(2081)
+
+    def test_small_waves_are_cut_evenly(self) -> None:
+        settings = RunSettings(first_task_images=250)
+        assert rounds_for(400, 2, settings, Speed()) == [(2, 200)]
+        assert rounds_for(3, 64, settings, Speed()) == [(3, 1)]
+        assert rounds_for(1, 64, settings, Speed()) == [(1, 1)]
+
+    @pytest.mark.spark
+    def test_tasks_get_the_images_that_their_round_says(self, session: SparkSession) -> None:
+        rounds = [Round(2, 900.0), Round(2, 300.0), Round(3, 200.0)]
+        urls = session.range(3000).select(F.format_string("http://x/%d", "id").alias("eolMediaURL"))
+        tasks = urls.select(task_of("eolMediaURL", rounds).alias("task")).groupBy("task").count().collect()
+        expected = [900, 900, 300, 300, 200, 200, 200]
+        assert {row["task"]: row["count"] for row in tasks} == {
+            number: pytest.approx(size, rel=0.3) for number, size in enumerate(expected)
+        }
