@@ -2,34 +2,32 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from eoltag.engines import Engine, load_engine
 from eoltag.errors import DataError, PackageError
 from eoltag.package import (
     INT8_FILES,
     KERAS_FILE,
     OPENVINO_FILES,
-    EngineName,
     Package,
     Precision,
-    PrecisionName,
-    unpack,
     write_card,
 )
-from eoltag.records import Pixels, Scores
-from train.agreement import LEAST_IMAGES, Agreement, compare
-from train.command import cores, progress, say, start_keras
+from train.agreement import LEAST_IMAGES, Agreement
+from train.command import start_keras
 from train.export import check_agreement, write_openvino
 from train.held_out import Pictures, read_pictures, trained_on
-from train.quantizing import CALIBRATION_IMAGES, LEAST_CALIBRATION_IMAGES, quantize
+from train.int8 import make_int8
+from train.proving import cpu_ms, prove
+from train.quantizing import CALIBRATION_IMAGES, CONTROL_IMAGES, LEAST_CALIBRATION_IMAGES, LEAST_CONTROL_IMAGES
 from train.staging import check_destination, staged
 
-BATCH: Final = 32
+TRAINING_IMAGES: Final = CALIBRATION_IMAGES + CONTROL_IMAGES
+LEAST_TRAINING_IMAGES: Final = LEAST_CALIBRATION_IMAGES + LEAST_CONTROL_IMAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +61,17 @@ def export_package(package: Package, request: ExportRequest) -> dict[str, Any]:
         card = package.card
         if request.renew:  # what was proven of other files is proven no more
             card = card.model_copy(update={"precision": Precision(keras_bf16=card.precision.keras_bf16)})
-        if request.int8:
-            card = card.model_copy(update={"precision": card.precision.model_copy(update={"int8": False})})
-            say(f"int8: calibrating on {min(len(calibration.pixels), CALIBRATION_IMAGES)} training images")
-            quantize(folder / OPENVINO_FILES[0], folder / INT8_FILES[0], calibration.pixels)
+        made = make_int8(folder, card, calibration.pixels) if request.int8 else None
+        if made is not None:
+            unproven = card.precision.model_copy(update={"int8": False})
+            card = card.model_copy(update={"precision": unproven, "int8_margin": made.margin})
         fresh = write_card(folder, card)
         difference = check_agreement(fresh, held.pixels) if KERAS_FILE in card.files and len(held.pixels) else None
-        agreements = _measure(fresh, request, held.pixels)
-        final = _finish(fresh, agreements)
+        agreements = prove(fresh, _asked(package, request), held.pixels)
+        measured = {name: agreement.document() for name, agreement in agreements.items()}
+        if made is not None:
+            measured["int8"] |= {**made.document(), "cpu_ms_per_image": cpu_ms(fresh, held.pixels)}
+        final = _finish(fresh, measured)
     return {
         "out": str(out),
         "model_version": final.version,
@@ -78,9 +79,16 @@ def export_package(package: Package, request: ExportRequest) -> dict[str, Any]:
         "precision": final.card.precision.model_dump(),
         "held_out_images": len(held.pixels),
         "engines_differ_by": difference,
-        "measured": {name: agreement.document() for name, agreement in agreements.items()},
-        "said": [agreement.sentence(name) for name, agreement in agreements.items()],
+        "measured": measured,
+        "said": [_sentence(name, agreement, measured[name]) for name, agreement in agreements.items()],
     }
+
+
+def _sentence(name: str, agreement: Agreement, measured: dict[str, Any]) -> str:
+    """One line for people."""
+    costs = measured.get("cpu_ms_per_image")
+    cost = f"; {costs['int8']:.1f} ms of CPU an image, {costs['f32']:.1f} in f32" if costs else ""
+    return agreement.sentence(name) + cost
 
 
 def _make_openvino(folder: Path) -> None:
@@ -96,66 +104,26 @@ def _make_openvino(folder: Path) -> None:
     write_openvino(model, folder)
 
 
-def scores_at(package: Package, engine: EngineName, precision: PrecisionName, pixels: Pixels) -> Scores | None:
-    """Logits (N, C) at a precision that the card need not prove; None where this machine does not compute it."""
-    trial = package.card.model_copy(
-        update={"precision": Precision(bf16=True, int8=precision == "int8", keras_bf16=True)}
-    )
-    if engine == "keras":
-        start_keras()
-    loaded = load_engine(
-        engine,
-        unpack(replace(package, card=trial).pack(engine, precision)),
-        batch_size=BATCH,
-        threads=cores(),
-        keras_backend="tensorflow",
-        precision=precision,
-    )
-    return _scores(loaded, pixels) if loaded.name == f"{engine}-{precision}" else None
-
-
-def _scores(engine: Engine, pixels: Pixels) -> Scores:
-    starts = range(0, len(pixels), BATCH)
-    steps = progress(starts, len(starts), "batch", engine.name)
-    return np.concatenate([engine.predict(pixels[start : start + BATCH]) for start in steps])
-
-
-def _measure(package: Package, request: ExportRequest, pixels: Pixels) -> dict[str, Agreement]:
-    """Precision -> its agreement with f32 of Keras, or of OpenVINO where the package has no Keras model."""
-    has_keras = KERAS_FILE in package.card.files
-    asked: list[tuple[str, EngineName, PrecisionName]] = []
-    if request.int8:
-        asked.append(("int8", "openvino", "int8"))
+def _asked(package: Package, request: ExportRequest) -> list[str]:
+    """Flags of the card that are to be proven."""
+    asked = ["int8"] if request.int8 else []
     if request.bf16:
-        asked.append(("bf16", "openvino", "bf16"))
-    if request.bf16 and has_keras:
-        asked.append(("keras_bf16", "keras", "bf16"))
-    if not asked:
-        return {}
-    reference = scores_at(package, "keras" if has_keras else "openvino", "f32", pixels)
-    assert reference is not None  # every machine computes f32
-    found = {}
-    for name, engine, precision in asked:
-        other = scores_at(package, engine, precision, pixels)
-        if other is None:
-            raise DataError(
-                f"--{precision}: this machine's processor does not compute {precision} natively, so that nothing can "
-                "be proven here; wanted one with avx512_bf16 or AMX (bf16), or with VNNI or AMX (int8)"
-            )
-        found[name] = compare(reference, other, package.card)
-    return found
+        asked += ["bf16", "keras_bf16"] if KERAS_FILE in package.card.files else ["bf16"]
+    return asked
 
 
-def _finish(package: Package, agreements: dict[str, Agreement]) -> Package:
+def _finish(package: Package, measured: dict[str, dict[str, Any]]) -> Package:
     """The card with what was measured; int8 files that did not pass the gate are dropped."""
     card = package.card
-    flags = {name: agreement.is_proven for name, agreement in agreements.items()}
-    measured = {**card.metrics.get("precision", {}), **{name: found.document() for name, found in agreements.items()}}
-    metrics = {**card.metrics, "precision": measured} if agreements else card.metrics
+    flags = {name: found["is_proven"] for name, found in measured.items()}
+    known = {**card.metrics.get("precision", {}), **measured}
+    metrics = {**card.metrics, "precision": known} if measured else card.metrics
     precision = card.precision.model_copy(update=flags)
+    margin = card.int8_margin if precision.int8 else 0.0
     if not precision.int8:
         shutil.rmtree((package.path / INT8_FILES[0]).parent, ignore_errors=True)
-    return write_card(package.path, card.model_copy(update={"precision": precision, "metrics": metrics}))
+    changed = {"precision": precision, "metrics": metrics, "int8_margin": margin}
+    return write_card(package.path, card.model_copy(update=changed))
 
 
 def _copy(package: Package, folder: Path, *, is_renewed: bool) -> None:
@@ -179,10 +147,10 @@ def _images(package: Package, request: ExportRequest) -> tuple[Pictures, Picture
             f"{package.path}: does not say what it was trained on (no data.tsv), so that --int8 wants both "
             "--calibration DIR and --held-out DIR"
         )
-    calibration = read_pictures(folders[-1], spec, CALIBRATION_IMAGES, _in(trained)) if request.int8 else _none(spec)
-    if request.int8 and len(calibration.pixels) < LEAST_CALIBRATION_IMAGES:
+    calibration = read_pictures(folders[-1], spec, TRAINING_IMAGES, _in(trained)) if request.int8 else _none(spec)
+    if request.int8 and len(calibration.pixels) < LEAST_TRAINING_IMAGES:
         raise DataError(
-            f"{folders[-1]}: wanted {LEAST_CALIBRATION_IMAGES} or more images that the package was trained on, to "
+            f"{folders[-1]}: wanted {LEAST_TRAINING_IMAGES} or more images that the package was trained on, to "
             f"calibrate int8. Received: {len(calibration.pixels)}"
         )
     used = frozenset(calibration.sha256) | (trained or frozenset())
