@@ -16,6 +16,7 @@ from tests.colours import SIDE, TRAINED_ON, draw
 from train.__main__ import main
 from train.agreement import LEAST_IMAGES, compare
 from train.held_out import read_pictures, trained_on
+from train.quantizing import RECIPES
 
 CARD = Card(card_version=1, name="kind", labels=("bad", "good"), input=CardInput(height=32, width=32), files={})
 needs_bf16 = pytest.mark.skipif("bf16" not in cpu_precisions(), reason="this processor has no bfloat16")
@@ -98,10 +99,10 @@ def test_images_of_the_training_are_told_from_others_by_their_content(
     shutil.copytree(colour_pictures, tmp_path / "all")
     shutil.copy(colour_pictures / "0100.png", tmp_path / "all" / "copy_of_0100.png")
     (tmp_path / "all" / "notes.txt").write_text("no image")
-    held = read_pictures(tmp_path / "all", package.card.spec, 1000, lambda digest: digest not in trained)
+    held = read_pictures([tmp_path / "all"], package.card.spec, 1000, lambda digest: digest not in trained)
     assert held.pixels.shape == (600, SIDE, SIDE, 3)
     assert not set(held.sha256) & trained
-    part = read_pictures(tmp_path / "all", package.card.spec, 50, trained.__contains__)
+    part = read_pictures([tmp_path / "all"], package.card.spec, 50, trained.__contains__)
     assert set(part.sha256) == trained
 
 
@@ -116,6 +117,11 @@ def test_int8_and_bf16_that_agree_are_enabled_and_the_version_stays(proven_packa
         assert found["images"] == 600
         assert found["same_label"] == 1.0
         assert 0 < found["largest_logit_difference"] < 2
+    int8 = measured["int8"]
+    assert int8["margin"] == after.card.int8_margin > 0
+    assert int8["recipe"] in {recipe.name for recipe in RECIPES}
+    assert (int8["calibration_images"], int8["control_images"], int8["rescored"]) == (32, 8, 0)
+    assert set(int8["cpu_ms_per_image"]) == {"f32", "int8"}
 
 
 def hard(tmp_path: Path) -> Path:
@@ -142,9 +148,12 @@ def test_a_precision_that_fails_is_measured_and_not_enabled(
     )
     assert done["precision"] == {"bf16": False, "int8": False, "keras_bf16": False}
     assert done["measured"]["bf16"]["same_label"] < 0.995
+    assert done["measured"]["int8"]["rescored"] > 0.25
+    assert "of the images are close calls, 25% at most are wanted" in done["said"][0]
     assert "bf16: not enabled, " in done["said"][1]
     package = read_package(tmp_path / "out")
     assert package.card.metrics["precision"]["int8"]["is_proven"] is False
+    assert package.card.int8_margin == 0
     assert not set(package.card.files) & set(INT8_FILES)
     assert package.version == read_package(proven_package).version
 
@@ -205,7 +214,7 @@ def test_what_is_there_stays_as_it_is_unless_it_is_to_be_renewed(
         (["PACKAGE", "--int8"], "--int8 and --bf16 are proven on images: wanted --held-out DIR"),
         (["PACKAGE", "--bf16", "--held-out", "gone"], "gone: not a folder of images"),
         (["PACKAGE", "--bf16", "--held-out", "empty"], "598 or more images that the package was not trained on. R"),
-        (["PACKAGE", "--int8", "--held-out", "hard"], "wanted 32 or more images that the package was trained on"),
+        (["PACKAGE", "--int8", "--held-out", "hard"], "wanted 40 or more images that the package was trained on"),
         (["UNKNOWN", "--int8", "--held-out", "hard"], "does not say what it was trained on (no data.tsv)"),
         (["PACKAGE", "--most-images", "0"], "--most-images: wanted 1 or more. Received: 0"),
         (["PACKAGE", "--out", "hard"], "holds other files and is no model package"),

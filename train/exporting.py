@@ -40,7 +40,8 @@ class ExportRequest:
     int8: bool
     bf16: bool
     calibration: Path | None
-    held_out: Path | None
+    held_out: tuple[Path, ...]
+    """Folders."""
     most_images: int
     """Of the held-out ones."""
     renew: bool
@@ -139,29 +140,35 @@ def _images(package: Package, request: ExportRequest) -> tuple[Pictures, Picture
     """Held-out and calibration images, never the same ones. Raises DataError."""
     trained = trained_on(package)
     spec = package.card.spec
-    folders = [folder for folder in (request.held_out, request.calibration) if folder is not None]
-    if (request.int8 or request.bf16) and not folders:
+    of_training = [request.calibration] if request.calibration is not None else list(request.held_out)
+    of_proof = list(request.held_out) or of_training
+    if (request.int8 or request.bf16) and not of_proof:
         raise DataError("--int8 and --bf16 are proven on images: wanted --held-out DIR, or --calibration DIR, or both")
-    if trained is None and request.int8 and (request.held_out is None or request.calibration is None):
+    if trained is None and request.int8 and (not request.held_out or request.calibration is None):
         raise DataError(
             f"{package.path}: does not say what it was trained on (no data.tsv), so that --int8 wants both "
             "--calibration DIR and --held-out DIR"
         )
-    calibration = read_pictures(folders[-1], spec, TRAINING_IMAGES, _in(trained)) if request.int8 else _none(spec)
+    calibration = read_pictures(of_training, spec, TRAINING_IMAGES, _in(trained)) if request.int8 else _none(spec)
     if request.int8 and len(calibration.pixels) < LEAST_TRAINING_IMAGES:
         raise DataError(
-            f"{folders[-1]}: wanted {LEAST_TRAINING_IMAGES} or more images that the package was trained on, to "
+            f"{_names(of_training)}: wanted {LEAST_TRAINING_IMAGES} or more images that the package was trained on, to "
             f"calibrate int8. Received: {len(calibration.pixels)}"
         )
     used = frozenset(calibration.sha256) | (trained or frozenset())
-    if not folders:
+    if not of_proof:
         return _none(spec), calibration
-    held = read_pictures(folders[0], spec, request.most_images, lambda digest: digest not in used)
+    held = read_pictures(of_proof, spec, request.most_images, lambda digest: digest not in used)
     if (request.int8 or request.bf16) and not len(held.pixels):
         raise DataError(
-            f"{folders[0]}: wanted {LEAST_IMAGES} or more images that the package was not trained on. Received: none"
+            f"{_names(of_proof)}: wanted {LEAST_IMAGES} or more images that the package was not trained on. "
+            "Received: none"
         )
     return held, calibration
+
+
+def _names(folders: Sequence[Path]) -> str:
+    return ", ".join(map(str, folders))
 
 
 def _in(trained: frozenset[str] | None) -> Any:

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +43,18 @@ def trained_on(package: Package) -> frozenset[str] | None:
         return frozenset(row["sha256"] for row in rows if row[SPLIT] == "train")
 
 
-def read_pictures(folder: Path, spec: InputSpec, most: int, wanted: Callable[[str], bool]) -> Pictures:
-    """At most `most` images at any depth of `folder` whose sha256 is `wanted`; what is no image is passed over.
+def read_pictures(folders: Sequence[Path], spec: InputSpec, most: int, wanted: Callable[[str], bool]) -> Pictures:
+    """At most `most` images at any depth of the folders whose sha256 is `wanted`; what is no image is passed over.
 
-    Raises DataError where `folder` is no folder.
+    Raises DataError where one is no folder.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: not a folder of images")
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: not a folder of images")
     contents: dict[str, Path] = {}
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    for path in progress(paths, len(paths), "file", f"reading {folder.name}"):
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    paths = [path for path in paths if not path.name.startswith(".")]
+    for path in progress(paths, len(paths), "file", "reading"):
         try:
             contents.setdefault(hashlib.sha256(read_image_file(path)).hexdigest(), path)
         except ImageError as problem:

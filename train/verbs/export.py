@@ -30,7 +30,12 @@ def _arguments(parser: ArgumentParser) -> None:
         "--calibration", type=Path, metavar="DIR", help="training images for --int8 (default: those below --held-out)"
     )
     parser.add_argument(
-        "--held-out", type=Path, metavar="DIR", help="images to measure on (default: those below --calibration)"
+        "--held-out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="images to measure on; may be repeated (default: those below --calibration)",
     )
     parser.add_argument(
         "--most-images", type=int, default=2000, metavar="N", help="measure on N images at most (default 2000)"
@@ -54,7 +59,7 @@ def _run(options: Namespace) -> Answer:
             int8=options.int8,
             bf16=options.bf16,
             calibration=options.calibration,
-            held_out=options.held_out,
+            held_out=tuple(options.held_out),
             most_images=options.most_images,
             renew=options.renew,
         ),
