@@ -12,8 +12,10 @@ Makes the OpenVINO files of a package from its model.keras where they are missin
 --int8 and --bf16 measure faster arithmetic against f32 on images that the model was not trained on, and enable it on
 the card where at least 99.5 % of the labels agree and no threshold of the card is crossed by more than 0.5 % of the
 images; 598 held-out images are the least that can show it. What fails is said with its figures and stays off. The model
-version does not change, so nothing is predicted anew. --int8 is calibrated on training images. data.tsv of the package
-says which images of a folder it was trained on: one folder, that of the training, can serve for both.
+version does not change, so nothing is predicted anew. --int8 is calibrated on training images, by the recipe that comes
+nearest to f32 on some others of them, which also tell how far int8 errs: images that it leaves closer to call than that
+are scored again in f32 when the package is used. data.tsv of the package says which images of a folder it was trained
+on: one folder, that of the training, can serve for both.
 
 examples:
   python -m train export models/mine --bf16 --held-out photos
