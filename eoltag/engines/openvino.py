@@ -39,6 +39,11 @@ class OpenVinoEngine:
                 scores[row] = self._second.predict(batch[row : row + 1])[0]
         return scores
 
+    def begin(self, batch: Pixels) -> Callable[[], Scores]:
+        """The scores are there when this returns."""
+        scores = self.predict(batch)
+        return lambda: scores
+
 
 class _Network:
     """One compiled network with a fixed batch."""
@@ -66,11 +71,6 @@ class _Network:
         padded = pad_batch(batch, self._batch_size)
         self._request.infer([ov.Tensor(padded, shared_memory=True)])
         return np.array(self._request.get_output_tensor(0).data[: len(batch)], np.float32)
-
-    def begin(self, batch: Pixels) -> Callable[[], Scores]:
-        """The scores are there when this returns."""
-        scores = self.predict(batch)
-        return lambda: scores
 
 
 def offered_precisions(core: ov.Core, wanted: PrecisionChoice) -> frozenset[PrecisionName]:
