@@ -9,7 +9,6 @@ import pytest
 from eoltag.engines import load_engine
 from eoltag.package import KERAS_FILE, Package, unpack
 from eoltag.records import Pixels
-from tests.networks import learn_averages_at_once
 from tests.pictures import save
 from train.__main__ import main
 from train.attempts import find_package
@@ -57,10 +56,7 @@ def logits(package: Package, engine: str, pixels: Pixels) -> np.ndarray:
     return loaded.predict(pixels)
 
 
-def test_a_small_mobilenet_trains_and_both_engines_agree(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    learn_averages_at_once(monkeypatch)
+def test_a_small_mobilenet_trains_and_both_engines_agree(pictures: Path, tmp_path: Path) -> None:
     package = trained("mobilenet", pictures, tmp_path, "--set", "alpha=0.25")
     noise = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
     assert package.engines == ("openvino", "keras")

@@ -18,6 +18,7 @@ from train.checkpoints import Checkpoint, Epoch
 from train.dataset import Dataset, read_dataset, split
 from train.features import FeatureCache
 from train.learning import learn, start_network
+from train.packaging import _scores
 from train.settings import FitSettings, read_fit_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,6 +127,28 @@ def test_kept_features_are_those_of_the_whole_network(
     spent = cache.seconds
     assert (cache.get("maps", network.trunk, dataset, settings, 1) == maps).all()
     assert cache.seconds == spent
+
+
+def test_scores_from_kept_features_count_where_the_exported_files_give_the_same(
+    weights: Path, config: Path, tmp_path: Path, pictures: Path, sample: Sample
+) -> None:
+    changes = ["augmentation=off", "fine_tune_from=", "fine_tune_epochs=0"]
+    settings = read_fit_settings(config, changes, weights=str(weights))
+    kept = learn(settings, *sample, cache=FeatureCache(tmp_path / "features")).scores
+    assert kept is not None
+    more = [word for change in changes for word in ("--set", change)]
+    assert fit(config, pictures, weights, tmp_path / "out", "--set", "validation_fraction=0.25", *more) == 0
+    package = find_package(tmp_path / "out")
+    dataset, _, validation = sample
+    scores, difference = _scores(package, dataset, validation, kept)
+    assert scores is kept
+    assert difference == package.card.metrics["engines_differ_by"]
+    wrong = kept.copy()
+    wrong[-1] += 0.01
+    scores, _ = _scores(package, dataset, validation, wrong)
+    np.testing.assert_allclose(scores, kept, atol=1e-4)
+    with_maps = read_fit_settings(config, ["cached_views=1"], weights=str(weights))
+    assert learn(with_maps, *sample, cache=FeatureCache(tmp_path / "features")).scores is None
 
 
 def test_a_training_can_be_watched_and_stopped(weights: Path, config: Path, tmp_path: Path, sample: Sample) -> None:

@@ -14,11 +14,12 @@ from eoltag.package import KERAS_FILE, OPENVINO_FILES, Package, unpack
 from eoltag.records import Pixels, Scores
 from train.command import cores
 
-TOLERANCE: Final = 1e-4
+TOLERANCE: Final = 1e-3
 """Largest difference between two engines' logits, as a share of the image's largest logit where that is above 1.
 
 float32 has seven digits, and rounding grows with the numbers that are added up: in a deep network with logits of 20,
-the one that happens to lie near 0 is no more exact than the others.
+the one that happens to lie near 0 is no more exact than the others. Trained networks differ by 1e-6 to 1e-5; Inception
+after four steps from nothing, on its smallest pictures, by 2e-4. An export that is wrong differs by tenths.
 """
 BATCH: Final = 16
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -57,7 +58,12 @@ def name_anew(network: Any) -> None:
 
 
 def check_agreement(package: Package, pixels: Pixels) -> float:
-    """The largest difference between the engines' logits on these images (N, H, W, 3), all read from the package.
+    """The largest difference between the engines' logits on these images; see agreed_scores. Raises PackageError."""
+    return agreed_scores(package, pixels)[1]
+
+
+def agreed_scores(package: Package, pixels: Pixels) -> tuple[Scores, float]:
+    """OpenVINO's logits of these images (N, H, W, 3), and the largest difference of Keras' from them.
 
     Raises PackageError above the tolerance: a package whose engines disagree would tag differently on CPU and GPU.
     """
@@ -70,7 +76,7 @@ def check_agreement(package: Package, pixels: Pixels) -> float:
             f"{len(pixels)} images; wanted {TOLERANCE:g} or less, or that share of the largest logit. "
             "Nothing was written"
         )
-    return largest
+    return by_openvino, largest
 
 
 def tolerated(logits: Scores) -> Scores:

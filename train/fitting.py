@@ -68,10 +68,11 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
             on_epoch=_recorder(attempt),
         )
         attempt.write_history(trained.history)
-        draw_curves(trained.history, trained.best, attempt.folder / CURVES_FILE)
+        curves = attempt.folder / CURVES_FILE
+        draw_curves(trained.history, trained.best, curves)
         with staged(attempt.package, overwrite=False) as folder:
             seconds = time.monotonic() - started
-            package = write_package(folder, settings, dataset, rows, trained, seconds)
+            package = write_package(folder, settings, dataset, rows, trained, curves, seconds)
     attempt.close()
     return _summary(attempt, package, data, dataset, rows, trained, time.monotonic() - started)
 

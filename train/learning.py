@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from eoltag.errors import DataError
+from eoltag.records import Scores
 from train.architectures import Network, build
 from train.balancing import loss_weights
+from train.chance import make_repeatable, reseed
 from train.checkpoints import Checkpoint, Epoch, State
 from train.command import say
 from train.dataset import Dataset, Indices
@@ -23,6 +25,8 @@ from train.lessons import Lesson, Phase, lesson, phases
 from train.optimizers import make_optimizer
 from train.pacing import learning_rate
 from train.settings import FitSettings
+from train.settling import norms_of, settle
+from train.stepping import Stepper
 
 VALIDATION_BATCH: Final = 64
 
@@ -42,6 +46,8 @@ class Trained:
     """The epoch whose weights these are."""
     feature_seconds: float
     """Spent on what the frozen base made of the images."""
+    scores: Scores | None = None
+    """Logits of the validation images (V, C) from features that were kept; None where only the pictures give them."""
 
 
 @dataclass(slots=True)
@@ -105,17 +111,8 @@ def learn(
         elif _run_phase(run, plan[number], part, arrays):
             break
         _check_accuracy(run)
-    return Trained(network.model, tuple(state.history), state.history[state.best_at], cache.seconds)
-
-
-def make_repeatable(seed: int) -> None:
-    """Fix every source of chance, and have TensorFlow add up in a fixed order."""
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-        tf.get_logger().setLevel("ERROR")  # it warns of networks that are compiled for the first time
+    scores = _scores(run, part) if part.is_kept else None
+    return Trained(network.model, tuple(state.history), state.history[state.best_at], cache.seconds, scores)
 
 
 def _run_phase(run: _Run, phase: Phase, part: Lesson, arrays: dict[str, Any]) -> bool:
@@ -129,6 +126,7 @@ def _run_phase(run: _Run, phase: Phase, part: Lesson, arrays: dict[str, Any]) ->
         jit_compile=False,  # XLA's convolutions are slower on CPUs, and compiling takes longer than small trainings
     )
     optimizer.build(network.trainable_variables)
+    stepper = Stepper(network)
     best = network.get_weights()
     if arrays:
         best = arrays["best"]
@@ -143,7 +141,7 @@ def _run_phase(run: _Run, phase: Phase, part: Lesson, arrays: dict[str, Any]) ->
     is_stopped = False
     with bar, ThreadPoolExecutor(1) as ahead:
         while state.epoch < phase.epochs and not is_stopped and state.waited < settings.early_stopping_patience:
-            is_better, epoch = _run_epoch(run, phase, part, ahead, bar)
+            is_better, epoch = _run_epoch(run, phase, part, stepper, ahead, bar)
             best = network.get_weights() if is_better else best
             if run.on_epoch is not None:
                 is_stopped = bool(run.on_epoch(epoch))
@@ -162,23 +160,26 @@ def _run_phase(run: _Run, phase: Phase, part: Lesson, arrays: dict[str, Any]) ->
 
 
 def _run_epoch(
-    run: _Run, phase: Phase, part: Lesson, ahead: ThreadPoolExecutor, bar: "tqdm[Any]"
+    run: _Run, phase: Phase, part: Lesson, stepper: Stepper, ahead: ThreadPoolExecutor, bar: "tqdm[Any]"
 ) -> tuple[bool, Epoch]:
     """One pass over the training images, then the validation images; whether it was the best so far."""
     started = time.monotonic()
     settings, state = run.settings, run.state
     reseed(part.network, (settings.seed, state.phase, state.epoch))
     batches = math.ceil(len(run.train) / settings.batch_size)
-    sums, rate = np.zeros(2), 0.0
-    for number, (rows, inputs) in enumerate(_batches(run, part, ahead)):
-        step = state.epoch * batches + number
-        rate = learning_rate(settings, phase.learning_rate, step, batches, phase.epochs) * state.rate_factor
-        part.network.optimizer.learning_rate = rate
-        logs = part.network.train_on_batch(inputs, run.targets[rows], run.weights[rows], return_dict=True)
-        sums += np.array([float(logs["loss"]), float(logs["accuracy"])]) * len(rows)
+    sums, step, rates = np.zeros(2), state.epoch * batches, [0.0]
+    for rows, inputs in _batches(run, part, ahead):
+        rates = [
+            learning_rate(settings, phase.learning_rate, at, batches, phase.epochs) * state.rate_factor
+            for at in range(step, step + math.ceil(len(rows) / settings.batch_size))
+        ]
+        sums += np.array(stepper.take(inputs, run.targets[rows], run.weights[rows], rates)) * len(rows)
         if not math.isfinite(sums[0]):
             break
-        bar.update()
+        step += len(rates)
+        bar.update(len(rates))
+    if phase.name == "whole" and settings.norm_images:
+        _settle(run, part)
     loss, accuracy = (sums / len(run.train)).tolist()
     val_loss, val_accuracy = _validate(run, part) if math.isfinite(loss) else (math.nan, 0.0)
     if not math.isfinite(loss) or not math.isfinite(val_loss):
@@ -188,7 +189,7 @@ def _run_epoch(
         )
     state.epoch += 1
     seconds = round(time.monotonic() - started, 3)
-    epoch = Epoch(phase.name, state.epoch, loss, accuracy, val_loss, val_accuracy, rate, seconds)
+    epoch = Epoch(phase.name, state.epoch, loss, accuracy, val_loss, val_accuracy, rates[-1], seconds)
     state.history.append(epoch)
     is_better = _judge(settings, state, epoch)
     run.tell(
@@ -199,13 +200,18 @@ def _run_epoch(
 
 
 def _batches(run: _Run, part: Lesson, ahead: ThreadPoolExecutor) -> Iterator[tuple[Indices, Any]]:
-    """Rows and inputs of this epoch, in its own order; the next batch is made while the last one is learned."""
+    """Rows and inputs of this epoch, in its own order; the next are made while the last ones are learned.
+
+    A batch, or as many whole ones as the lesson takes at once.
+    """
     seed = (run.settings.seed, run.state.phase, run.state.epoch)
     order = np.random.default_rng(seed).permutation(run.train)
     size, epoch = run.settings.batch_size, run.state.epoch
+    whole = len(order) - len(order) % size
+    starts = [*range(0, whole, size * part.at_once), *([whole] if whole < len(order) else [])]
     waiting = None
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        rows = order[start:end]
         made = (rows, ahead.submit(part.shown, rows, epoch))
         if waiting is not None:
             yield waiting[0], waiting[1].result()
@@ -214,18 +220,30 @@ def _batches(run: _Run, part: Lesson, ahead: ThreadPoolExecutor) -> Iterator[tup
         yield waiting[0], waiting[1].result()
 
 
+def _settle(run: _Run, part: Lesson) -> None:
+    """Give batch normalisation the averages of training images as they are, the same ones in every epoch."""
+    if not norms_of(part.network):
+        return
+    rows = np.random.default_rng(run.settings.seed).permutation(run.train)[: run.settings.norm_images]
+    parts = np.array_split(rows, math.ceil(len(rows) / VALIDATION_BATCH))
+    settle(part.network, (part.plain(each) for each in parts))
+
+
 def _validate(run: _Run, part: Lesson) -> tuple[float, float]:
     """Mean cross-entropy and accuracy of the validation images, as they are."""
-    total, hits = 0.0, 0
-    for start in range(0, len(run.validation), VALIDATION_BATCH):
-        rows = run.validation[start : start + VALIDATION_BATCH]
-        logits = predict_rows(part.network, part.plain(rows), VALIDATION_BATCH).astype(np.float64)
-        highest = logits.max(axis=1, keepdims=True)
-        logs = logits - highest - np.log(np.exp(logits - highest).sum(axis=1, keepdims=True))
-        truth = run.dataset.targets[rows]
-        total -= float(logs[np.arange(len(rows)), truth].sum())
-        hits += int((logits.argmax(axis=1) == truth).sum())
-    return total / len(run.validation), hits / len(run.validation)
+    logits = _scores(run, part).astype(np.float64)
+    highest = logits.max(axis=1, keepdims=True)
+    logs = logits - highest - np.log(np.exp(logits - highest).sum(axis=1, keepdims=True))
+    truth = run.dataset.targets[run.validation]
+    loss = -float(logs[np.arange(len(truth)), truth].mean())
+    return loss, float((logits.argmax(axis=1) == truth).mean())
+
+
+def _scores(run: _Run, part: Lesson) -> Scores:
+    """Logits of the validation images, as they are."""
+    starts = range(0, len(run.validation), VALIDATION_BATCH)
+    pieces = [run.validation[start : start + VALIDATION_BATCH] for start in starts]
+    return np.concatenate([predict_rows(part.network, part.plain(rows), VALIDATION_BATCH) for rows in pieces])
 
 
 def _judge(settings: FitSettings, state: State, epoch: Epoch) -> bool:
@@ -250,19 +268,3 @@ def _check_accuracy(run: _Run) -> None:
             f"validation accuracy: wanted min_accuracy {run.settings.min_accuracy:g} or more. Received: {best:.3f} "
             f"after the phase '{run.state.history[-1].phase}'; no package was made"
         )
-
-
-def reseed(network: Any, seed: tuple[int, ...]) -> None:
-    """Set the state of every random layer, so that an epoch does not depend on how many others were run here."""
-    for number, layer in enumerate(_layers(network)):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            drawn = np.random.default_rng((*seed, number)).integers(0, 2**31, 2)
-            generator.state.assign(drawn.astype(np.uint32))
-
-
-def _layers(network: Any) -> Iterator[Any]:
-    for layer in network.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)

@@ -1,5 +1,6 @@
 """What a phase of a training trains, and what it is shown: pictures, or what a frozen base made of them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from train.augment import augment
 from train.dataset import Dataset, Indices
 from train.features import FeatureCache, Features, extract_rows, extractor
 from train.settings import FitSettings
+from train.stepping import steps_at_once
 
 PhaseName = Literal["whole", "head", "fine_tuning"]
 
@@ -36,6 +38,10 @@ class Lesson:
     """Inputs of those rows in epoch 0, 1, ... of the phase."""
     plain: Callable[[Indices], Any]
     """Inputs of those rows as they are."""
+    at_once: int = 1
+    """Steps that one call of the optimiser may take."""
+    is_kept: bool = False
+    """The inputs are features in full precision, so that scores cost next to nothing."""
 
 
 def phases(settings: FitSettings) -> tuple[Phase, ...]:
@@ -83,7 +89,9 @@ def _of_features(phase: Phase, network: Any, settings: FitSettings, features: Fe
         view = np.random.default_rng((settings.seed, _number(phase), epoch)).integers(0, views, size=int(images))
         return np.asarray(features[view[rows], rows], np.float32)
 
-    return Lesson(network, shown, lambda rows: np.asarray(features[0, rows], np.float32))
+    is_row = features.ndim == len(("view", "image", "feature"))
+    at_once = steps_at_once(math.prod(features.shape[2:]), settings.batch_size)
+    return Lesson(network, shown, lambda rows: np.asarray(features[0, rows], np.float32), at_once, is_kept=is_row)
 
 
 def _of_changed_pictures(
@@ -95,7 +103,7 @@ def _of_changed_pictures(
     def shown(rows: Indices, epoch: int) -> Any:
         return extract_rows(extract, _changed(phase, settings, dataset, rows, epoch))
 
-    return Lesson(network.head, shown, lambda rows: pooled[0, rows])
+    return Lesson(network.head, shown, lambda rows: pooled[0, rows], is_kept=True)
 
 
 def _changed(phase: Phase, settings: FitSettings, dataset: Dataset, rows: Indices, epoch: int) -> Any:

@@ -2,6 +2,7 @@
 
 import platform
 import resource
+import shutil
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,10 +19,10 @@ from eoltag.records import Scores
 from train.calibration import calibrate
 from train.command import cores
 from train.dataset import Dataset, Indices
-from train.export import BATCH, check_agreement, export_model
+from train.export import BATCH, agreed_scores, export_model, tolerated
 from train.metrics import accuracy, confusion_matrix, per_class
 from train.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, README_FILE, model_card
-from train.plots import draw_confusion, draw_curves
+from train.plots import draw_confusion
 from train.settings import FitSettings
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ def write_package(
     dataset: Dataset,
     rows: tuple[Indices, Indices],
     trained: "Trained",
+    curves: Path,
     seconds: float,
 ) -> Package:
-    """Fill the folder; every score on the card comes from the exported files, not from the model in memory.
+    """Fill the folder; every score on the card is one that the exported files give, not the model in memory.
 
-    seconds: that the training took. Raises PackageError where the engines disagree.
+    curves: the picture of its epochs. seconds: that the training took. Raises PackageError where the engines disagree.
     """
     train, validation = rows
     export_model(trained.model, folder)
@@ -65,9 +67,7 @@ def write_package(
         files={},
     )
     package = write_card(folder, card)
-    compared = validation[np.linspace(0, len(validation) - 1, min(len(validation), MOST_COMPARED)).astype(np.int64)]
-    difference = check_agreement(package, dataset.pixels[compared])
-    logits = _logits(package, dataset, validation)
+    logits, difference = _scores(package, dataset, validation, trained.scores)
     truth = dataset.targets[validation]
     matrix = confusion_matrix(truth, logits.argmax(axis=1), len(dataset.labels))
     raw, fitted = calibrate(logits, truth)
@@ -90,12 +90,25 @@ def write_package(
         "training": _costs(trained, seconds),
     }
     card = card.model_copy(update={"metrics": metrics, "temperature": fitted.temperature})
-    draw_curves(trained.history, trained.best, folder / CURVES_FILE)
+    shutil.copyfile(curves, folder / CURVES_FILE)
     draw_confusion(matrix, dataset.labels, folder / CONFUSION_FILE)
     (folder / DATA_FILE).write_text(_data_table(dataset, validation), encoding="utf-8")
     text = model_card(card, dataset.counts(train), dataset.counts(validation))
     (folder / README_FILE).write_text(text, encoding="utf-8")
     return write_card(folder, card)
+
+
+def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Scores | None) -> tuple[Scores, float]:
+    """Logits of the validation images as the exported files give them, and how far the engines differ.
+
+    kept: what the training has of these, in their order; taken where the files give the same on the compared images,
+    since only the pictures' way through the whole network is then left out.
+    """
+    compared = np.linspace(0, len(validation) - 1, min(len(validation), MOST_COMPARED)).astype(np.int64)
+    proof, difference = agreed_scores(package, dataset.pixels[validation[compared]])
+    if kept is not None and np.all(np.abs(kept[compared] - proof) <= tolerated(proof)):
+        return kept, difference
+    return _logits(package, dataset, validation), difference
 
 
 def _logits(package: Package, dataset: Dataset, rows: Indices) -> Scores:

@@ -100,6 +100,9 @@ class FitSettings(Strict):
     label_smoothing: float = Field(0.0, ge=0, lt=1, strict=False)
     class_weights: str = Field("off", min_length=1)
     """off, balanced, or a JSON file of label to weight."""
+    norm_images: int = Field(512, ge=0, le=1_000_000)
+    """Training images that batch normalisation takes its averages from after each epoch of a training from nothing; 0
+    leaves it its moving averages. A pretrained base keeps those of the pretraining."""
     augmentation: AugmentationName = "off"
     """Changed copies in training only; see train.augment."""
     cached_views: int = Field(0, ge=0, le=1000)

@@ -13,7 +13,6 @@ from pyspark.sql import SparkSession
 from eoltag.settings import FetchSettings, Settings
 from eoltag.spark.run import TagRequest, tag_bundles
 from tests.loopback import Loopback
-from tests.networks import learn_averages_at_once
 from tests.pictures import save
 from train.__main__ import main
 from train.settings import WHOLE, ArchitectureName
@@ -25,17 +24,13 @@ SIDE_PX = 80
 """Large enough for every base: Inception refuses less than 75."""
 SMALL_PX = 48
 """For networks without a base: the dense layers of the published ones grow with the picture."""
-LEARNING_RATE = 1e-5
-"""So small that the averages of batch normalisation still fit the weights after the last step. They trail otherwise,
-and the logits of EfficientNet B5 after five steps at 1e-3 went so high that float32 was no use (losses of hundreds)."""
 SHOWN = 6
 
 
 def test_every_architecture_tags_in_the_job_as_classify_does(
-    session: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    session: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert session is not None
-    learn_averages_at_once(monkeypatch)
     pictures = tmp_path / "pictures"
     for number in range(20):
         save(pictures / "one" / f"{number:02d}.jpg", number)
@@ -45,7 +40,6 @@ def test_every_architecture_tags_in_the_job_as_classify_does(
         config = tmp_path / f"{name}.toml"
         config.write_text(
             f'architecture = "{name}"\nweights = "none"\nimage_size_px = {side_px}\nepochs = 1\nbatch_size = 8\n'
-            f"learning_rate = {LEARNING_RATE}\n"
         )
         assert main(["fit", str(config), "--data", str(pictures), "--out", str(tmp_path / name)]) == 0
     check_job(tmp_path, pictures, tmp_path / "job", capsys)
