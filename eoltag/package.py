@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -170,13 +171,34 @@ def unpack(packed: bytes) -> Unpacked:
 
 
 def read_package(path: Path) -> Package:
-    """The package at `path`, every file checked against its sha256. Raises PackageError."""
+    """The package at `path`, every file checked against its sha256. Raises PackageError.
+
+    One that is written to meanwhile is read once more: what it was before or what it is then, not a mixture.
+    """
+    while True:
+        text = _card_text(path)
+        try:
+            return _read_package(path, text)
+        except PackageError:
+            if text == _card_text(path):
+                raise
+
+
+def _card_text(path: Path) -> str:
     card_path = path / CARD_FILE
     if not card_path.is_file():
         raise PackageError(f"{path}: not a model package (wanted a directory with {CARD_FILE}{_hint(path)})")
     try:
-        content = json.loads(card_path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        return card_path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise PackageError(f"{card_path}: cannot be read ({problem})") from problem
+
+
+def _read_package(path: Path, text: str) -> Package:
+    card_path = path / CARD_FILE
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as problem:
         raise PackageError(f"{card_path}: cannot be read ({problem})") from problem
     if not isinstance(content, dict) or content.get("card_version") != CARD_VERSION:
         received = content.get("card_version") if isinstance(content, dict) else content
@@ -193,15 +215,34 @@ def _hint(path: Path) -> str:
     return f", such as {max(found, key=lambda package: int(package.parent.name))}" if found else ""
 
 
-def write_card(path: Path, card: Card) -> Package:
-    """Write card.json with the sha256 of every file that lies in the package directory now, and read it back."""
+def write_card(path: Path, card: Card, unlisted: Collection[str] = ()) -> Package:
+    """Write card.json with the sha256 of every file that lies in the package directory now, and read it back.
+
+    unlisted: files that may change after this; leftovers that end in .tmp are never listed.
+    """
     names = sorted(str(file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file())
-    staged = path / f"{CARD_FILE}.tmp"
-    files = {name: _sha256(path / name) for name in names if name not in (CARD_FILE, staged.name)}
+    files = {
+        name: _sha256(path / name)
+        for name in names
+        if name != CARD_FILE and name not in unlisted and not name.endswith(".tmp")
+    }
     complete = card.model_copy(update={"files": files})
+    staged = path / f"{CARD_FILE}.tmp"
     staged.write_text(json.dumps(complete.model_dump(mode="json"), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     staged.replace(path / CARD_FILE)
     return read_package(path)
+
+
+def write_beside(package: Package, card: Card, name: str, text: str) -> Package:
+    """A new card and a new text for one file that no engine reads. Whenever it is cut short, the package can be read.
+
+    A card that knows nothing of the file lies there while the file changes.
+    """
+    write_card(package.path, card, unlisted=(name,))
+    staged = package.path / f"{name}.tmp"
+    staged.write_text(text, encoding="utf-8")
+    staged.replace(package.path / name)
+    return write_card(package.path, card)
 
 
 def model_version(card: Card) -> str:

@@ -235,12 +235,12 @@ def test_engines_that_disagree_stop_the_fit_and_nothing_is_written(
     data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def shifted(package: Package, engine: Any, pixels: Any) -> Any:
-        return honest(package, engine, pixels) + (1e-3 if engine == "openvino" else 0)
+        return honest(package, engine, pixels) + (1e-2 if engine == "openvino" else 0)
 
     honest = export.predict
     monkeypatch.setattr(export, "predict", shifted)
     assert fit(config, data, tmp_path / "out") == 2
-    assert "the OpenVINO export differs from Keras by up to 0.001" in refused(capsys)
+    assert "the OpenVINO export differs from Keras by up to 0.01 in a logit" in refused(capsys)
     assert sorted(path.name for path in (tmp_path / "out/001").iterdir()) == [
         "config.toml", "curves.png", "history.csv", "started.json", "tensorboard",
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from eoltag import package as module
 from eoltag.errors import PackageError
 from eoltag.package import (
     CARD_FILE,
@@ -23,6 +24,7 @@ from eoltag.package import (
     PrecisionChoice,
     read_package,
     unpack,
+    write_beside,
     write_card,
 )
 from eoltag.records import InputSpec
@@ -68,8 +70,23 @@ def test_what_was_written_is_read_back(package: Package) -> None:
 
 
 def test_a_leftover_of_a_killed_write_is_no_part_of_the_package(tmp_path: Path) -> None:
-    folder = fill(tmp_path, {**CONTENTS, "card.json.tmp": b"half a ca"})
+    folder = fill(tmp_path, {**CONTENTS, "card.json.tmp": b"half a ca", "README.md.tmp": b"# ra"})
     assert set(write_card(folder, CARD).card.files) == set(CONTENTS)
+
+
+def test_a_package_that_changes_while_it_is_read_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = write_card(fill(tmp_path / "rating", {**CONTENTS, "README.md": b"# rating"}), CARD)
+    honest = module._verify
+
+    def verify_late(path: Path, card: Card) -> None:
+        monkeypatch.setattr(module, "_verify", honest)
+        write_beside(package, package.card.model_copy(update={"thresholds": {"bad": 1.5}}), "README.md", "# anew")
+        honest(path, card)
+
+    monkeypatch.setattr(module, "_verify", verify_late)
+    again = read_package(package.path)
+    assert again.card.thresholds == {"bad": 1.5}
+    assert set(again.card.files) == {*CONTENTS, "README.md"}
 
 
 @pytest.mark.parametrize("name", CONTENTS)

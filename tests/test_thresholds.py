@@ -224,6 +224,34 @@ def test_the_readme_of_the_package_shows_the_thresholds_that_were_written_last(
     assert text[:start] + text[end:] == plain
 
 
+@pytest.mark.parametrize("survived", [0, 1, 2])
+def test_a_kill_while_thresholds_are_written_leaves_a_package(
+    package: Path, fresh_images: Path, capsys: pytest.CaptureFixture[str], survived: int
+) -> None:
+    before = read_package(package)
+    replaced: list[str] = []
+    honest = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if len(replaced) == survived:
+            raise KeyboardInterrupt
+        replaced.append(Path(target).name)
+        return honest(self, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", replace)
+        assert main(["thresholds", str(package), str(fresh_images), *LOOSE, "--write"]) == 130
+    assert replaced == ["card.json", "README.md"][:survived]
+    after = read_package(package)
+    assert after.version == before.version
+    assert bool(after.card.thresholds) == (survived > 0)
+    found = thresholds(capsys, package, fresh_images, *LOOSE, "--write")
+    whole = read_package(package).card
+    assert whole.thresholds == found["thresholds"]
+    assert sorted(whole.files) == sorted(before.card.files)
+    assert (package / "README.md").read_text().count("## Thresholds") == 1
+
+
 def test_what_is_promised_holds_on_the_images_that_it_was_chosen_on(
     package: Path, fresh_images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError, SettingsError
-from eoltag.package import Card, Package, write_card
+from eoltag.package import Card, Package, write_beside, write_card
 from eoltag.score import score
 from train.classifying import EngineChoice
 from train.command import say
@@ -168,7 +168,8 @@ def write_thresholds(choice: Choice) -> Package:
     card = choice.package.card.model_copy(update={"thresholds": thresholds, "threshold_record": record})
     readme = choice.package.path / README_FILE
     if readme.is_file():
-        readme.write_text(with_thresholds(readme.read_text(encoding="utf-8"), card), encoding="utf-8")
+        text = with_thresholds(readme.read_text(encoding="utf-8"), card)
+        return write_beside(choice.package, card, README_FILE, text)
     return write_card(choice.package.path, card)
 
 
