@@ -11,6 +11,7 @@ from eoltag.records import Pixels, Scores
 from train.serving.admission import House
 from train.serving.batching import Batcher, ladder, pieces
 from train.serving.refusals import Refused
+from train.serving.settings import ServeSettings
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,19 @@ def test_an_image_waits_for_one_that_is_being_decoded_and_not_for_nobody() -> No
         waiting.coming = 0
         await asyncio.gather(first, waiting.score(picture(3)))
         assert model.batches == [[1], [2, 3]]
+        await waiting.stop()
+
+    asyncio.run(story())
+
+
+def test_a_free_model_takes_what_is_ready_while_others_are_being_decoded() -> None:
+    async def story() -> None:
+        model = Model()
+        waiting = batcher(model, wait_s=ServeSettings().wait_ms / 1000)
+        waiting.coming = 1
+        answers = [asyncio.create_task(waiting.score(picture(value))) for value in range(3)]
+        assert [float(row[0]) for row in await asyncio.gather(*answers)] == [0, 1, 2]
+        assert model.batches == [[0, 1, 2]]
         await waiting.stop()
 
     asyncio.run(story())

@@ -128,8 +128,12 @@ class Batcher:
                     future.set_result(row)
 
     async def _collect(self) -> list[Waiting]:
-        """At least one image; then all that wait; then those that are being decoded, for a short while."""
+        """At least one image; then all that wait; then those that are being decoded, for as long as it was told to."""
         batch = [await self._queue.get()]
+        while len(batch) < self._batch_size and not self._queue.empty():
+            batch.append(self._queue.get_nowait())
+        if not self._wait_s:
+            return batch
         with suppress(TimeoutError):
             async with asyncio.timeout(self._wait_s):
                 while len(batch) < self._batch_size and (self.coming or not self._queue.empty()):

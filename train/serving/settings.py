@@ -18,8 +18,9 @@ class ServeSettings(Strict):
     engine: Literal["auto", "openvino", "keras"] = "auto"
     batch_size: int = Field(8, ge=1, le=256)
     """Images in one call of the model, at most. On CPU a larger one saves nothing and takes longer; on GPU it does."""
-    wait_ms: float = Field(4.0, ge=0, le=1_000, strict=False)
-    """How long a decoded image waits for others that are being decoded; alone in the house, it never waits."""
+    wait_ms: float = Field(0.0, ge=0, le=1_000, strict=False)
+    """How long a decoded image waits for others that are being decoded while the model is idle; alone in the house, it
+    never waits. Batches fill by themselves while the model works, and on CPU larger ones save nothing."""
     queue_images: int = Field(256, ge=1, le=100_000)
     """Images that are in the house and not answered yet; above it, 503."""
     max_images: int = Field(32, ge=1, le=10_000)
