@@ -165,6 +165,61 @@ def test_json_is_one_document(foreign: Foreign, tmp_path: Path, capsys: pytest.C
     assert 0 <= done["differs_by"] < 1e-4
 
 
+def hub_model(folder: Path) -> Any:
+    """A SavedModel built as EOL's are: a loaded TensorFlow Hub layer, then a dense layer without softmax.
+
+    The layer is a SavedModel of its own, read again and called; with batch normalisation, which knows training and
+    use, and with a state that only training touches.
+    """
+    import tensorflow as tf
+
+    rng = np.random.default_rng(3)
+
+    class Layer(tf.Module):
+        def __init__(self) -> None:
+            self.kernel = tf.Variable(rng.normal(size=(3, 3, 3, 8)).astype(np.float32) / 3)
+            self.mean, self.variance = tf.Variable(tf.fill([8], 0.2)), tf.Variable(tf.fill([8], 0.5))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE, 3)), tf.TensorSpec((), tf.bool)])
+        def __call__(self, pixels: Any, training: Any) -> Any:
+            maps = tf.nn.relu6(tf.nn.conv2d(pixels, self.kernel, 2, "SAME"))
+
+            def learning() -> Any:
+                found = tf.compat.v1.nn.fused_batch_norm(maps, tf.ones(8), tf.zeros(8), is_training=True)
+                self.mean.assign(0.99 * self.mean + 0.01 * found[1])
+                return found[0]
+
+            def in_use() -> Any:
+                ones, zeros = tf.ones(8), tf.zeros(8)
+                known = (self.mean, self.variance)
+                return tf.compat.v1.nn.fused_batch_norm(maps, ones, zeros, *known, is_training=False)[0]
+
+            return tf.reduce_mean(tf.cond(training, learning, in_use), [1, 2])
+
+    tf.saved_model.save(Layer(), str(folder / "layer"))
+
+    class Model(tf.Module):
+        def __init__(self) -> None:
+            self.keras_layer = tf.saved_model.load(str(folder / "layer"))
+            self.dense = tf.Variable(rng.normal(size=(8, len(LABELS))).astype(np.float32))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE, 3), name="keras_layer_input")])
+        def serve(self, pixels: Any) -> Any:
+            return {"dense": self.keras_layer(pixels, False) @ self.dense}
+
+    model = Model()
+    tf.saved_model.save(model, str(folder / "model"), {"serving_default": model.serve})
+    return model
+
+
+def test_a_saved_model_around_a_layer_of_tensorflow_hub_gives_its_raw_scores(tmp_path: Path) -> None:
+    model = hub_model(tmp_path)
+    package = imported(tmp_path / "model", tmp_path / "package", scaling="signed", output="logits")
+    wanted = model.serve(scale_array(pictures(), "signed"))["dense"].numpy()
+    assert np.ptp(wanted, axis=0).min() > 0.01
+    np.testing.assert_allclose(scores(package, "openvino", pictures()), wanted, rtol=1e-4, atol=1e-4)
+
+
 def hub_file(path: Path, source: Path) -> Path:
     """An H5 file whose first layer is one of TensorFlow Hub, as EOL's notebooks would have written."""
     path.write_bytes(source.read_bytes())
