@@ -75,14 +75,14 @@ def compact(output: Output, task: str, version: str, rows_per_file: int) -> Comp
         raise OutputError(
             f"{output.root}: the copy of task={task}/model_version={version} differs; nothing was changed"
         )
-    files = output.count_parts(staged)
+    files = len(output.parts(staged))
     output.swap(staged, f"predictions/task={task}/model_version={version}")
     return Compacted(task, version, planned.rows, planned.files_before, files)
 
 
 def _planned(output: Output, task: str, version: str, rows_per_file: int) -> Compacted:
     rows = output.read_partition(task, version).count()
-    files = output.count_parts(output.path("predictions", f"task={task}", f"model_version={version}"))
+    files = len(output.parts(output.path("predictions", f"task={task}", f"model_version={version}")))
     return Compacted(task, version, rows, files, min(files, max(1, ceil(rows / rows_per_file))))
 
 

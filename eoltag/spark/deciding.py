@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
@@ -64,12 +65,40 @@ def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str]) -
 
 def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
     """The tags table of a task: every row of `rows` once. outcome is NULL where nothing was predicted yet."""
-    flat = _decision_input(standing(rows, predictions, task), task)
-    models = list(task.packages)
+    return _tagged(_decision_input(standing(rows, predictions, task), task), task)
+
+
+def retag_rows(tags: DataFrame, task: Task) -> DataFrame | None:
+    """What tag_rows gives, from a tags table that was made of the same rows and predictions: row by row, no join.
+
+    None where a rule or extra column asks for what the tags table does not keep, such as all the scores.
+    """
+    models = [_kept(name, task).alias(name) for name in task.packages]
+    try:
+        flat = tags.select(*IDENTITY, "outcome", *[name for name in _kept_flat(task) if name != "outcome"], *models)
+        return _tagged(flat, task)
+    except AnalysisException:
+        return None
+
+
+def _kept_flat(task: Task) -> tuple[str, ...]:
+    """Of the columns that rules may use bare, those that the tags table keeps."""
+    return ("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at")
+
+
+def _kept(model: str, task: Task) -> Column:
+    """What the tags table keeps of a model; all that it keeps bare is of the only one."""
+    if len(task.packages) == 1:
+        return F.struct(*_kept_flat(task))
+    return F.struct(*[F.col("models")[model][column].alias(column) for column in TAG_MODEL])
+
+
+def _tagged(flat: DataFrame, task: Task) -> DataFrame:
+    """flat: as _decision_input gives it, or with fewer columns where the task needs no others."""
     by_model = F.create_map(
         *[
             part
-            for name in models
+            for name in task.packages
             for part in (F.lit(name), F.struct(*[F.col(name)[column].alias(column) for column in TAG_MODEL]))
         ]
     )
@@ -110,7 +139,7 @@ def decision_schema(task: Task) -> StructType:
 
 
 def tags_schema(task: Task) -> StructType:
-    """Of the tags table, without the extra columns, and with a column per model as export_tsv adds them."""
+    """Of the tags table, without the extra columns, and with a column per model as tsv_cells adds them."""
     columns = [StructField(name, kind) for name, kind in IDENTITY.items()]
     names = ("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at")
     columns += [PREDICTIONS[name] for name in names]

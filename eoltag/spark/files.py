@@ -64,6 +64,15 @@ class Files:
         return sorted(str(status.getPath().getName()) for status in system.listStatus(hadoop_path))
 
     @_os_errors
+    def size(self, path: str) -> tuple[int, int]:
+        """Files in a directory and in all below, and their bytes together."""
+        system, hadoop_path = self._open(path)
+        if not system.exists(hadoop_path):
+            return 0, 0
+        summary = system.getContentSummary(hadoop_path)
+        return int(summary.getFileCount()), int(summary.getLength())
+
+    @_os_errors
     def matches(self, pattern: str) -> list[str]:
         """Full paths of the files that a path, directory or glob names."""
         system, hadoop_path = self._open(pattern)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -42,21 +42,19 @@ TAGS: Final = StructType(
 """Of the tags tables: what every task has and the page shows."""
 
 _HOST: Final = r"^[A-Za-z]+://(?:[^/?#]*@)?(\[[^\]]*\]|[^/?#:]*)"
-_KEYS: Final = ("task", "outcome", "host", "bundle", "tag", "rule", "model", "label", "confidence_bin", "logit_bin")
-_GROUPS: Final = {
+_TAG_KEYS: Final = ("task", "outcome", "host", "bundle", "tag", "rule")
+_SCORE_KEYS: Final = ("task", "tag", "model", "label", "confidence_bin", "logit_bin")
+_TAG_GROUPS: Final = {
     "rows": {"task"},
     "outcome": {"task", "outcome"},
     "bundle": {"task", "outcome", "bundle"},
     "tag": {"task", "outcome", "tag", "rule"},
-    "confidence": {"task", "tag", "model", "label", "confidence_bin"},
-    "logit": {"task", "tag", "model", "label", "logit_bin"},
     "host": {"task", "outcome", "host"},
 }
-_MARKS: Final = {
-    sum(1 << place for place, key in enumerate(reversed(_KEYS)) if key not in keys): kind
-    for kind, keys in _GROUPS.items()
+_SCORE_GROUPS: Final = {
+    "confidence": {"task", "tag", "model", "label", "confidence_bin"},
+    "logit": {"task", "tag", "model", "label", "logit_bin"},
 }
-"""grouping_id -> kind: a bit is set for every key that the group is not made by, the last key lowest."""
 
 
 def tags_of(output: Output, tasks: Sequence[str]) -> DataFrame:
@@ -69,38 +67,59 @@ def tags_of(output: Output, tasks: Sequence[str]) -> DataFrame:
 
 
 def count_groups(tags: DataFrame) -> list[Counted]:
-    """Every count of the page in one pass. tags: as tags_of gives them."""
-    shown = [name for name in TAGS.fieldNames() if name != "models"]
-    rows = tags.select(
-        *("task", "outcome", "bundle", "tag", "rule"),
-        F.left(F.lower(F.regexp_extract("eolMediaURL", _HOST, 1)), F.lit(LONGEST_KEY)).alias("host"),
-        F.xxhash64(*shown).alias("hash"),
-        F.posexplode_outer(F.map_entries("models")).alias("place", "scored"),
-    )
-    score = F.col("scored.value")
-    is_first = F.coalesce(F.col("place"), F.lit(0)) == 0
-    by_score = rows.select(
-        *("task", "outcome", "host", "bundle", "tag", "rule"),
-        F.col("scored.key").alias("model"),
-        F.left(score["label"], F.lit(LONGEST_KEY)).alias("label"),
-        _bin(score["confidence"], BIN_WIDTHS["confidence"], 0.0, 0.999).alias("confidence_bin"),
-        _bin(score["logit"], BIN_WIDTHS["logit"], -LOGIT_SPAN, LOGIT_SPAN).alias("logit_bin"),
-        score["confidence"].isNotNull().alias("is_scored"),
-        is_first.alias("is_first"),
-        F.when(is_first, F.col("hash")).alias("hash"),
-    )
-    mark = F.grouping_id().alias("mark")
-    is_score = F.col("mark").isin([mark for mark, kind in _MARKS.items() if kind in BIN_WIDTHS])
+    """Every count of the page, in two passes over different columns. tags: as tags_of gives them."""
+    scores = _grouped(_by_score(tags), _SCORE_KEYS, _SCORE_GROUPS)
     counted = (
-        by_score.groupingSets([[key for key in _KEYS if key in keys] for keys in _GROUPS.values()], *_KEYS)
-        .agg(mark, F.count_if("is_first").alias("rows"), F.count_if("is_scored").alias("scored"), F.bit_xor("hash"))
-        .withColumn("rows", F.when(is_score, F.col("scored")).otherwise(F.col("rows")))
+        _grouped(_by_tag(tags), _TAG_KEYS, _TAG_GROUPS)
+        .unionByName(scores, allowMissingColumns=True)
         .where("rows > 0")
-        .orderBy(F.col("mark") == _mark("host"), F.desc("rows"))
+        .orderBy(F.col("kind") == "host", F.desc("rows"))
         .limit(MOST_GROUPS)
         .collect()
     )
-    return [_counted(row) for row in counted]
+    return [_counted(row.asDict()) for row in counted]
+
+
+def _by_tag(tags: DataFrame) -> DataFrame:
+    """Rows counted by all of _TAG_KEYS. Few groups are left, so that the pattern for hosts meets few URLs."""
+    shown = [name for name in TAGS.fieldNames() if name != "models"]
+    start = F.substring_index("eolMediaURL", "/", 3).alias("start")
+    host = F.left(F.lower(F.regexp_extract("start", _HOST, 1)), F.lit(LONGEST_KEY)).alias("host")
+    rows = tags.select("task", "outcome", "bundle", "tag", "rule", start, F.xxhash64(*shown).alias("hash"))
+    return (
+        rows.groupBy("task", "outcome", "bundle", "tag", "rule", "start")
+        .agg(F.count(F.lit(1)).alias("rows"), F.bit_xor("hash").alias("checksum"))
+        .select("task", "outcome", host, "bundle", "tag", "rule", "rows", "checksum")
+    )
+
+
+def _by_score(tags: DataFrame) -> DataFrame:
+    """Scores counted by all of _SCORE_KEYS, those of every model."""
+    scored = tags.select("task", "tag", F.explode("models").alias("model", "score")).where(
+        "score.confidence IS NOT NULL"
+    )
+    return (
+        scored.select(
+            *("task", "tag", "model"),
+            F.left("score.label", F.lit(LONGEST_KEY)).alias("label"),
+            _bin(F.col("score.confidence"), BIN_WIDTHS["confidence"], 0.0, 0.999).alias("confidence_bin"),
+            _bin(F.col("score.logit"), BIN_WIDTHS["logit"], -LOGIT_SPAN, LOGIT_SPAN).alias("logit_bin"),
+        )
+        .groupBy(*_SCORE_KEYS)
+        .agg(F.count(F.lit(1)).alias("rows"), F.lit(None).cast("long").alias("checksum"))
+    )
+
+
+def _grouped(counted: DataFrame, keys: Sequence[str], groups: Mapping[str, Collection[str]]) -> DataFrame:
+    """`counted` once more by each of `groups`: what it is not made by is NULL; `kind` names the group."""
+    kind: Column = F.lit(None)
+    for name, group in groups.items():
+        # A bit is set for every key that the group is not made by, the last key lowest.
+        mark = sum(1 << place for place, key in enumerate(reversed(keys)) if key not in group)
+        kind = F.when(F.grouping_id() == mark, name).otherwise(kind)
+    return counted.groupingSets([[key for key in keys if key in group] for group in groups.values()], *keys).agg(
+        kind.alias("kind"), F.sum("rows").alias("rows"), F.bit_xor("checksum").alias("checksum")
+    )
 
 
 def find_rows(tags: DataFrame, counts: Sequence[Counted], pictured: Collection[tuple[str, str]]) -> list[Found]:
@@ -147,14 +166,11 @@ def _bin(value: Column, width: float, least: float, most: float) -> Column:
     return F.floor(F.greatest(F.lit(least), F.least(F.lit(most), value)) / width).cast("int")
 
 
-def _mark(kind: str) -> int:
-    return next(mark for mark, named in _MARKS.items() if named == kind)
-
-
-def _counted(row: Any) -> Counted:
-    *keys, confidence_bin, logit_bin, mark, rows, _, checksum = row
-    kind, number = _MARKS[mark], logit_bin if confidence_bin is None else confidence_bin
-    return Counted._make([kind, *keys, number, rows, checksum if kind == "rows" else None])
+def _counted(row: dict[str, Any]) -> Counted:
+    confidence_bin, logit_bin = row.pop("confidence_bin"), row.pop("logit_bin")
+    checksum = row.pop("checksum")
+    number = logit_bin if confidence_bin is None else confidence_bin
+    return Counted(**row, bin=number, checksum=checksum if row["kind"] == "rows" else None)
 
 
 def _constant(session: SparkSession, rows: list[dict[str, Any]], columns: str) -> DataFrame:

@@ -26,7 +26,7 @@ from eoltag.settings import Settings
 from eoltag.sources import Staged, is_remote, local_files, stage
 from eoltag.spark.checking import check_task, naming_the_rule
 from eoltag.spark.command import show
-from eoltag.spark.deciding import tag_rows
+from eoltag.spark.deciding import retag_rows, tag_rows
 from eoltag.spark.files import Files
 from eoltag.spark.flips import flips_of
 from eoltag.spark.inputs import bundle_rows, remote_fetcher
@@ -37,7 +37,17 @@ from eoltag.spark.session import open_session
 from eoltag.spark.summing import summarise
 from eoltag.spark.tables import Output
 from eoltag.spark.thumbnails import trim_thumbnails
-from eoltag.spark.unchanged import Digests, digests_of, forget, is_in_step, is_unchanged, remember
+from eoltag.spark.tsv import export_tsv
+from eoltag.spark.unchanged import (
+    Digests,
+    Tagged,
+    digests_of,
+    forget,
+    is_in_step,
+    is_unchanged,
+    remember,
+    tagged,
+)
 from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
 
 
@@ -131,9 +141,9 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     output.begin()
     try:
         for task in tasks:
+            before = tagged(output, task)
             forget(output, task)
-            _decide(output, task)
-            remember(output, task, None)
+            remember(output, task, None, is_plain=_decide(output, task, before))
         bundles = sorted({name for task in tasks for name in output.bundle_names(task.name)})
         summary = summarise(output, tasks, bundles, started, images_fetched=0)
         output.write_run({**_run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
@@ -213,8 +223,7 @@ def _work_off(request: TagRequest, tasks: list[Task], staged: Staged, rows: Data
         started.result()
         digests = kept.result()
     for task in tasks:
-        _decide(output, task)
-        remember(output, task, digests)
+        remember(output, task, digests, is_plain=_decide(output, task, Tagged()))
     return counts
 
 
@@ -255,10 +264,15 @@ def _counts(request: TagRequest, staged: Staged, rows: DataFrame, buckets: list[
     return count(buckets, rows_in, rows_in - usable)
 
 
-def _decide(output: Output, task: Task) -> None:
+def _decide(output: Output, task: Task, before: Tagged) -> bool:
+    """Tags table and TSV files; from the tags that are there where they suffice. As export_tsv returns."""
     with naming_the_rule(output.session, task):
-        output.replace_tags(tag_rows(output.bundles(task.name), output.predictions(), task), task.name)
-        output.export_tsv(task)
+        renewed = retag_rows(output.tags(task.name), task) if before.is_current else None
+        if renewed is None:
+            output.replace_tags(tag_rows(output.bundles(task.name), output.predictions(), task), task.name)
+        else:
+            output.renew_tags(renewed, task.name)
+        return export_tsv(output, task, is_plain=before.is_plain)
 
 
 def _notes(request: TagRequest, staged: Staged) -> list[str]:

@@ -1,4 +1,4 @@
-"""The output directory: predictions appended, tags and bundles replaced whole, TSV files in bundle row order.
+"""The output directory: predictions appended, tags and bundles replaced whole.
 
 Everything is written below _staging/RUN and moved into place, so no reader sees half a file.
 """
@@ -6,6 +6,8 @@ Everything is written below _staging/RUN and moved into place, so no reader sees
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,16 +16,16 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.decide import Task
 from eoltag.errors import OutputError
 from eoltag.spark.files import Files
 from eoltag.spark.schemas import PREDICTIONS, SCHEMA_VERSION
-from eoltag.spark.tsv import FAILED, TAGGED, tsv_lines
 
 SCHEMA_FILE: Final = "_schema.json"
 LOCK_FILE: Final = "lock.json"
 IMAGES_PER_FILE: Final = 500_000
 """Of the predictions table, about."""
+_UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry")
+_LARGER_THAN_FILES: Final = 1 << 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +140,6 @@ class Output:
         path = self.path("predictions", f"task={task}", f"model_version={version}")
         return self.session.read.option("mergeSchema", "true").parquet(path)
 
-    def count_parts(self, folder: str) -> int:
-        """Data files in a folder."""
-        return len(self._parts(folder))
-
     def append_predictions(self, rows: DataFrame, images: int) -> None:
         """Commit a wave: few files, sorted by URL, moved into their partitions when all are complete."""
         staged = f"{self.staging}/wave"
@@ -157,7 +155,7 @@ class Output:
         )
         for task in self._partitions(staged):
             for version in self._partitions(f"{staged}/{task}"):
-                for name in self._parts(f"{staged}/{task}/{version}"):
+                for name in self.parts(f"{staged}/{task}/{version}"):
                     self.files.move(f"{staged}/{task}/{version}/{name}", self.path("predictions", task, version, name))
         self.files.delete(staged)
 
@@ -186,15 +184,41 @@ class Output:
         return [unquote(folder.removeprefix("bundle=")) for folder in folders]
 
     def replace_tags(self, rows: DataFrame, task: str) -> None:
-        """Write tags/task=T beside and swap it in."""
-        staged = f"{self.staging}/tags"
+        """Write tags/task=T beside and swap it in: a bundle in one file, in the order of its rows."""
         spread = F.pmod(F.xxhash64("bundle"), F.lit(64))
         # Names of bundles begin alike: sorting by a number first compares few of them.
         place = F.shiftleft(F.pmod(F.xxhash64("bundle"), F.lit(1 << 20)), 40) + F.col("bundle_row")
-        rows.repartition(spread).sortWithinPartitions(place, "bundle", "bundle_row").write.mode("overwrite").option(
-            "compression", "zstd"
-        ).parquet(staged)
+        self._swap_tags(rows.repartition(spread).sortWithinPartitions(place, "bundle", "bundle_row"), task)
+
+    def renew_tags(self, rows: DataFrame, task: str) -> None:
+        """The same for rows that were made of the written ones, each of one: they stay in their files and order."""
+        with self.whole_files():
+            self._swap_tags(rows, task)
+
+    def _swap_tags(self, rows: DataFrame, task: str) -> None:
+        staged = f"{self.staging}/tags"
+        written = rows.write.mode("overwrite").option("compression", "zstd").option("maxRecordsPerFile", 0)
+        for column in _UNSORTED:  # no reader could skip anything by their bounds, and to find these takes long
+            written = written.option(f"parquet.column.statistics.enabled#{column}", "false")
+        written.parquet(staged)
         self.swap(staged, f"tags/task={task}")
+
+    @contextmanager
+    def whole_files(self) -> Iterator[None]:
+        """Inside, each file that is read is one partition, so that its rows stay together and in their order."""
+        with self.configured("spark.sql.files.maxPartitionBytes", _LARGER_THAN_FILES):
+            with self.configured("spark.sql.files.openCostInBytes", _LARGER_THAN_FILES):
+                yield
+
+    @contextmanager
+    def configured(self, key: str, value: int) -> Iterator[None]:
+        """Inside, the session has this setting."""
+        before = str(self.session.conf.get(key))
+        self.session.conf.set(key, value)
+        try:
+            yield
+        finally:
+            self.session.conf.set(key, before)
 
     def has_tags(self, task: str) -> bool:
         """The task was decided before."""
@@ -209,55 +233,6 @@ class Output:
         staged = f"{self.staging}/thumbnails"
         self.files.upload(local, f"{staged}/{local.name}")
         self.swap(staged, f"thumbnails/task={task}")
-
-    def export_tsv(self, task: Task) -> None:
-        """tsv/T/<bundle>_finaltags.tsv with the images that were read, <bundle>_failures.tsv with the others.
-
-        Each has a header and then its rows in bundle row order. Files of bundles that are gone are dropped.
-        """
-        staged, folder = f"{self.staging}/tsv", self.path("tsv", task.name)
-        lines, headers = tsv_lines(self.tags(task.name), task)
-        found = lines.groupBy("bundle", "suffix").agg(F.min("bundle_row").alias("first")).collect()
-        bundles = sorted({row["bundle"] for row in found})
-        wanted = sorted((row["bundle"], row["suffix"], row["first"]) for row in found if row["suffix"])
-        self._write_lines(lines, headers, wanted, staged)
-        names = [f"{bundle}_{suffix}.tsv" for bundle, suffix, _ in wanted]
-        for number, name in enumerate(names):
-            (part,) = self._parts(f"{staged}/file={number}")
-            self.files.delete(f"{folder}/{name}")
-            self.files.move(f"{staged}/file={number}/{part}", f"{folder}/{name}")
-        for name in {f"{bundle}_{TAGGED}.tsv" for bundle in bundles} - set(names):
-            self.files.write_text(f"{folder}/{name}", f"{headers[TAGGED]}\n")
-            names.append(name)
-        for stale in set(self.files.names(folder)) - set(names):
-            self.files.delete(f"{folder}/{stale}")
-        self.files.delete(staged)
-
-    def _write_lines(
-        self, lines: DataFrame, headers: dict[str, str], wanted: list[tuple[str, str, int]], staged: str
-    ) -> None:
-        """A text file per (bundle, suffix, first row) in `wanted`: file=NUMBER; the header rides on its first line."""
-        if not wanted:
-            return
-        names = ("file", "bundle", "suffix", "first")
-        # As JSON, since rows made in Python would need a Python worker to read them.
-        numbered = F.lit(
-            json.dumps([dict(zip(names, (number, *row), strict=True)) for number, row in enumerate(wanted)])
-        )
-        cells = F.inline(F.from_json(numbered, "array<struct<file:int,bundle:string,suffix:string,first:bigint>>"))
-        places = self.session.range(1).select(cells)
-        header = F.when(F.col("suffix") == TAGGED, F.lit(headers[TAGGED])).otherwise(F.lit(headers[FAILED]))
-        headed = F.when(F.col("bundle_row") == F.col("first"), F.concat_ws("\n", header, "line"))
-        (
-            lines.join(F.broadcast(places), on=["bundle", "suffix"], how="inner")
-            .select("file", "bundle_row", headed.otherwise(F.col("line")).alias("line"))
-            .repartition("file")
-            .sortWithinPartitions("file", "bundle_row")
-            .select("file", "line")
-            .write.mode("overwrite")
-            .partitionBy("file")
-            .text(staged)
-        )
 
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """The rows once on disk for this run, so that later steps read them and do not compute them again."""
@@ -292,7 +267,8 @@ class Output:
     def _partitions(self, folder: str) -> list[str]:
         return [name for name in self.files.names(folder) if "=" in name]
 
-    def _parts(self, folder: str) -> list[str]:
+    def parts(self, folder: str) -> list[str]:
+        """Names of the data files in a folder."""
         return [name for name in self.files.names(folder) if name.startswith("part-")]
 
 

@@ -1,11 +1,13 @@
 """Is there anything to do at all? A note beside the tables says what tags and TSV files were made from.
 
-decided/T.json holds the task as it was and, for each bundle, how many rows it had and their sum of hashes. It is gone
-while a run changes anything, so it is there only where tags and TSV files are in step with predictions and bundles.
+decided/T.json holds the task as it was and, for each bundle, how many rows it had and their sum of hashes. It says so
+while a run changes anything, so that tags and TSV files are known to be in step with predictions and bundles. Beside
+that it holds the models and the sizes of the tables, so that tags may be decided again from the tags themselves.
 """
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pyspark.sql import DataFrame
@@ -39,10 +41,32 @@ def is_unchanged(output: Output, tasks: list[Task], digests: Digests) -> bool:
     return all(_is_unchanged(output, task, digests) for task in tasks)
 
 
-def remember(output: Output, task: Task, digests: Digests | None) -> None:
-    """Note what was decided. digests: of the bundles that this run has written; None where it has written none."""
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What the note says of the tags table, for whoever would decide from it."""
+
+    is_current: bool = False
+    """It was made of the predictions of these models and of the bundle rows as they lie there now."""
+    is_plain: bool = False
+    """No identity column holds a tab or a line break; said of a current table only."""
+
+
+def tagged(output: Output, task: Task) -> Tagged:
+    """Of the tags table as it lies there."""
+    known = _read(output, task)
+    is_current = bool(known["is_in_step"]) and known["made_of"] == _made_of(output, task)
+    return Tagged(is_current, is_current and bool(known["is_plain"]))
+
+
+def remember(output: Output, task: Task, digests: Digests | None, *, is_plain: bool) -> None:
+    """Note what was decided. digests: of the bundles that this run has written; None where it has written none.
+
+    is_plain: see Tagged.
+    """
     known = _read(output, task)["bundles"] if digests is None else {**_read(output, task)["bundles"], **digests}
-    _write(output, task, {"is_in_step": True, "task": _digest(task), "bundles": known})
+    made_of = _made_of(output, task)
+    note = {"is_in_step": True, "task": _digest(task), "bundles": known, "made_of": made_of, "is_plain": is_plain}
+    _write(output, task, note)
 
 
 def forget(output: Output, task: Task) -> None:
@@ -72,12 +96,20 @@ def _digest(task: Task) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def _made_of(output: Output, task: Task) -> dict[str, Any]:
+    """Models, and number of files and bytes of each table: they change with any row that comes, goes or is moved."""
+    versions = {name: package.version for name, package in task.packages.items()}
+    tables = ("predictions", "bundles", "tags")
+    sizes = {table: list(output.files.size(output.path(table, f"task={task.name}"))) for table in tables}
+    return {"models": versions, "features": list(task.file.features), **sizes}
+
+
 def _path(output: Output, task: Task) -> str:
     return output.path(FOLDER, f"{task.name}.json")
 
 
 def _read(output: Output, task: Task) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"is_in_step": False, "task": "", "bundles": {}}
+    nothing: dict[str, Any] = {"is_in_step": False, "task": "", "bundles": {}, "made_of": {}, "is_plain": False}
     path = _path(output, task)
     if not output.files.exists(path):
         return nothing

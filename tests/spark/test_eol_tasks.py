@@ -16,6 +16,7 @@ from eoltag.settings import parse, read_toml
 from eoltag.spark.checking import check_task
 from eoltag.spark.deciding import tag_rows
 from eoltag.spark.tables import Output
+from eoltag.spark.tsv import export_tsv
 from tests.spark.tables import VERSION, bundle_rows, predictions
 
 pytestmark = pytest.mark.spark
@@ -119,7 +120,7 @@ def exported(
     output.begin()
     known = [{"task": task.name, **prediction} for prediction in said]
     output.replace_tags(tag_rows(bundle_rows(session, rows), predictions(session, known), task), task.name)
-    output.export_tsv(task)
+    export_tsv(output, task)
     output.end()
     return {path.name: path.read_bytes().decode() for path in (folder / "out/tsv" / task.name).iterdir()}
 

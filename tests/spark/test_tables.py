@@ -13,6 +13,7 @@ from eoltag.errors import OutputError
 from eoltag.spark.deciding import tag_rows
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
+from eoltag.spark.tsv import export_tsv
 from tests.spark.tables import bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
@@ -124,7 +125,7 @@ def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(
     kind = task(columns=columns, rules=(rule("bad", "label = 'bad'", "bad"),), missing="NA")
     output.replace_tags(tag_rows(bundle_rows(session, rows), predictions(session, known), kind), "kind")
     for _ in range(2):
-        output.export_tsv(kind)
+        export_tsv(output, kind)
         folder = tmp_path / "out/tsv/kind"
         assert (folder / "list_finaltags.tsv").read_text() == (
             "eolMediaURL\tidentifier\tdataObjectVersionID\tancestry\timclass\tconfidence\tm\n"
@@ -147,7 +148,7 @@ def test_failures_that_were_mended_leave_no_stale_file(session: SparkSession, ou
     for outcome in ("timeout", "ok"):
         known = predictions(session, [{"eolMediaURL": A, "outcome": outcome, "label": "bad"}])
         output.replace_tags(tag_rows(rows, known, task()), "kind")
-        output.export_tsv(task())
+        export_tsv(output, task())
     assert [path.name for path in (tmp_path / "out/tsv/kind").iterdir()] == ["list_finaltags.tsv"]
 
 
