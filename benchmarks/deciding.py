@@ -1,10 +1,10 @@
 """How long deciding takes per row, beside predicting: synthetic predictions in their real layout, then the real job.
 
-    python -m benchmarks.deciding [--rows 1000000] [--predicting-ms 5] [--predicting-cpu-ms 10] [--keep DIR]
+    python -m benchmarks.deciding [--rows 1000000] [--predicting-ms 5] [--predicting-cpu-ms 10] [--keep DIR] [--json]
 
 --predicting-ms is the time of predicting one image on this machine, from `make bench` (1000 / images a second), and
 --predicting-cpu-ms its CPU time, which is what to compare on a busy machine. The job runs through ./spark-submit.sh, so
-its clock begins before Spark's start; the start is measured with one row.
+its clock begins before Spark's start; the start is measured with one row. Memory is the most that was ever resident.
 """
 
 import argparse
@@ -31,7 +31,11 @@ from eoltag.spark.session import open_session
 from eoltag.spark.tables import Output
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-DRIVER_MEMORY: Final = "600m"
+_TITLES: Final = {
+    "predictions": "decide_tags from predictions: the first time, and where rules ask for what tags do not keep",
+    "tags": "decide_tags again with another threshold, from the tags",
+    "report": "the report alone, which is part of both",
+}
 ROWS_PER_BUNDLE: Final = 20_000
 """As in EOL's own."""
 TASK: Final = """
@@ -112,25 +116,43 @@ class Watched:
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
-    peak_bytes: int = 0
-    """Largest resident memory of all its processes together."""
-    rows: int = 0
+    jvm_bytes: int = 0
+    """Largest resident memory (VmHWM) of the JVM, which on one machine holds driver and executor."""
+    python_bytes: int = 0
+    """...and of the driver's Python."""
+    workers_bytes: int = 0
+    """...and of the largest of all other processes, such as Python workers."""
 
 
-def decide(folder: Path) -> Watched:
-    """Run the job, and look at its processes ten times a second."""
-    command = [str(ROOT / "spark-submit.sh"), "--master", "local[2]", "--driver-memory", DRIVER_MEMORY]
-    command += [str(ROOT / "jobs/decide_tags.py"), "--task", "rating.toml", "--output", "out", "--json"]
+def change_threshold(folder: Path) -> None:
+    """So that every row is decided anew, and the report made anew."""
+    path = folder / "rating.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("1.5F", "1.6F") if "1.5F" in text else TASK, encoding="utf-8")
+
+
+def run(folder: Path, job: str, *words: str, java_options: str | None = None) -> Watched:
+    """Run a job as it is shipped, on two cores, and look at its processes ten times a second."""
+    command = [
+        str(ROOT / "spark-submit.sh"),
+        "--master",
+        "local[2]",
+        "--properties-file",
+        f"{ROOT}/conf/spark/local.conf",
+    ]
+    if java_options is not None:
+        command += ["--conf", f"spark.driver.extraJavaOptions={java_options}"]
+    command += [str(ROOT / f"jobs/{job}.py"), *words, "--output", "out", "--json"]
     environment = {name: value for name, value in os.environ.items() if name != "PYSPARK_SUBMIT_ARGS"}
     found, started = Watched(), time.monotonic()
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as job:
-        watcher = threading.Thread(target=_watch, args=(job, found))
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        watcher = threading.Thread(target=_watch, args=(process, found))
         watcher.start()
-        shown, _ = job.communicate()
+        process.communicate()
         watcher.join()
-    if job.returncode:
-        sys.exit(job.returncode)
-    found.wall_s, found.rows = time.monotonic() - started, json.loads(shown)["rows_in"]
+    if process.returncode:
+        sys.exit(process.returncode)
+    found.wall_s = time.monotonic() - started
     return found
 
 
@@ -138,24 +160,67 @@ def _watch(job: "subprocess.Popen[str]", found: Watched) -> None:
     root = psutil.Process(job.pid)
     spent: dict[int, float] = {}
     while job.poll() is None:
-        held = 0
-        with suppress(psutil.Error):  # one that just ended
-            for process in (root, *root.children(recursive=True)):
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.Error, OSError):  # it just ended
                 times = process.cpu_times()
                 spent[process.pid] = times.user + times.system
-                held += process.memory_info().rss
-        found.peak_bytes = max(found.peak_bytes, held)
+                kind = "jvm" if process.name() == "java" else "python" if process.pid == job.pid else "workers"
+                peak = max(getattr(found, f"{kind}_bytes"), _most_resident(process.pid))
+                setattr(found, f"{kind}_bytes", peak)
         time.sleep(0.1)
     found.cpu_s = sum(spent.values())
 
 
+def _most_resident(pid: int) -> int:
+    """VmHWM in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return max((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), default=0)
+
+
+def measure(folder: Path, java_options: str | None) -> dict[str, Watched]:
+    """The three arms, in an output that was decided before."""
+    decide = ("decide_tags", "--task", "rating.toml")
+    shutil.rmtree(folder / "out/decided", ignore_errors=True)  # without it, tags are made of the predictions
+    change_threshold(folder)
+    found = {"predictions": run(folder, *decide, java_options=java_options)}
+    change_threshold(folder)
+    found["tags"] = run(folder, *decide, java_options=java_options)
+    found["report"] = run(folder, "report_tags", java_options=java_options)
+    return found
+
+
+def compared(
+    one: Watched, work: Watched, rows: int, predicting_ms: float, predicting_cpu_ms: float
+) -> dict[str, float]:
+    """Of one arm: a row's time, start-up taken off, beside that of predicting an image; and the memory."""
+    wall_us, cpu_us = (work.wall_s - one.wall_s) / rows * 1e6, (work.cpu_s - one.cpu_s) / rows * 1e6
+    return {
+        "start_s": one.wall_s,
+        "start_cpu_s": one.cpu_s,
+        "wall_s": work.wall_s,
+        "cpu_s": work.cpu_s,
+        "row_us": wall_us,
+        "row_cpu_us": cpu_us,
+        "ratio": predicting_ms * 1000 / wall_us,
+        "cpu_ratio": predicting_cpu_ms * 1000 / cpu_us,
+        "jvm_mb": work.jvm_bytes / 1e6,
+        "driver_python_mb": work.python_bytes / 1e6,
+        "driver_mb": (work.jvm_bytes + work.python_bytes) / 1e6,
+        "largest_other_mb": work.workers_bytes / 1e6,
+    }
+
+
 def main() -> None:
-    """Prints both figures and their ratio."""
+    """Prints a table, or one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--predicting-ms", type=float, default=5.0)
     parser.add_argument("--predicting-cpu-ms", type=float, default=10.0)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the synthetic output here, and use it again")
+    parser.add_argument(
+        "--java-options", metavar="FLAGS", help="for the JVM, in place of those in conf/spark/local.conf"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document")
     options = parser.parse_args()
     properties = f"--properties-file {ROOT}/conf/spark/local.conf --driver-memory 2g pyspark-shell"
     os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[2] {properties}")
@@ -166,20 +231,26 @@ def main() -> None:
             if not (folder / name).exists():
                 (folder / name).mkdir(parents=True)
                 write_output(folder / name, rows)
-        start, work = decide(folder / "one"), decide(folder / "all")
+        starts, work = (measure(folder / name, options.java_options) for name in ("one", "all"))
     finally:
         if not options.keep:
             shutil.rmtree(folder)
-    per_row_us = (work.wall_s - start.wall_s) / work.rows * 1e6
-    cpu_us = (work.cpu_s - start.cpu_s) / work.rows * 1e6
-    print(f"start-up and one row: {start.wall_s:.1f} s, {start.cpu_s:.1f} CPU-seconds")
-    print(f"{work.rows:,} rows: {work.wall_s:.1f} s, {work.cpu_s:.1f} CPU-seconds, start-up included")
-    print(
-        f"deciding a row: {per_row_us:.2f} us, {cpu_us:.2f} us of CPU; predicting an image: {options.predicting_ms} ms"
-    )
-    print(f"ratio by the clock: {options.predicting_ms * 1000 / per_row_us:,.0f}")
-    print(f"ratio by CPU time: {options.predicting_cpu_ms * 1000 / cpu_us:,.0f}")
-    print(f"largest memory of the job: {work.peak_bytes / 1e6:.0f} MB, with --driver-memory {DRIVER_MEMORY}")
+    predicting = (options.predicting_ms, options.predicting_cpu_ms)
+    arms = {name: compared(starts[name], work[name], options.rows, *predicting) for name in starts}
+    if options.json:
+        print(json.dumps({"rows": options.rows, "arms": arms}, indent=2))
+        return
+    print(f"{options.rows:,} rows; predicting an image: {predicting[0]} ms, {predicting[1]} ms of CPU")
+    for name, arm in arms.items():
+        print(f"\n{_TITLES[name]}")
+        print(f"  start-up, with one row: {arm['start_s']:.1f} s, {arm['start_cpu_s']:.1f} CPU-seconds")
+        print(f"  all of it: {arm['wall_s']:.1f} s, {arm['cpu_s']:.1f} CPU-seconds")
+        print(f"  a row: {arm['row_us']:.2f} us, {arm['row_cpu_us']:.2f} us of CPU")
+        print(f"  faster than predicting: {arm['ratio']:,.0f} times by the clock, {arm['cpu_ratio']:,.0f} by CPU time")
+        print(
+            f"  most memory: JVM {arm['jvm_mb']:.0f} MB, driver's Python {arm['driver_python_mb']:.0f} MB, together "
+            f"{arm['driver_mb']:.0f} MB; largest other process {arm['largest_other_mb']:.0f} MB"
+        )
 
 
 if __name__ == "__main__":

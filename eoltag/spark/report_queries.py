@@ -61,8 +61,8 @@ def tags_of(output: Output, tasks: Sequence[str]) -> DataFrame:
     """The written tags of these tasks, texts cut to what a page may hold."""
     paths = [output.path("tags", f"task={name}") for name in tasks]
     rows = output.session.read.schema(TAGS).option("basePath", output.path("tags")).parquet(*paths)
-    short = {name: F.left(F.col(name), F.lit(LONGEST_KEY)) for name in ("bundle", "tag", "rule", "label")}
-    texts = {name: F.left(F.col(name), F.lit(LONGEST)) for name in ("ancestry", "detail")}
+    short = {name: _cut(F.col(name), LONGEST_KEY) for name in ("bundle", "tag", "rule", "label")}
+    texts = {name: _cut(F.col(name), LONGEST) for name in ("ancestry", "detail")}
     return rows.withColumns({**short, **texts, "outcome": F.coalesce("outcome", F.lit(PENDING))})
 
 
@@ -84,7 +84,7 @@ def _by_tag(tags: DataFrame) -> DataFrame:
     """Rows counted by all of _TAG_KEYS. Few groups are left, so that the pattern for hosts meets few URLs."""
     shown = [name for name in TAGS.fieldNames() if name != "models"]
     start = F.substring_index("eolMediaURL", "/", 3).alias("start")
-    host = F.left(F.lower(F.regexp_extract("start", _HOST, 1)), F.lit(LONGEST_KEY)).alias("host")
+    host = _cut(F.lower(F.regexp_extract("start", _HOST, 1)), LONGEST_KEY).alias("host")
     rows = tags.select("task", "outcome", "bundle", "tag", "rule", start, F.xxhash64(*shown).alias("hash"))
     return (
         rows.groupBy("task", "outcome", "bundle", "tag", "rule", "start")
@@ -101,7 +101,7 @@ def _by_score(tags: DataFrame) -> DataFrame:
     return (
         scored.select(
             *("task", "tag", "model"),
-            F.left("score.label", F.lit(LONGEST_KEY)).alias("label"),
+            _cut(F.col("score.label"), LONGEST_KEY).alias("label"),
             _bin(F.col("score.confidence"), BIN_WIDTHS["confidence"], 0.0, 0.999).alias("confidence_bin"),
             _bin(F.col("score.logit"), BIN_WIDTHS["logit"], -LOGIT_SPAN, LOGIT_SPAN).alias("logit_bin"),
         )
@@ -130,17 +130,20 @@ def find_rows(tags: DataFrame, counts: Sequence[Counted], pictured: Collection[t
     session = tags.sparkSession
     order = F.md5("eolMediaURL")
     key = F.concat_ws("\n", "task", "outcome", "tag")
-    strata = _constant(session, _strata(counts), "stratum string, upto string")
+    drawn = _strata(counts)
+    strata = _constant(session, drawn, "stratum string, upto string")
     pictures = _constant(
         session, [{"p_task": task, "p_url": url} for task, url in pictured], "p_task string, p_url string"
     )
     same = (F.col("task") == F.col("p_task")) & (F.col("eolMediaURL") == F.col("p_url"))
-    is_drawn = F.substring("order", 1, 8) <= F.col("upto")
+    place, is_pictured = F.substring("order", 1, 8), F.col("p_url").isNotNull()
     found = (
-        tags.withColumns({"order": F.coalesce(order, F.lit("")), "stratum": key})
-        .join(F.broadcast(strata), on="stratum", how="left")
+        tags.withColumn("order", F.coalesce(order, F.lit("")))
         .join(F.broadcast(pictures), on=same, how="left")
-        .where(is_drawn | F.col("p_url").isNotNull())
+        .where((place <= max((one["upto"] for one in drawn), default="")) | is_pictured)  # few are left
+        .withColumn("stratum", key)
+        .join(F.broadcast(strata), on="stratum", how="left")
+        .where((place <= F.col("upto")) | is_pictured)
         .select(
             *("task", F.left("eolMediaURL", F.lit(LONGEST)), "identifier", "dataObjectVersionID", "ancestry", "bundle"),
             *("bundle_row", "outcome", "detail", "http_status", "tag", "rule", "label", "confidence", "logit", "order"),
@@ -160,6 +163,11 @@ def _strata(counts: Sequence[Counted]) -> list[dict[str, str]]:
     least, most = DRAWN_OF_EACH
     of_each = max(least, min(most, MOST_DRAWN // max(1, len(drawn))))
     return [{"stratum": name, "upto": f"{int(min(1, of_each / size) * 0xFFFFFFFF):08x}"} for name, size in drawn]
+
+
+def _cut(text: Column, letters: int) -> Column:
+    """Its first letters. Only long texts have theirs counted."""
+    return F.when(F.octet_length(text) > letters, F.left(text, F.lit(letters))).otherwise(text)
 
 
 def _bin(value: Column, width: float, least: float, most: float) -> Column:

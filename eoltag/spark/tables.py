@@ -206,9 +206,9 @@ class Output:
     @contextmanager
     def whole_files(self) -> Iterator[None]:
         """Inside, each file that is read is one partition, so that its rows stay together and in their order."""
-        with self.configured("spark.sql.files.maxPartitionBytes", _LARGER_THAN_FILES):
-            with self.configured("spark.sql.files.openCostInBytes", _LARGER_THAN_FILES):
-                yield
+        keys = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
+        with self.configured(keys[0], _LARGER_THAN_FILES), self.configured(keys[1], _LARGER_THAN_FILES):
+            yield
 
     @contextmanager
     def configured(self, key: str, value: int) -> Iterator[None]:

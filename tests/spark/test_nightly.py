@@ -178,3 +178,20 @@ def test_a_changed_version_tags_its_row_alone_and_a_new_model_all_while_the_old_
     )
     assert duckdb.execute(rows).fetchall() == before
     assert nothing_to_do(night())
+
+
+def test_a_changed_threshold_is_decided_from_the_tags_until_anything_beneath_them_is_moved(
+    place: Path, night: Callable[..., Row], job: Callable[..., Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert night()["tags"] != {"demo": {"NA": 3}}
+    words = ("--task", "demo", "--output", "tagged")
+    with monkeypatch.context() as patched:
+        patched.setattr("eoltag.spark.run.tag_rows", None)  # nothing is joined
+        write_task(0.9999)
+        assert job(decide_tags, *words)["tags"] == {"demo": {"NA": 3}}
+        assert Path("tagged/tsv/demo/some_breakdown_finaltags.tsv").read_text().count("\tNA\t") == 3
+        write_task(0.0)
+        assert "NA" not in job(decide_tags, *words)["tags"]["demo"]
+    (bundle,) = (place / "tagged/bundles/task=demo").rglob("*.parquet")
+    bundle.with_name("part-more.parquet").write_bytes(bundle.read_bytes())
+    assert job(decide_tags, *words)["rows_in"] == 6

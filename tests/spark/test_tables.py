@@ -4,13 +4,15 @@ import json
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from eoltag.decide import Task
 from eoltag.errors import OutputError
-from eoltag.spark.deciding import tag_rows
+from eoltag.spark.deciding import retag_rows, tag_rows
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
 from eoltag.spark.tsv import export_tsv
@@ -102,7 +104,7 @@ def test_a_bundle_is_replaced_and_the_others_stay(session: SparkSession, output:
 def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(
     session: SparkSession, output: Output, tmp_path: Path
 ) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"eolMediaURL": B, "identifier": "EOL-2", "dataObjectVersionID": "2", "ancestry": "Plantae|Rosa"},
         {"eolMediaURL": A, "identifier": "tab\tand\r\nline\u2028break"},
         {"eolMediaURL": C},
@@ -141,6 +143,58 @@ def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(
             "only_failures_failures.tsv",
             "only_failures_finaltags.tsv",
         ]
+
+
+def decided(output: Output, session: SparkSession, content: list[dict[str, Any]], **of_task: Any) -> Task:
+    """Tags of rows that are all predicted as bad."""
+    kind = task(**of_task)
+    known = predictions(session, [{"eolMediaURL": row["eolMediaURL"], "label": "bad"} for row in content])
+    output.replace_tags(tag_rows(bundle_rows(session, content), known, kind), "kind")
+    return kind
+
+
+def tsv_of(output: Output) -> dict[str, str]:
+    """Name -> text of the TSV files."""
+    return {path.name: path.read_text() for path in (Path(output.root) / "tsv/kind").iterdir()}
+
+
+def test_renewed_tags_keep_the_order_of_their_rows_and_the_tsv_its_bytes(
+    session: SparkSession, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = [f"https://eol.org/{number:03}.jpg" for number in range(300)]
+    rows: list[dict[str, Any]] = [
+        {"eolMediaURL": url, "bundle": f"list{number % 3}", "bundle_row": 300 - number}
+        for number, url in enumerate(urls)
+    ]
+    kind = decided(output, session, rows)
+    assert export_tsv(output, kind)
+    first = tsv_of(output)
+    assert [line.split("\t")[0] for line in first["list1_finaltags.tsv"].splitlines()[1:]] == urls[1::3][::-1]
+    changed = task(rules=(rule("all", "label = 'bad'", "x"),))
+    renewed = retag_rows(output.tags("kind"), changed)
+    assert renewed is not None
+    output.renew_tags(renewed, "kind")
+    assert export_tsv(output, changed, is_plain=True)
+    assert tsv_of(output) == {name: text.replace("\tNA\t\n", "\tx\t\n") for name, text in first.items()}
+    monkeypatch.setattr("eoltag.spark.tsv._MOST_OPEN", 1)
+    second = tsv_of(output)
+    export_tsv(output, changed)
+    assert tsv_of(output) == second
+
+
+@pytest.mark.parametrize("mark", ["\t", "\n", "\r", "\u000b", "\u000c", "\u0085", "\u2028", "\u2029"])
+def test_a_break_in_a_tag_is_mended_where_the_bundles_have_none(
+    session: SparkSession, output: Output, mark: str
+) -> None:
+    kind = decided(output, session, [{"eolMediaURL": A}], rules=(rule("all", "true", f"a{mark}b"),))
+    assert export_tsv(output, kind, is_plain=True)
+    assert tsv_of(output)["list_finaltags.tsv"].splitlines()[1] == f"{A}\t\t\tNA\ta b\t"
+
+
+def test_a_break_in_a_bundle_row_is_told(session: SparkSession, output: Output) -> None:
+    kind = decided(output, session, [{"eolMediaURL": A}, {"eolMediaURL": B, "ancestry": "a\u2028b"}])
+    assert not export_tsv(output, kind)
+    assert tsv_of(output)["list_finaltags.tsv"].splitlines()[1:] == [f"{A}\t\t\tNA\tNA\t", f"{B}\t\t\ta b\tNA\t"]
 
 
 def test_failures_that_were_mended_leave_no_stale_file(session: SparkSession, output: Output, tmp_path: Path) -> None:
