@@ -121,7 +121,7 @@ class Watched:
     python_bytes: int = 0
     """...and of the driver's Python."""
     workers_bytes: int = 0
-    """...and of the largest of all other processes, such as Python workers."""
+    """...and of the largest Python worker; deciding needs none."""
 
 
 def change_threshold(folder: Path) -> None:
@@ -164,9 +164,13 @@ def _watch(job: "subprocess.Popen[str]", found: Watched) -> None:
             with suppress(psutil.Error, OSError):  # it just ended
                 times = process.cpu_times()
                 spent[process.pid] = times.user + times.system
-                kind = "jvm" if process.name() == "java" else "python" if process.pid == job.pid else "workers"
-                peak = max(getattr(found, f"{kind}_bytes"), _most_resident(process.pid))
-                setattr(found, f"{kind}_bytes", peak)
+                held = _most_resident(process.pid)
+                if process.pid == job.pid:
+                    found.python_bytes = max(found.python_bytes, held)
+                elif process.name() == "java":
+                    found.jvm_bytes = max(found.jvm_bytes, held)
+                elif process.name().startswith("python"):  # none of those that only start others
+                    found.workers_bytes = max(found.workers_bytes, held)
         time.sleep(0.1)
     found.cpu_s = sum(spent.values())
 
@@ -206,7 +210,7 @@ def compared(
         "jvm_mb": work.jvm_bytes / 1e6,
         "driver_python_mb": work.python_bytes / 1e6,
         "driver_mb": (work.jvm_bytes + work.python_bytes) / 1e6,
-        "largest_other_mb": work.workers_bytes / 1e6,
+        "worker_mb": work.workers_bytes / 1e6,
     }
 
 
@@ -249,7 +253,7 @@ def main() -> None:
         print(f"  faster than predicting: {arm['ratio']:,.0f} times by the clock, {arm['cpu_ratio']:,.0f} by CPU time")
         print(
             f"  most memory: JVM {arm['jvm_mb']:.0f} MB, driver's Python {arm['driver_python_mb']:.0f} MB, together "
-            f"{arm['driver_mb']:.0f} MB; largest other process {arm['largest_other_mb']:.0f} MB"
+            f"{arm['driver_mb']:.0f} MB; largest Python worker {arm['worker_mb']:.0f} MB"
         )
 
 

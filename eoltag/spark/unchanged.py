@@ -97,11 +97,11 @@ def _digest(task: Task) -> str:
 
 
 def _made_of(output: Output, task: Task) -> dict[str, Any]:
-    """Models, and number of files and bytes of each table: they change with any row that comes, goes or is moved."""
+    """eoltag, models, and number of files and bytes of each table, which change with any row that comes or goes."""
     versions = {name: package.version for name, package in task.packages.items()}
     tables = ("predictions", "bundles", "tags")
     sizes = {table: list(output.files.size(output.path(table, f"task={task.name}"))) for table in tables}
-    return {"models": versions, "features": list(task.file.features), **sizes}
+    return {"eoltag": __version__, "models": versions, "features": list(task.file.features), **sizes}
 
 
 def _path(output: Output, task: Task) -> str:
