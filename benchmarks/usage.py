@@ -1,8 +1,9 @@
 """What a command costs: wall time, CPU time and memory of all the processes it starts.
 
-CPU time is exact: this process adopts whatever the command leaves behind (Linux: PR_SET_CHILD_SUBREAPER) and the kernel
-adds up all that was waited for. Memory is sampled: the sum of resident sizes over the process tree, in which pages that
-forked workers share count once for each of them.
+CPU time is what the kernel adds up for all that was waited for (this process adopts what the command leaves behind:
+PR_SET_CHILD_SUBREAPER), or the sum of each process's last sample where that is more: a parent that ignores the end of
+its children, as Spark's does, leaves theirs out. Memory is sampled: the sum of resident sizes over the process tree, in
+which pages that forked workers share count once for each of them.
 """
 
 import ctypes
@@ -52,6 +53,8 @@ class _Memory:
     pid: int
     total_mb: float = 0.0
     by_kind_mb: dict[str, float] = field(default_factory=dict)
+    cpu_s: dict[int, float] = field(default_factory=dict)
+    """By process, as last seen."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     def watch(self) -> None:
@@ -68,6 +71,8 @@ class _Memory:
                 is_spark = kinds.get(process.ppid()) in ("java", "worker")
                 kind = "java" if process.name() == "java" else "worker" if is_spark else "other"
                 kind = kinds.setdefault(process.pid, kind)
+                used = process.cpu_times()
+                self.cpu_s[process.pid] = used.user + used.system
                 size_mb = process.memory_info().rss / _MB
                 self.by_kind_mb[kind] = max(size_mb, self.by_kind_mb.get(kind, 0.0))
                 total_mb += size_mb
@@ -101,7 +106,7 @@ def run_measured(
         memory.stop.set()
         watcher.join()
     _wait_for_orphans(mine)
-    cpu_s = _children_cpu_s() - cpu_before
+    cpu_s = max(_children_cpu_s() - cpu_before, sum(memory.cpu_s.values()))
     return Usage(process.returncode, wall_s, cpu_s, memory.total_mb, memory.by_kind_mb, output, errors[-4000:])
 
 

@@ -99,7 +99,7 @@ class RunSettings(Strict):
     """The first wave measures the speed, where no rate limit tells it."""
     task_s: float = Field(20.0, gt=0, le=3600, strict=False)
     """Aim for one Spark task: short enough for a moving progress bar, long enough to hide its start and end."""
-    first_task_images: int = Field(500, ge=1, le=100_000)
+    first_task_images: int = Field(1000, ge=1, le=100_000)
     max_failure_rate: float = Field(0.5, ge=0, le=1, strict=False)
     thumbnails: int = Field(200, ge=0, le=5000)
     """Small pictures kept for the report, for each task, over all runs; 0 keeps none and drops earlier ones."""

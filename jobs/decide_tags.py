@@ -9,7 +9,8 @@ from pathlib import Path
 
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.spark.command import Parser, run_command
-from eoltag.spark.run import DecideRequest, decide_tags
+from eoltag.spark.requests import DecideRequest
+from eoltag.spark.run import decide_tags
 
 ROOT = Path(__file__).resolve().parent.parent
 

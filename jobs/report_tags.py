@@ -8,7 +8,8 @@ import sys
 
 from eoltag.errors import ExitCode
 from eoltag.spark.command import Parser, run_command
-from eoltag.spark.run import ReportRequest, report_tags
+from eoltag.spark.requests import ReportRequest
+from eoltag.spark.run import report_tags
 
 EXAMPLES = """\
 examples:

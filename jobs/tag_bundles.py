@@ -10,7 +10,8 @@ from pathlib import Path
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.command import Parser, run_command
-from eoltag.spark.run import TagRequest, tag_bundles
+from eoltag.spark.requests import TagRequest
+from eoltag.spark.run import tag_bundles
 
 ROOT = Path(__file__).resolve().parent.parent
 

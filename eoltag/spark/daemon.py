@@ -3,6 +3,8 @@
 Workers are forks of it, so each starts with these modules at hand. Only modules that start no threads belong here.
 """
 
+import gc
+
 import pandas  # noqa: F401
 import pyarrow  # noqa: F401
 from pyspark.daemon import manager
@@ -10,4 +12,5 @@ from pyspark.daemon import manager
 import eoltag.spark.tagging  # noqa: F401
 
 if __name__ == "__main__":
+    gc.freeze()  # the workers' garbage collectors would go through all this, and copy its pages
     manager()

@@ -14,7 +14,8 @@ from pyspark import SparkContext
 
 from eoltag.package import Card, CardInput, write_card
 from eoltag.settings import Settings, parse
-from eoltag.spark.run import TagRequest, tag_bundles
+from eoltag.spark.requests import TagRequest
+from eoltag.spark.run import tag_bundles
 
 REFUSED: Final = "http://10.0.0.1/{}.jpg"
 

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from eoltag import __version__
 from eoltag.decide import Task, read_tasks, rule_conditions
 from eoltag.errors import ExitCode, OutputError
 from eoltag.report import Flips, Summary, flips_text, page_text, plan_text, summary_text
-from eoltag.settings import Settings
 from eoltag.sources import Staged, is_remote, local_files, stage
 from eoltag.spark.checking import check_task, naming_the_rule
 from eoltag.spark.command import show
@@ -32,6 +32,7 @@ from eoltag.spark.flips import flips_of
 from eoltag.spark.inputs import bundle_rows, remote_fetcher
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
 from eoltag.spark.reporting import write_report
+from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.session import open_session
 from eoltag.spark.summing import summarise
@@ -49,49 +50,6 @@ from eoltag.spark.unchanged import (
     tagged,
 )
 from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
-
-
-@dataclass(frozen=True, slots=True)
-class TagRequest:
-    """What the command line of jobs/tag_bundles.py asks for."""
-
-    bundles: list[str]
-    tasks: list[str]
-    output: str
-    settings: Settings
-    root: Path
-    """The project's folder, where conf/tasks lies."""
-    limit: int | None = None
-    sample: int | None = None
-    seed: int = 0
-    retry_failed: bool = False
-    refresh_older_than_days: float | None = None
-    is_dry_run: bool = False
-    is_quiet: bool = False
-    as_json: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DecideRequest:
-    """What the command line of jobs/decide_tags.py asks for."""
-
-    tasks: list[str]
-    output: str
-    root: Path
-    as_json: bool = False
-    is_dry_run: bool = False
-    flips: Path | None = None
-    """Where a dry run lists every row whose tag would change; with several tasks, NAME_TASK beside it for each."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
-    """What the command line of jobs/report_tags.py asks for."""
-
-    output: str
-    tasks: list[str]
-    """None given: every task that was tagged into this output."""
-    as_json: bool = False
 
 
 def tag_bundles(request: TagRequest) -> ExitCode:
@@ -215,6 +173,7 @@ def _work_off(request: TagRequest, tasks: list[Task], staged: Staged, rows: Data
     with worker_for(output, tasks, request.settings) as worker, ThreadPoolExecutor(2) as beside:
         started = beside.submit(start_workers, output, worker)
         kept = beside.submit(_keep, rows, tasks, output)
+        beside.submit(import_module, "eoltag.report.page")  # which draws: half a second that would come at the end
         work = output.stage("to_do", _to_do(request, tasks, rows, output))
         buckets = buckets_of(work)
         counts = _counts(request, staged, rows, buckets)
