@@ -235,7 +235,7 @@ def test_tags_are_in_step_with_rows_rules_and_thresholds_and_with_nothing_else(
     (tmp_path / "out/tsv/kind").mkdir(parents=True)
     (tmp_path / "out/tsv/kind/list_finaltags.tsv").write_text("")
     assert not is_unchanged(output, [kind], digests)
-    remember(output, kind, digests)
+    remember(output, kind, digests, is_plain=False)
     assert is_unchanged(output, [kind], digests)
     assert not is_unchanged(output, [other], digests), "another threshold"
     swapped = bundle_rows(session, [{"eolMediaURL": B}, {"eolMediaURL": A}])
