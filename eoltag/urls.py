@@ -18,7 +18,10 @@ _BRACKETED: Final = re.compile(r"\[[^\[\]]*\](?::[0-9]*)?")
 _HOST: Final = re.compile(r"(?=.{1,253}\.?\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.ASCII)
 """RFC 1123 names, and the underscore that real names hold as well."""
 
-_ORDINARY: Final = re.compile(r"https?://[a-z0-9-]{1,60}(?:\.[a-z0-9-]{1,60}){1,3}/[A-Za-z0-9._~/-]*", re.ASCII)
+_ORDINARY: Final = re.compile(
+    r"https?://[a-z0-9-]{1,60}(?:\.[a-z0-9-]{1,60}){1,3}(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?/[A-Za-z0-9._~/-]*",
+    re.ASCII,
+)
 """URLs that come back as they are: nearly all, and a match takes a tenth of the time that taking one apart does."""
 
 _SHORT: Final = Repr()
