@@ -18,12 +18,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
-from benchmarks.arms.command import CORES, taken_up
+from benchmarks.arms.command import CORES, warm_s
 from benchmarks.parts import cpu_s_per_item, fetch_part, infer_part, pin
 from benchmarks.photos import drawn_pictures, photo_names, url_list
-from benchmarks.results import spread
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
 from eoltag.package import Card, CardInput, read_package, write_card
@@ -99,8 +99,8 @@ def write_package(path: Path, config: str, labels: tuple[str, ...], seed: int) -
 
 def summary(costs: list[dict[str, float]], runs: list[dict[str, float]]) -> dict[str, Any]:
     """Medians, in CPU seconds an image for the parts and in seconds an image times cores for the run."""
-    parts = {part: _median(cost[part] for cost in costs) for part in PARTS}
-    total_s, run_s = sum(parts.values()), _median(run["core_s_per_image"] for run in runs)
+    parts = {part: median(cost[part] for cost in costs) for part in PARTS}
+    total_s, run_s = sum(parts.values()), median(run["core_s_per_image"] for run in runs)
     return {
         "cores": CORES,
         "parts": parts,
@@ -121,12 +121,6 @@ def text(document: Mapping[str, Any]) -> str:
     lines.append(f"{'the run':<10}{middle:>8.2f} ({low:.2f} to {high:.2f}): {document['ratio']:.2f} times the sum")
     lines.append(f"requests at the server for each image: {document['requests_per_image']:.2f}")
     return "\n".join(lines)
-
-
-def _median(values: Any) -> float:
-    found = spread(values)
-    assert found is not None
-    return found.median
 
 
 def _measured(part: str, options: argparse.Namespace) -> float:
@@ -189,9 +183,7 @@ def _run(options: argparse.Namespace) -> dict[str, float]:
         command = ["./spark-submit.sh", "benchmarks/four_tasks.py", "--inside", str(FOLDER / "run")]
         subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
         requests = server.requests()
-    predictions = FOLDER / "run" / "measured" / "predictions"
-    first_s, _ = taken_up(predictions)
-    work_s = max(file.stat().st_mtime for file in predictions.rglob("part-*.parquet")) - first_s
+    work_s = warm_s(FOLDER / "run" / "measured")
     return {"core_s_per_image": work_s * CORES / options.count, "requests_per_image": requests / len(urls)}
 
 

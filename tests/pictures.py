@@ -25,3 +25,11 @@ def save(path: Path, number: int, size: tuple[int, int] = (64, 48)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encoded(picture(number, size)))
     return path
+
+
+def save_two_classes(folder: Path, of_each: int, second_size: tuple[int, int] = (64, 48)) -> Path:
+    """The folders one and two with so many JPEGs each; `second_size` is that of the second class."""
+    for number in range(of_each):
+        save(folder / "one" / f"{number}.jpg", number)
+        save(folder / "two" / f"{number}.jpg", 100 + number, second_size)
+    return folder

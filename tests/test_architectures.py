@@ -9,7 +9,7 @@ import pytest
 from eoltag.engines import load_engine
 from eoltag.package import KERAS_FILE, Package, unpack
 from eoltag.records import Pixels
-from tests.pictures import save
+from tests.pictures import save_two_classes
 from train.__main__ import main
 from train.attempts import find_package
 from train.command import start_keras
@@ -27,11 +27,7 @@ NAMES = get_args(ArchitectureName)
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """40 pictures in two classes."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for number in range(20):
-        save(folder / "one" / f"{number}.jpg", number)
-        save(folder / "two" / f"{number}.jpg", 100 + number, (48, 64))
-    return folder
+    return save_two_classes(tmp_path_factory.mktemp("pictures"), 20, (48, 64))
 
 
 def trained(name: str, pictures: Path, root: Path, *more: str) -> Package:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eoltag.errors import SettingsError
-from tests.pictures import save
+from tests.pictures import save, save_two_classes
 from train.__main__ import main
 from train.attempts import find_package
 from train.checkpoints import Checkpoint, Epoch
@@ -32,11 +32,7 @@ CONFIG = (
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes of eight pictures."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for number in range(8):
-        save(folder / "one" / f"{number}.jpg", number)
-        save(folder / "two" / f"{number}.jpg", 100 + number)
-    return folder
+    return save_two_classes(tmp_path_factory.mktemp("pictures"), 8)
 
 
 @pytest.fixture(scope="module")

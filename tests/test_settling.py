@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.pictures import save
+from tests.pictures import save_two_classes
 from train.checkpoints import Checkpoint, Epoch
 from train.dataset import Dataset, read_dataset, split
 from train.features import FeatureCache
@@ -24,10 +24,7 @@ Sample = tuple[Dataset, Any, Any]
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """Two classes of ten pictures, decoded and split."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for number in range(10):
-        save(folder / "one" / f"{number}.jpg", number)
-        save(folder / "two" / f"{number}.jpg", 100 + number)
+    folder = save_two_classes(tmp_path_factory.mktemp("pictures"), 10)
     dataset = read_dataset(folder, FitSettings(image_size_px=SIDE_PX).spec)
     return dataset, *split(dataset, 0.2, 0)
 

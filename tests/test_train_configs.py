@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.pictures import save
+from tests.pictures import save_two_classes
 from train.__main__ import main
 from train.attempts import find_package
 from train.command import start_keras
@@ -33,11 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """40 pictures in two classes."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for number in range(20):
-        save(folder / "one" / f"{number}.jpg", number)
-        save(folder / "two" / f"{number}.jpg", 100 + number, (48, 64))
-    return folder
+    return save_two_classes(tmp_path_factory.mktemp("pictures"), 20, (48, 64))
 
 
 def base_weights(settings: FitSettings, path: Path) -> Path:

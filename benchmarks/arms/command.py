@@ -107,6 +107,13 @@ def taken_up(predictions: Path) -> tuple[float, float]:
     return float(first), float(last)
 
 
+def warm_s(output: Path) -> float:
+    """Seconds from the first image that a worker took up to the moment when the last file of predictions was whole."""
+    predictions = output / "predictions"
+    first_s, _ = taken_up(predictions)
+    return max(file.stat().st_mtime for file in predictions.rglob("part-*.parquet")) - first_s
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)

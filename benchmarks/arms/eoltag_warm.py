@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.arms.command import read_job, taken_up
+from benchmarks.arms.command import read_job, warm_s
 from benchmarks.arms.eoltag_job import ROOT, engine_settings, eoltag_parser, write_inputs
 from eoltag.settings import read_settings
 from eoltag.spark.requests import TagRequest
@@ -35,7 +35,7 @@ def main() -> int:
         tag_bundles(_request(warm_up, warm_up.parent))
         started = time.monotonic()
         code = tag_bundles(_request(measured, arguments.out))
-    job.write_work(work_s=_work_s(arguments.out), job_s=time.monotonic() - started)
+    job.write_work(work_s=warm_s(arguments.out), job_s=time.monotonic() - started)
     return code
 
 
@@ -51,12 +51,6 @@ def _request(inputs: Path, output: Path) -> TagRequest:
         is_quiet=True,
         as_json=True,
     )
-
-
-def _work_s(output: Path) -> float:
-    predictions = output / "predictions"
-    first_s, _ = taken_up(predictions)
-    return max(file.stat().st_mtime for file in predictions.rglob("part-*.parquet")) - first_s
 
 
 if __name__ == "__main__":

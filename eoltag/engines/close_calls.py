@@ -15,7 +15,7 @@ def close_calls(scores: Scores, card: Card) -> NDArray[np.bool_]:
     A threshold may be a logit or a probability, so both are looked at; a probability in logits, as
     temperature * ln(p / (1 - p)). Scores that are not numbers are always close.
     """
-    found = ~(leads(scores) >= card.int8_margin)
+    found = ~(_leads(scores) >= card.int8_margin)
     for label, threshold in card.thresholds.items():
         column = card.labels.index(label)
         found |= np.abs(scores[:, column] - threshold) < card.int8_margin
@@ -25,7 +25,7 @@ def close_calls(scores: Scores, card: Card) -> NDArray[np.bool_]:
     return found
 
 
-def leads(scores: Scores) -> Scores:
+def _leads(scores: Scores) -> Scores:
     """By how much the best of the logits (N, C) is above the next, (N,)."""
     ordered = np.sort(scores, axis=1)
     ahead: Scores = ordered[:, -1] - ordered[:, -2]

@@ -1,7 +1,7 @@
 """Is there anything to do at all? A note beside the tables says what tags and TSV files were made from.
 
-decided/T.json holds the task as it was and, for each bundle, how many rows it had and their sum of hashes. It says so
-while a run changes anything, so that tags and TSV files are known to be in step with predictions and bundles. Beside
+decided/T.json holds the task as it was and, for each bundle, how many rows it had and their sum of hashes. It is
+marked while a run changes anything, and otherwise tags and TSV files are in step with predictions and bundles. Beside
 that it holds the models and the sizes of the tables, so that tags may be decided again from the tags themselves.
 """
 
