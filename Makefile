@@ -32,7 +32,7 @@ demo: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.demo
 
 test: $(INSTALLED)
-	@$(JAVA) $(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m pytest -m slow $(ARGS)

@@ -70,6 +70,7 @@ setup(
             "psutil>=6",
             "pytest>=8",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "pyyaml>=6",
             "ruff>=0.8",
             "types-jsonschema",
