@@ -82,7 +82,7 @@ SPARK_MISTAKES: Final[dict[str, tuple[Files, str]]] = {
     "the output is of another eoltag": ({"old/_schema.json": '{"schema_version": 2}'}, TAG_OLD),
     "the output was written by something else": ({"old/tags/a.parquet": ""}, TAG_OLD),
     "another run is at work on the output": (
-        {"out/_staging/lock.json": '{"run_id": "20260101T000000Z-0a1b2c", "host": "head", "pid": 4711}'},
+        {"out/_staging/lock.json": '{"run_id": "20260101T000000.000Z-0a1b2c", "host": "head", "pid": 4711}'},
         TAG,
     ),
     "nothing was tagged yet that could be decided": ({}, "decide_tags.py --task kind.toml --output out"),

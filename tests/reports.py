@@ -105,7 +105,7 @@ def run(rows: list[Found]) -> dict[str, Any]:
     """runs/<run_id>.json."""
     failed = [row.outcome for row in rows if row.outcome != "ok"]
     return {
-        "run_id": "20260101T000000Z-0a1b2c",
+        "run_id": "20260101T000000.000Z-0a1b2c",
         "job": "tag_bundles",
         "started_at": "2026-01-01T00:00:00+00:00",
         "eoltag": "0.1.0",

@@ -63,7 +63,7 @@ def test_the_page_says_what_ran_and_how_many_rows_came_out(page: Element) -> Non
     tiles = {tile.one("dt").text: tile.one("dd").text for tile in page.one("dl", "tiles").all("div")}
     assert tiles["rows in"] == "102"
     assert (tiles["read (ok)"], tiles["failed"]) == ("100", "2")
-    assert "20260101T000000Z-0a1b2c" in page.one("h1").text
+    assert "20260101T000000.000Z-0a1b2c" in page.one("h1").text
     told = page.one("footer").text
     for word in (
         "images_for_Rosa.txt",

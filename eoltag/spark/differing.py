@@ -21,7 +21,7 @@ from eoltag.spark.run import open_output
 from eoltag.spark.session import open_session
 from eoltag.spark.tables import Output
 
-RUN: Final = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]+$")
+RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
 KEYS: Final = ("bundle", "bundle_row")
 IMAGE: Final = ("eolMediaURL", "identifier", "dataObjectVersionID")
 COMPARED: Final = ("tag", "rule", "outcome", "label", "confidence", "model_version")

@@ -42,7 +42,7 @@ def place(session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     lay_desk(tmp_path)
     (tmp_path / "kind.toml").write_text(RULES.format(least=0.5))
     new = read_package(tmp_path / "model").version
-    output = Output(session, str(tmp_path / "out"), "20260101T000000Z-0a")
+    output = Output(session, str(tmp_path / "out"), "20260101T000000.000Z-0a")
     output.begin()
     rows = bundle_rows(session, [{"eolMediaURL": url, "identifier": f"EOL-{url[-5]}"} for url in (A, B, C, D)])
     output.replace_bundles(rows.select(*IDENTITY), "kind")
@@ -126,7 +126,7 @@ def test_runs_are_compared_by_their_rules_and_what_was_known_then(
     assert job(decide_tags, *decide)[0] == 0
     (first,) = (path.stem for path in (place / "out/runs").iterdir())
     (place / "kind.toml").write_text(RULES.format(least=0.75))
-    output = Output(session, str(place / "out"), "20990101T000000Z-0b")
+    output = Output(session, str(place / "out"), "20990101T000000.000Z-0b")
     later = {"eolMediaURL": C, "label": "map", "confidence": 0.9, "fetched_at": NOON.replace(month=2)}
     new = read_package(place / "model").version
     output.append_predictions(predictions(session, [{**later, "model_version": new, "run_id": output.run_id}]), 1)
@@ -150,7 +150,8 @@ def test_what_is_neither_run_nor_version_is_named(place: Path, job: Callable[...
     assert (
         f"'latest' is neither a run (runs/NAME.json) nor a model version of task 'kind'; versions: {versions}" in error
     )
-    assert "20300101T000000Z-0a.json: cannot be read as a run" in job(diff_runs, *words, "20300101T000000Z-0a")[2]
+    unknown = "20300101T000000.000Z-0a"
+    assert f"{unknown}.json: cannot be read as a run" in job(diff_runs, *words, unknown)[2]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pyspark.sql import SparkSession
 from eoltag.decide import Task
 from eoltag.errors import OutputError
 from eoltag.spark.deciding import retag_rows, tag_rows
+from eoltag.spark.run import open_output
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
 from eoltag.spark.tsv import export_tsv
@@ -256,3 +258,14 @@ def test_an_output_that_is_a_file_is_refused(session: SparkSession, tmp_path: Pa
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="file: cannot be written"):
         Output(session, str(tmp_path / "file"), "run").begin()
+
+
+def test_runs_sort_by_name_as_they_began_also_within_a_second(session: SparkSession, tmp_path: Path) -> None:
+    before = open_output(session, str(tmp_path)).run_id
+    for _ in range(20):
+        started = datetime.now(UTC)
+        while datetime.now(UTC) - started < timedelta(milliseconds=1):
+            pass
+        after = open_output(session, str(tmp_path)).run_id
+        assert before < after
+        before = after
