@@ -1,6 +1,7 @@
-"""--bundle arguments to one local Parquet file of rows, streamed: the driver never holds a bundle."""
+"""--bundle arguments to local Parquet files of rows, streamed: the driver never holds a bundle."""
 
 import glob
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,16 +22,21 @@ from eoltag.urls import is_usable
 
 ROWS: Final = pa.schema(
     [
-        pa.field("bundle", pa.string(), nullable=False),
-        pa.field("bundle_row", pa.int64(), nullable=False),
         pa.field("eolMediaURL", pa.string()),
         pa.field("identifier", pa.string()),
         pa.field("dataObjectVersionID", pa.string()),
         pa.field("ancestry", pa.string()),
+        pa.field("bundle_row", pa.int64(), nullable=False),
         pa.field("is_usable", pa.bool_(), nullable=False),
     ]
 )
-"""Of the staged file. is_usable: the row holds an http or https URL."""
+"""Of the staged files; the folder names the bundle. is_usable: the row holds an http or https URL."""
+
+PART: Final = "part-0.parquet"
+"""The one file of a staged bundle."""
+
+ROW_BREAKS: Final = "\t\r\n\u000b\u000c\u0085\u2028\u2029"
+"""What could break a row of a TSV file."""
 
 MOST_HOSTS: Final = 50
 """A list of more hosts than this is hardly held up by the rate of one."""
@@ -43,8 +49,13 @@ _HOST: Final = re.compile(r"\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)")
 class Staged:
     """What staging saw."""
 
-    path: Path
+    folder: Path
+    """Holds a file for every bundle (schema ROWS), in the order of its rows."""
     bundles: list[str] = field(default_factory=list)
+    digests: dict[str, list[str]] = field(default_factory=dict)
+    """Bundle -> number of rows, sha256 of its file."""
+    is_plain: bool = True
+    """No column of any row holds one of ROW_BREAKS."""
     rows: int = 0
     bad_rows: int = 0
     """Rows without a usable URL."""
@@ -52,6 +63,10 @@ class Staged:
     """Of the URLs, in lower case, without port; no more than MOST_HOSTS and one."""
     skipped_lines: int = 0
     notes: list[str] = field(default_factory=list)
+
+    def path(self, bundle: str) -> Path:
+        """The file of a bundle."""
+        return self.folder / f"bundle={bundle}" / PART
 
 
 def is_remote(origin: str) -> bool:
@@ -85,29 +100,39 @@ def local_files(
     return list(found.items())
 
 
-def stage(files: list[tuple[str, Path]], target: Path, limit: int | None = None) -> Staged:
-    """All rows of all bundles as one Parquet file (schema ROWS). Raises BundleError, also where there is no row.
+def stage(files: list[tuple[str, Path]], folder: Path, limit: int | None = None) -> Staged:
+    """All rows of all bundles as Parquet files in a new folder. Raises BundleError, also where there is no row.
 
     limit: at most so many rows, from the first bundle on.
     """
-    staged = Staged(target)
-    bundles = _named([bundle for origin, path in files for bundle in open_bundles(path, origin)])
-    with pq.ParquetWriter(target, ROWS, compression="zstd") as writer:
-        for name, bundle in bundles:
-            staged.bundles.append(name)
-            staged.notes += [f"{bundle.origin}: {note}" for note in bundle.notes]
-            tally = Tally()
-            for chunk in _chunks(bundle.rows(tally)):
-                kept = chunk if limit is None else chunk[: limit - staged.rows]
-                table = _table(name, kept)
-                writer.write_table(table)
-                staged.rows += len(kept)
-                _add_hosts(staged.hosts, kept)
-                staged.bad_rows += len(kept) - (pc.sum(table["is_usable"]).as_py() or 0)
-                if limit is not None and staged.rows >= limit:
-                    return staged
-            staged.skipped_lines += tally.skipped
+    staged = Staged(folder)
+    for name, bundle in _named([bundle for origin, path in files for bundle in open_bundles(path, origin)]):
+        if limit is not None and staged.rows >= limit:
+            break
+        staged.bundles.append(name)
+        staged.notes += [f"{bundle.origin}: {note}" for note in bundle.notes]
+        _stage_bundle(staged, name, bundle, limit)
     return staged
+
+
+def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) -> None:
+    path, before, tally = staged.path(name), staged.rows, Tally()
+    path.parent.mkdir(parents=True)
+    with pq.ParquetWriter(path, ROWS, compression="zstd") as writer:
+        for chunk in _chunks(bundle.rows(tally)):
+            kept = chunk if limit is None else chunk[: limit - staged.rows]
+            table = _table(kept)
+            writer.write_table(table)
+            staged.rows += len(kept)
+            staged.bad_rows += len(kept) - (pc.sum(table["is_usable"]).as_py() or 0)
+            staged.is_plain = staged.is_plain and not _has_breaks(table)
+            _add_hosts(staged.hosts, kept)
+            if limit is not None and staged.rows >= limit:
+                break
+        else:
+            staged.skipped_lines += tally.skipped
+    with path.open("rb") as file:
+        staged.digests[name] = [str(staged.rows - before), hashlib.file_digest(file, "sha256").hexdigest()]
 
 
 def _local(text: str) -> list[Path]:
@@ -159,15 +184,19 @@ def _chunks(rows: Iterator[ImageRef]) -> Iterator[list[ImageRef]]:
         yield chunk
 
 
-def _table(name: str, rows: list[ImageRef]) -> pa.Table:
+def _has_breaks(table: pa.Table) -> bool:
+    texts = [table[field.name] for field in ROWS if field.type == pa.string()]
+    return any(pc.any(pc.match_substring_regex(text, f"[{ROW_BREAKS}]")).as_py() for text in texts)
+
+
+def _table(rows: list[ImageRef]) -> pa.Table:
     return pa.table(
         {
-            "bundle": [name] * len(rows),
-            "bundle_row": [row.bundle_row for row in rows],
             "eolMediaURL": [row.url for row in rows],
             "identifier": [row.identifier for row in rows],
             "dataObjectVersionID": [row.data_object_version_id for row in rows],
             "ancestry": [row.ancestry for row in rows],
+            "bundle_row": [row.bundle_row for row in rows],
             "is_usable": [is_usable(row.url) for row in rows],
         },
         schema=ROWS,

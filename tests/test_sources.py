@@ -53,7 +53,7 @@ def test_a_bundle_is_downloaded_and_named_by_its_url(tmp_path: Path) -> None:
     written(tmp_path / "served/birds_download_000001.txt", "https://eol.org/a.jpg")
     with Loopback(tmp_path / "served") as server:
         files = local_files([server.url("birds_download_000001.txt")], tmp_path, FetchSettings(), None)
-        assert stage(files, tmp_path / "rows.parquet").bundles == ["birds_download_000001"]
+        assert stage(files, tmp_path / "rows").bundles == ["birds_download_000001"]
         with pytest.raises(BundleError, match="404"):
             local_files([server.url("/status/404/list.txt")], tmp_path, FetchSettings(), None)
 
@@ -61,24 +61,35 @@ def test_a_bundle_is_downloaded_and_named_by_its_url(tmp_path: Path) -> None:
 def test_rows_are_staged_in_order_with_their_bundle_and_usability(tmp_path: Path) -> None:
     one = written(tmp_path / "one.txt", "https://eol.org/a.jpg", "# note", "", "nonsense")
     two = written(tmp_path / "two.txt", "https://eol.org/b.jpg")
-    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows.parquet")
+    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows")
     assert (staged.rows, staged.bad_rows, staged.skipped_lines, staged.bundles) == (3, 1, 2, ["one", "two"])
-    assert pq.read_table(tmp_path / "rows.parquet").select(
-        ["bundle", "bundle_row", "eolMediaURL", "is_usable"]
-    ).to_pylist() == [
-        {"bundle": "one", "bundle_row": 1, "eolMediaURL": "https://eol.org/a.jpg", "is_usable": True},
-        {"bundle": "one", "bundle_row": 2, "eolMediaURL": "nonsense", "is_usable": False},
-        {"bundle": "two", "bundle_row": 1, "eolMediaURL": "https://eol.org/b.jpg", "is_usable": True},
+    names = ["bundle_row", "eolMediaURL", "is_usable"]
+    tables = [pq.ParquetFile(staged.path(bundle)).read(names) for bundle in ("one", "two")]
+    assert [list(row.values()) for row in tables[0].select(names).to_pylist()] == [
+        [1, "https://eol.org/a.jpg", True],
+        [2, "nonsense", False],
     ]
+    assert [list(row.values()) for row in tables[1].select(names).to_pylist()] == [[1, "https://eol.org/b.jpg", True]]
 
 
 def test_a_limit_counts_over_all_bundles(tmp_path: Path) -> None:
     one = written(tmp_path / "one.txt", "https://eol.org/a.jpg", "https://eol.org/b.jpg")
     two = written(tmp_path / "two.txt", "https://eol.org/c.jpg", "https://eol.org/d.jpg")
-    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows.parquet", limit=3)
-    table = pq.read_table(tmp_path / "rows.parquet")
+    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows", limit=3)
+    tables = [pq.ParquetFile(staged.path(bundle)).read() for bundle in ("one", "two")]
     assert staged.rows == 3
-    assert [url[-5:] for url in table["eolMediaURL"].to_pylist()] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert [url[-5:] for table in tables for url in table["eolMediaURL"].to_pylist()] == ["a.jpg", "b.jpg", "c.jpg"]
+    whole = stage([("one.txt", one), ("two.txt", two)], tmp_path / "whole")
+    assert staged.digests["one"] == whole.digests["one"]
+    assert staged.digests["two"] != whole.digests["two"]
+    assert (staged.digests["two"][0], whole.digests["two"][0]) == ("1", "2")
+
+
+def test_what_could_break_a_row_of_a_tsv_is_noticed(tmp_path: Path) -> None:
+    header = "identifier\tdataObjectVersionID\teolMediaURL\tancestry"
+    for number, ancestry in enumerate(("Life|Plantae", "Life\u2028Plantae", "Life\x0bPlantae", "")):
+        path = written(tmp_path / f"{number}.txt", header, f"1\t2\thttps://eol.org/a.jpg\t{ancestry}")
+        assert stage([(path.name, path)], tmp_path / f"rows{number}").is_plain == (number in (0, 3)), ancestry
 
 
 def test_bundles_of_one_name_from_two_folders_keep_apart(tmp_path: Path) -> None:
@@ -86,7 +97,7 @@ def test_bundles_of_one_name_from_two_folders_keep_apart(tmp_path: Path) -> None
         (str(path), path)
         for path in (written(tmp_path / f"{name}/list.txt", "https://eol.org/a.jpg") for name in ("a", "b", "c"))
     ]
-    assert stage(files, tmp_path / "rows.parquet").bundles == ["list", "b_list", "c_list"]
+    assert stage(files, tmp_path / "rows").bundles == ["list", "b_list", "c_list"]
 
 
 def test_the_hosts_of_a_list_are_known_but_not_without_end(tmp_path: Path) -> None:
@@ -97,7 +108,7 @@ def test_the_hosts_of_a_list_are_known_but_not_without_end(tmp_path: Path) -> No
         "https://eol.org?x",
         "no",
     ]
-    staged = stage([("list.txt", written(tmp_path / "list.txt", *urls))], tmp_path / "rows.parquet")
+    staged = stage([("list.txt", written(tmp_path / "list.txt", *urls))], tmp_path / "rows")
     assert staged.hosts == {"slow.org", "[::1]", "eol.org"}
     many = written(tmp_path / "many.txt", *(f"https://{number}.org/a.jpg" for number in range(1000)))
-    assert len(stage([("many.txt", many)], tmp_path / "rows.parquet").hosts) == 51
+    assert len(stage([("many.txt", many)], tmp_path / "rows").hosts) == 51

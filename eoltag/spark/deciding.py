@@ -14,10 +14,11 @@ from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL
 _HASH: Final = "url hash"
 
 
-def standing(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
+def standing(rows: DataFrame, predictions: DataFrame | None, task: Task, *, is_single: bool = False) -> DataFrame:
     """Bundle rows with the prediction that stands for each model: columns `MODEL COLUMN`, NULL where there is none.
 
     The latest one stands, but a failure that may pass by itself never displaces an answer.
+    is_single: no image has several predictions of a model, so there is nothing to choose.
     """
     stood = rows.select(*IDENTITY, _hash("eolMediaURL"))
     for model, package in task.packages.items():
@@ -29,11 +30,12 @@ def standing(rows: DataFrame, predictions: DataFrame | None, task: Task) -> Data
         is_wanted = (
             (F.col("task") == task.name) & (F.col("model") == model) & (F.col("model_version") == package.version)
         )
-        stood = _latest(stood, predictions.where(is_wanted), dict(zip(names, _flat(task), strict=True)))
+        columns = dict(zip(names, _flat(task), strict=True))
+        stood = _latest(stood, predictions.where(is_wanted), columns, is_single=is_single)
     return stood
 
 
-def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str]) -> DataFrame:
+def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str], *, is_single: bool) -> DataFrame:
     """`stood` with further columns (name -> column of `predictions`) from the prediction that stands for each row.
 
     Columns stay apart until a rule uses them, so that Spark reads no others. URLs are joined by their hash first: they
@@ -58,14 +60,17 @@ def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str]) -
     order = [F.col(name).desc_nulls_last() for name in ("known_settled", "known_at", "known_run")]
     place = F.row_number().over(Window.partitionBy(_HASH, "eolMediaURL", "bundle", "bundle_row").orderBy(*order))
     joined = stood.join(known, on=same, how="left")
-    if known.groupBy("known_hash").count().where(F.col("count") > 1).take(1):
+    if not is_single and known.groupBy("known_hash").count().where(F.col("count") > 1).take(1):
         joined = joined.withColumn("place", place).where(F.col("place") == 1)
     return joined.select(*stood.columns, *columns)
 
 
-def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
-    """The tags table of a task: every row of `rows` once. outcome is NULL where nothing was predicted yet."""
-    return _tagged(_decision_input(standing(rows, predictions, task), task), task)
+def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task, *, is_single: bool = False) -> DataFrame:
+    """The tags table of a task: every row of `rows` once. outcome is NULL where nothing was predicted yet.
+
+    is_single: see `standing`.
+    """
+    return _tagged(_decision_input(standing(rows, predictions, task, is_single=is_single), task), task)
 
 
 def retag_rows(tags: DataFrame, task: Task) -> DataFrame | None:

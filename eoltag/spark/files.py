@@ -132,11 +132,11 @@ class Files:
         system, to_path = self._open(target)
         jvm: Any = self.session._jvm
         system.mkdirs(to_path.getParent())
-        system.copyFromLocalFile(False, True, jvm.org.apache.hadoop.fs.Path(local.absolute().as_uri()), to_path)
+        system.copyFromLocalFile(False, True, jvm.org.apache.hadoop.fs.Path(f"file://{local.absolute()}"), to_path)
 
     @_os_errors
     def download(self, source: str, local: Path) -> None:
         """Copy a file to the driver's disk."""
         system, from_path = self._open(source)
         jvm: Any = self.session._jvm
-        system.copyToLocalFile(False, from_path, jvm.org.apache.hadoop.fs.Path(local.absolute().as_uri()), True)
+        system.copyToLocalFile(False, from_path, jvm.org.apache.hadoop.fs.Path(f"file://{local.absolute()}"), True)

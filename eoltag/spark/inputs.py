@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from eoltag.bundle import sibling_of
 from eoltag.errors import BundleError
-from eoltag.sources import Staged
+from eoltag.sources import PART, Staged
 from eoltag.spark.files import Files
 from eoltag.spark.schemas import ROWS
 from eoltag.spark.tables import Output
@@ -38,18 +38,30 @@ def remote_fetcher(session: SparkSession | None) -> Callable[[str, Path], list[t
 
 def bundle_rows(output: Output, staged: Staged, *, sample: int | None, seed: int) -> DataFrame:
     """The staged rows (schemas.ROWS) where executors can read them; a sample is the same for one seed."""
-    target = f"{output.staging}/rows.parquet"
-    output.files.upload(staged.path, target)
-    rows = with_siblings(output.session.read.schema(ROWS).parquet(target), staged.bundles)
+    target = f"{output.staging}/rows"
+    for name in staged.bundles:
+        output.files.upload(staged.path(name), f"{target}/bundle={name}/{PART}")
+    read = output.session.read.schema(ROWS).parquet(target).select(*ROWS.fieldNames())
+    rows = with_siblings(read, staged.bundles)
     if sample is None:
         return rows
     order = F.xxhash64(F.lit(seed), "bundle", "bundle_row")
     return rows.orderBy(order, "bundle", "bundle_row").limit(sample)
 
 
+def are_as_staged(staged: Staged, sample: int | None) -> bool:
+    """bundle_rows gives just the rows of the staged files."""
+    return sample is None and not _pairs(staged.bundles)
+
+
+def _pairs(bundles: list[str]) -> list[tuple[str, str]]:
+    """(download list, its breakdown)."""
+    return [(name, sibling) for name in bundles if (sibling := sibling_of(name)) in bundles]
+
+
 def with_siblings(rows: DataFrame, bundles: list[str]) -> DataFrame:
     """Rows of download lists with the columns of their breakdown, where it is among `bundles`: join on eolMediaURL."""
-    pairs = [(name, sibling) for name in bundles if (sibling := sibling_of(name)) in bundles]
+    pairs = _pairs(bundles)
     if not pairs:
         return rows
     names = ("identifier", "dataObjectVersionID", "ancestry")

@@ -123,6 +123,8 @@ class Bucket:
     """All of them, those without a usable URL too."""
     usable_images: int
     usable_rows: int
+    has_versions: bool
+    """Some image is wanted in several versions."""
 
 
 def buckets_of(to_do: DataFrame) -> list[Bucket]:
@@ -133,6 +135,7 @@ def buckets_of(to_do: DataFrame) -> list[Bucket]:
             F.count(F.lit(1)).alias("images"),
             F.count_if("is_usable").alias("usable_images"),
             F.sum(F.when(F.col("is_usable"), F.col("rows")).otherwise(0)).alias("usable_rows"),
+            F.max(F.size("versions") > 1).alias("has_versions"),
         )
         .collect()
     )

@@ -29,13 +29,13 @@ from eoltag.spark.command import show
 from eoltag.spark.deciding import retag_rows, tag_rows
 from eoltag.spark.files import Files
 from eoltag.spark.flips import flips_of
-from eoltag.spark.inputs import bundle_rows, remote_fetcher
+from eoltag.spark.inputs import are_as_staged, bundle_rows, remote_fetcher
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
-from eoltag.spark.reporting import write_report
+from eoltag.spark.reporting import Asked, ask, write_report
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
 from eoltag.spark.schemas import IDENTITY
-from eoltag.spark.session import open_session
-from eoltag.spark.summing import summarise
+from eoltag.spark.session import open_session, prepare_for
+from eoltag.spark.summing import count_tags, summarise
 from eoltag.spark.tables import Output
 from eoltag.spark.thumbnails import trim_thumbnails
 from eoltag.spark.tsv import export_tsv
@@ -61,7 +61,7 @@ def tag_bundles(request: TagRequest) -> ExitCode:
         if any(is_remote(argument) for argument in request.bundles):
             session = open_session("eoltag")
         files = local_files(request.bundles, folder, request.settings.fetch, remote_fetcher(session))
-        staged = stage(files, folder / "rows.parquet", request.limit)
+        staged = stage(files, folder / "rows", request.limit)
         session = session or open_session("eoltag")
         for task in tasks:
             check_task(session, task)
@@ -69,6 +69,7 @@ def tag_bundles(request: TagRequest) -> ExitCode:
             for package in task.packages.values():
                 choose_engine(package, request.settings.engine, session.sparkContext)
         output = open_output(session, request.output)
+        prepare_for(session, staged.rows + output.rows_at_most())
         if request.is_dry_run:
             return _dry_run(request, tasks, staged, output)
         output.begin()
@@ -94,6 +95,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     output = open_output(session, request.output)
     for task in tasks:
         output.bundles(task.name)
+    prepare_for(session, output.rows_at_most())
     if request.is_dry_run:
         return _dry_decision(request, tasks, output)
     output.begin()
@@ -101,11 +103,12 @@ def decide_tags(request: DecideRequest) -> ExitCode:
         for task in tasks:
             before = tagged(output, task)
             forget(output, task)
-            remember(output, task, None, is_plain=_decide(output, task, before))
+            _decide(output, task, before)
+            remember(output, task, None, is_plain=_export(output, task, is_plain=before.is_plain))
         bundles = sorted({name for task in tasks for name in output.bundle_names(task.name)})
-        summary = summarise(output, tasks, bundles, started, images_fetched=0)
+        summary = summarise(output, count_tags(output, tasks, bundles), bundles, started, images_fetched=0)
         output.write_run({**_run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
-        write_report(output)
+        write_report(output, ask(output, has_rows=False))
     finally:
         output.end()
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
@@ -115,9 +118,10 @@ def decide_tags(request: DecideRequest) -> ExitCode:
 def report_tags(request: ReportRequest) -> ExitCode:
     """The page report/index.html from the tables as they are. Touches no image and no table."""
     output = open_output(open_session("eoltag report"), request.output)
+    prepare_for(output.session, output.rows_at_most())
     output.begin()
     try:
-        page = write_report(output, request.tasks, is_forced=True)
+        page = write_report(output, ask(output, request.tasks), is_forced=True)
     finally:
         output.end()
     show(asdict(page), page_text(page), as_json=request.as_json)
@@ -141,38 +145,57 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
     document = {**_run_document(tasks, output), **_request_document(request, staged)}
     output.write_run({**document, "status": "running"})
     rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
+    digests = staged.digests if are_as_staged(staged, request.sample) else digests_of(rows)
     notes = _notes(request, staged)
-    counts = _counts_of_nothing(request, tasks, staged, rows, output)
-    is_idle = counts is not None
-    if is_idle:
+    counts = _counts_of_nothing(request, tasks, staged, rows, digests, output)
+    asked: Asked | None = None
+    if counts is None:
+        is_plain = {task.name: _are_plain(output, task, staged) for task in tasks}
+        counts = _work_off(request, tasks, staged, rows, output)
+        with ThreadPoolExecutor(2) as beside:  # each of these leaves a core idle for much of its time
+            counting = beside.submit(count_tags, output, tasks, staged.bundles)
+            asking = beside.submit(ask, output)
+            for task in tasks:
+                remember(output, task, digests, is_plain=_export(output, task, is_plain=is_plain[task.name]))
+            counted, asked = counting.result(), asking.result()
+    else:
         notes.insert(0, "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are")
-    counts = counts or _work_off(request, tasks, staged, rows, output)
+        counted = count_tags(output, tasks, staged.bundles)
     summary = summarise(
-        output, tasks, staged.bundles, started, images_fetched=counts.images_to_fetch, known=counts.known, notes=notes
+        output, counted, staged.bundles, started, images_fetched=counts.images_to_fetch, known=counts.known, notes=notes
     )
     output.write_run({**document, "status": "done", "plan": asdict(counts), "summary": summary.as_dict()})
-    if not is_idle or trim_thumbnails(output, tasks, request.settings.run.thumbnails):
-        write_report(output)
+    if asked is None and trim_thumbnails(output, tasks, request.settings.run.thumbnails):
+        asked = ask(output)
+    if asked is not None:
+        write_report(output, asked)
     return summary
 
 
 def _counts_of_nothing(
-    request: TagRequest, tasks: list[Task], staged: Staged, rows: DataFrame, output: Output
+    request: TagRequest, tasks: list[Task], staged: Staged, rows: DataFrame, digests: Digests, output: Output
 ) -> Counts | None:
     """The plan of a run that changes nothing: no model is loaded, nothing decided again. None where there is work."""
-    if not is_in_step(output, tasks) or not is_unchanged(output, tasks, digests_of(rows)):
+    if not is_in_step(output, tasks) or not is_unchanged(output, tasks, digests):
         return None
     buckets = buckets_of(_to_do(request, tasks, rows, output))
     return None if buckets else _counts(request, staged, rows, buckets)
 
 
+def _are_plain(output: Output, task: Task, staged: Staged) -> bool:
+    """No identity column of any bundle of the task will hold a tab or a line break. Before the run changes anything."""
+    others = set(output.bundle_names(task.name)) - set(staged.bundles)
+    return staged.is_plain and (not others or tagged(output, task).is_plain)
+
+
 def _work_off(request: TagRequest, tasks: list[Task], staged: Staged, rows: DataFrame, output: Output) -> Counts:
-    """Plan, predict in waves, decide. Workers start beside planning; the bundles' rows wait for the decision anyhow."""
+    """Plan, predict in waves, decide the tags. Workers start beside planning; the bundles are kept for the decision."""
     for task in tasks:
         forget(output, task)
+    is_first = {task.name: not _has_predictions(output, task) for task in tasks}
     with worker_for(output, tasks, request.settings) as worker, ThreadPoolExecutor(2) as beside:
         started = beside.submit(start_workers, output, worker)
-        kept = beside.submit(_keep, rows, tasks, output)
+        kept = beside.submit(_keep, request, staged, rows, tasks, output)
         beside.submit(import_module, "eoltag.report.page")  # which draws: half a second that would come at the end
         work = output.stage("to_do", _to_do(request, tasks, rows, output))
         buckets = buckets_of(work)
@@ -180,17 +203,25 @@ def _work_off(request: TagRequest, tasks: list[Task], staged: Staged, rows: Data
         speed = first_speed(staged.hosts, request.settings.fetch)
         run_waves(output, tasks, work, buckets, worker, speed=speed, is_quiet=request.is_quiet)
         started.result()
-        digests = kept.result()
+        kept.result()
+    has_versions = any(bucket.has_versions for bucket in buckets)
     for task in tasks:
-        remember(output, task, digests, is_plain=_decide(output, task, Tagged()))
+        _decide(output, task, Tagged(), is_single=is_first[task.name] and not has_versions)
     return counts
 
 
-def _keep(rows: DataFrame, tasks: list[Task], output: Output) -> Digests:
-    """Write the bundle rows for later decisions, and what tells whether they have changed since."""
+def _has_predictions(output: Output, task: Task) -> bool:
+    return any(output.has_predictions(task.name, package.version) for package in task.packages.values())
+
+
+def _keep(request: TagRequest, staged: Staged, rows: DataFrame, tasks: list[Task], output: Output) -> None:
+    """The bundles' rows for later decisions: the staged files where they are just these rows."""
     for task in tasks:
-        output.replace_bundles(rows.select(*IDENTITY), task.name)
-    return digests_of(rows)
+        if are_as_staged(staged, request.sample):
+            for bundle in staged.bundles:
+                output.upload_bundle(staged.path(bundle), bundle, task.name)
+        else:
+            output.replace_bundles(rows.select(*IDENTITY), task.name)
 
 
 def _dry_run(request: TagRequest, tasks: list[Task], staged: Staged, output: Output) -> ExitCode:
@@ -223,15 +254,21 @@ def _counts(request: TagRequest, staged: Staged, rows: DataFrame, buckets: list[
     return count(buckets, rows_in, rows_in - usable)
 
 
-def _decide(output: Output, task: Task, before: Tagged) -> bool:
-    """Tags table and TSV files; from the tags that are there where they suffice. As export_tsv returns."""
+def _decide(output: Output, task: Task, before: Tagged, *, is_single: bool = False) -> None:
+    """The tags table; from the tags that are there where they suffice. is_single: as `standing` takes it."""
     with naming_the_rule(output.session, task):
         renewed = retag_rows(output.tags(task.name), task) if before.is_current else None
-        if renewed is None:
-            output.replace_tags(tag_rows(output.bundles(task.name), output.predictions(), task), task.name)
-        else:
+        if renewed is not None:
             output.renew_tags(renewed, task.name)
-        return export_tsv(output, task, is_plain=before.is_plain)
+            return
+        tags = tag_rows(output.bundles(task.name), output.predictions(), task, is_single=is_single)
+        output.replace_tags(tags, task.name)
+
+
+def _export(output: Output, task: Task, *, is_plain: bool) -> bool:
+    """The TSV files, made of the tags table; takes and returns what export_tsv does."""
+    with naming_the_rule(output.session, task):
+        return export_tsv(output, task, is_plain=is_plain)
 
 
 def _notes(request: TagRequest, staged: Staged) -> list[str]:

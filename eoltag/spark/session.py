@@ -1,12 +1,22 @@
 """The Spark session, and what of its configuration the job needs to know."""
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from eoltag.errors import SettingsError
+
+FEW_ROWS: Final = 10_000
+"""Up to here, queries take less time than Spark would take to compile them."""
+
+_FOR_FEW_ROWS: Final = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "1",
+}
+"""Saves a fifth of the JVM's CPU time in a run over 20 rows: 2.5 of 12 seconds."""
 
 
 def open_session(name: str) -> SparkSession:
@@ -31,6 +41,18 @@ def open_session(name: str) -> SparkSession:
     jsc: Any = session._jsc
     jvm.org.apache.hadoop.fs.FileSystem.getLocal(jsc.hadoopConfiguration()).setWriteChecksum(False)
     return session
+
+
+def prepare_for(session: SparkSession, rows: int) -> None:
+    """Let the queries of a run fit the number of rows that they are about."""
+    launched = session.sparkContext.getConf()
+    for key, value in _FOR_FEW_ROWS.items():
+        if rows <= FEW_ROWS:
+            session.conf.set(key, value)
+        elif launched.contains(key):
+            session.conf.set(key, launched.get(key) or "")
+        else:
+            session.conf.unset(key)
 
 
 def threads_per_task(context: SparkContext) -> int:

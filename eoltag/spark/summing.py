@@ -2,6 +2,8 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -12,20 +14,21 @@ from eoltag.report import Summary
 from eoltag.spark.tables import Output
 
 PENDING = "pending"
-"""Counted for rows that no run has predicted yet: re-deciding after a killed run sees them."""
+"""TagCounts for rows that no run has predicted yet: re-deciding after a killed run sees them."""
 
 
-def summarise(
-    output: Output,
-    tasks: list[Task],
-    bundles: list[str],
-    started: float,
-    *,
-    images_fetched: int,
-    known: int = 0,
-    notes: list[str] | None = None,
-) -> Summary:
-    """Counts over `bundles`. started: time.monotonic() at the beginning of the run."""
+@dataclass(frozen=True, slots=True)
+class TagCounts:
+    """Rows of some bundles."""
+
+    outcomes: Mapping[str, int]
+    """Each bundle row once, whatever the number of tasks."""
+    tags: dict[str, dict[str, int]]
+    """Task -> tag -> rows."""
+
+
+def count_tags(output: Output, tasks: list[Task], bundles: list[str]) -> TagCounts:
+    """Counts over the written tags of `bundles`."""
     tagged = {task.name: output.tags(task.name).where(F.col("bundle").isin(bundles)) for task in tasks}
     tags: dict[str, dict[str, int]] = {}
     outcomes: Counter[str] = Counter()
@@ -36,15 +39,27 @@ def summarise(
         if len(tasks) == 1:
             for row in counted:
                 outcomes[row["outcome"] or PENDING] += row["count"]
-    if len(tasks) > 1:
-        outcomes = _across_tasks(list(tagged.values()))
+    return TagCounts(outcomes if len(tasks) == 1 else _across_tasks(list(tagged.values())), tags)
+
+
+def summarise(
+    output: Output,
+    counted: TagCounts,
+    bundles: list[str],
+    started: float,
+    *,
+    images_fetched: int,
+    known: int = 0,
+    notes: list[str] | None = None,
+) -> Summary:
+    """Of a run that ends now. started: time.monotonic() at its beginning."""
     seconds = time.monotonic() - started
     return Summary(
         run_id=output.run_id,
-        rows_in=outcomes.total(),
-        ok=outcomes.pop(Outcome.OK.value, 0),
-        failed=dict(sorted(outcomes.items())),
-        tags=tags,
+        rows_in=sum(counted.outcomes.values()),
+        ok=counted.outcomes.get(Outcome.OK.value, 0),
+        failed={name: count for name, count in sorted(counted.outcomes.items()) if name != Outcome.OK.value},
+        tags=counted.tags,
         seconds=round(seconds, 3),
         images_per_s=round(images_fetched / seconds, 2),
         output=output.root,

@@ -26,6 +26,8 @@ IMAGES_PER_FILE: Final = 500_000
 """Of the predictions table, about."""
 _UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry")
 _LARGER_THAN_FILES: Final = 1 << 42
+_FEWEST_ROW_BYTES: Final = 8
+"""Of a row in a bundle's file: numbered addresses alone take 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,12 @@ class Output:
             self.swap(f"{staged}/{bundle}", f"bundles/task={task}/{bundle}")
         self.files.delete(staged)
 
+    def upload_bundle(self, local: Path, bundle: str, task: str) -> None:
+        """The same for a bundle whose rows are a file on the driver's disk."""
+        staged = f"{self.staging}/bundles/bundle={bundle}"
+        self.files.upload(local, f"{staged}/{local.name}")
+        self.swap(staged, f"bundles/task={task}/bundle={bundle}")
+
     def bundles(self, task: str) -> DataFrame:
         """All bundle rows that were ever given to a task, in their latest form. Raises OutputError."""
         folder = self.path("bundles", f"task={task}")
@@ -177,6 +185,10 @@ class Output:
                 f"{self.root}: no bundle was tagged for task '{task}' here; run jobs/tag_bundles.py first"
             )
         return self.session.read.parquet(folder)
+
+    def rows_at_most(self) -> int:
+        """Bundle rows that are kept here, of all tasks, estimated by their bytes."""
+        return self.files.size(self.path("bundles"))[1] // _FEWEST_ROW_BYTES
 
     def bundle_names(self, task: str) -> list[str]:
         """Every bundle that was ever given to a task."""

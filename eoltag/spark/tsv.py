@@ -11,6 +11,7 @@ from pyspark.sql.types import StringType
 
 from eoltag.decide import Task, tsv_columns, tsv_condition
 from eoltag.records import Outcome
+from eoltag.sources import ROW_BREAKS
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
 
@@ -19,7 +20,6 @@ FAILED: Final = "failures"
 """How the two files of a bundle end."""
 
 FAILURE_COLUMNS: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "outcome", "http_status", "detail")
-_BREAKS: Final = "\t\r\n\u000b\u000c\u0085\u2028\u2029"
 _NO_ANCESTRY: Final = "NA"
 """EOL's literal where a list has no ancestry column."""
 _MOST_OPEN: Final = 200
@@ -125,14 +125,14 @@ def _line(cells: list[Column], has_breaks: bool) -> Column:
     plain = F.concat_ws("\t", *cells)
     if not has_breaks:
         return plain
-    mended = F.concat_ws("\t", *[F.regexp_replace(cell, f"[{_BREAKS}]+", " ") for cell in cells])
+    mended = F.concat_ws("\t", *[F.regexp_replace(cell, f"[{ROW_BREAKS}]+", " ") for cell in cells])
     return F.when(_is_broken(cells), mended).otherwise(plain)
 
 
 def _is_broken(cells: list[Column]) -> Column:
     """Some cell holds a tab or a line break. Eight plain searches take less than one for a pattern."""
     text, broken = F.concat(*cells) if cells else F.lit(""), F.lit(False)
-    for mark in _BREAKS:
+    for mark in ROW_BREAKS:
         broken = broken | F.contains(text, F.lit(mark))
     return broken
 

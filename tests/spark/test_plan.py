@@ -117,7 +117,7 @@ class TestWaves:
     def test_every_bucket_is_in_one_wave_and_none_is_smaller_than_asked_but_the_last(
         self, sizes: list[int], size: int
     ) -> None:
-        left = [Bucket(2 * number, images, images, images) for number, images in enumerate(sizes)]
+        left = [Bucket(2 * number, images, images, images, has_versions=False) for number, images in enumerate(sizes)]
         taken: list[int] = []
         while left:
             (first, last, images), after = next_wave(left, size)
