@@ -306,6 +306,20 @@ def test_a_download_list_takes_the_columns_of_its_breakdown_and_each_image_is_fe
     assert first.splitlines()[1].startswith(f"{urls[0]}\tEOL-0\t0\tPlantae|Rosa\t")
 
 
+def test_an_image_in_two_versions_stands_once_for_every_row_that_names_it(
+    run: Callable[..., Row], server: Loopback, pictures: list[str], tmp_path: Path, output_folder: Path
+) -> None:
+    one, two = (server.url(f"/files/{quote(picture)}") for picture in pictures[:2])
+    given = [("1", one), ("2", one), ("", one), ("1", two)]
+    lines = [f"EOL-{number}\t{version}\t{url}\tLife" for number, (version, url) in enumerate(given)]
+    breakdown = tmp_path / "media_breakdown_000001.txt"
+    breakdown.write_text("\n".join(["identifier\tdataObjectVersionID\teolMediaURL\tancestry", *lines]) + "\n")
+    summary = run(bundles=[str(breakdown)])
+    assert (summary["rows_in"], summary["ok"], len(server.requests)) == (4, 4, 2)
+    tags = sorted((row["bundle_row"], row["eolMediaURL"]) for row in table(output_folder / "tags"))
+    assert tags == [(1, one), (2, one), (3, one), (4, two)]
+
+
 def test_deciding_again_touches_no_image(
     run: Callable[..., Row], server: Loopback, pictures: list[str], output_folder: Path, task: Path, tmp_path: Path
 ) -> None:
