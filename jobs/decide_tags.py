@@ -9,8 +9,8 @@ from pathlib import Path
 
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.spark.command import Parser, run_command
+from eoltag.spark.java import start_java
 from eoltag.spark.requests import DecideRequest
-from eoltag.spark.run import decide_tags
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,7 +38,11 @@ def main() -> ExitCode:
     options = parser().parse_args()
     if options.flips is not None and not options.dry_run:
         raise SettingsError("--flips: wanted --dry-run as well, which finds what changes")
-    return decide_tags(DecideRequest(options.task, options.output, ROOT, options.json, options.dry_run, options.flips))
+    request = DecideRequest(options.task, options.output, ROOT, options.json, options.dry_run, options.flips)
+    start_java()
+    from eoltag.spark.run import decide_tags  # takes a while, in which Java starts
+
+    return decide_tags(request)
 
 
 if __name__ == "__main__":

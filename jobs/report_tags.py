@@ -8,8 +8,8 @@ import sys
 
 from eoltag.errors import ExitCode
 from eoltag.spark.command import Parser, run_command
+from eoltag.spark.java import start_java
 from eoltag.spark.requests import ReportRequest
-from eoltag.spark.run import report_tags
 
 EXAMPLES = """\
 examples:
@@ -34,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
 def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
+    start_java()
+    from eoltag.spark.run import report_tags  # takes a while, in which Java starts
+
     return report_tags(ReportRequest(options.output, options.task, options.json))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.command import Parser, run_command
+from eoltag.spark.java import start_java
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.run import tag_bundles
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -102,23 +102,25 @@ def settings_of(options: argparse.Namespace) -> Settings:
 def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
-    return tag_bundles(
-        TagRequest(
-            bundles=options.bundle,
-            tasks=options.task,
-            output=options.output,
-            settings=settings_of(options),
-            root=ROOT,
-            limit=options.limit,
-            sample=options.sample,
-            seed=options.seed,
-            retry_failed=options.retry_failed,
-            refresh_older_than_days=options.refresh_older_than,
-            is_dry_run=options.dry_run,
-            is_quiet=options.quiet,
-            as_json=options.json,
-        )
+    request = TagRequest(
+        bundles=options.bundle,
+        tasks=options.task,
+        output=options.output,
+        settings=settings_of(options),
+        root=ROOT,
+        limit=options.limit,
+        sample=options.sample,
+        seed=options.seed,
+        retry_failed=options.retry_failed,
+        refresh_older_than_days=options.refresh_older_than,
+        is_dry_run=options.dry_run,
+        is_quiet=options.quiet,
+        as_json=options.json,
     )
+    start_java()
+    from eoltag.spark.run import tag_bundles  # takes a while, in which Java starts
+
+    return tag_bundles(request)
 
 
 def _positive(text: str) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from eoltag.records import Cut, Measure
 from eoltag.report.content import BIN_WIDTHS, Counted
@@ -21,6 +22,8 @@ MOST_PANELS: Final = 8
 MOST_BARS: Final = 32
 _COLUMNS: Final = 2
 _PANEL_INCHES: Final = (3.1, 1.75)
+_LEFT_INCHES, _RIGHT_INCHES, _ABOVE_INCHES, _BELOW_INCHES = 0.4, 0.1, 0.28, 0.24
+"""Around the axes of a panel."""
 
 _TAG_COLOURS: Final = ("#2f7f86", "#c2703d", "#7a6bb0", "#8a9a3b", "#b5527d", "#4d7fbd", "#a08a2e", "#5f8f5f")
 """Of similar weight on white and on near black; tags of a task take them in turn, most frequent first."""
@@ -85,8 +88,8 @@ def histograms(
     rows = ceil(len(labels) / _COLUMNS)
     with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # letters that the font for measuring lacks; browsers have others
-        figure = Figure((_COLUMNS * _PANEL_INCHES[0], rows * _PANEL_INCHES[1]), layout="constrained")
-        axes = figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True).flatten()
+        figure = Figure((_COLUMNS * _PANEL_INCHES[0], rows * _PANEL_INCHES[1]))
+        axes = figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True, gridspec_kw=_spacing(rows)).flatten()
         for axis, label in zip(axes, labels, strict=False):
             _panel(axis, bars[label], BIN_WIDTHS[measure], (low, high, width), colours)
             for cut in lines[label]:
@@ -98,6 +101,21 @@ def histograms(
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     told = "; ".join(_told(label, bars[label], lines[label]) for label in labels)
     return Chart(model, measure, _data_uri(file.getvalue()), f"Histograms of {measure} by label. {told}")
+
+
+def _spacing(rows: int) -> dict[str, float]:
+    """Room for numbers such as 100k and for titles. matplotlib's own layouts draw everything once more to measure."""
+    width, height = _COLUMNS * _PANEL_INCHES[0], rows * _PANEL_INCHES[1]
+    across = width / _COLUMNS - _LEFT_INCHES - _RIGHT_INCHES
+    down = height / rows - _ABOVE_INCHES - _BELOW_INCHES
+    return {
+        "left": _LEFT_INCHES / width,
+        "right": 1 - _RIGHT_INCHES / width,
+        "top": 1 - _ABOVE_INCHES / height,
+        "bottom": _BELOW_INCHES / height,
+        "wspace": (_LEFT_INCHES + _RIGHT_INCHES) / across,
+        "hspace": (_ABOVE_INCHES + _BELOW_INCHES) / down,
+    }
 
 
 def _bars(counts: Sequence[Counted], model: str) -> dict[str, dict[int, Counter[str]]]:
@@ -138,6 +156,7 @@ def _panel(
     axis.set_ylim(0, 1.08 * max(bottom, default=1))
     axis.set_xlim(low * unit, high * unit)
     axis.locator_params(axis="y", nbins=4, integer=True)
+    axis.yaxis.set_major_formatter(EngFormatter(sep=""))  # 50k, 2M
     axis.tick_params(labelbottom=True, length=2)
 
 

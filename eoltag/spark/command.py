@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from eoltag.errors import ExitCode, UsageError
+from eoltag.spark.java import stop_java
 from eoltag.spark.job_file import missing, read_job
 
 INTERRUPTED = 130
@@ -73,6 +74,7 @@ def run_command(main: Callable[[], ExitCode]) -> int:
     try:
         return int(main())
     except UsageError as problem:
+        stop_java()
         print(f"error: {' '.join(str(problem).split())}", file=sys.stderr)
         return int(problem.exit_code)
     except KeyboardInterrupt:

@@ -62,7 +62,9 @@ def tag_bundles(request: TagRequest) -> ExitCode:
             session = open_session("eoltag")
         files = local_files(request.bundles, folder, request.settings.fetch, remote_fetcher(session))
         staged = stage(files, folder / "rows", request.limit)
-        session = session or open_session("eoltag")
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(import_module, "eoltag.report.page")  # which draws: half a second, while Java starts
+            session = session or open_session("eoltag")
         for task in tasks:
             check_task(session, task)
         for task in tasks:
@@ -196,7 +198,6 @@ def _work_off(request: TagRequest, tasks: list[Task], staged: Staged, rows: Data
     with worker_for(output, tasks, request.settings) as worker, ThreadPoolExecutor(2) as beside:
         started = beside.submit(start_workers, output, worker)
         kept = beside.submit(_keep, request, staged, rows, tasks, output)
-        beside.submit(import_module, "eoltag.report.page")  # which draws: half a second that would come at the end
         work = output.stage("to_do", _to_do(request, tasks, rows, output))
         buckets = buckets_of(work)
         counts = _counts(request, staged, rows, buckets)

@@ -7,6 +7,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from eoltag.errors import SettingsError
+from eoltag.spark.java import await_java
 
 FEW_ROWS: Final = 10_000
 """Up to here, queries take less time than Spark would take to compile them."""
@@ -21,6 +22,7 @@ _FOR_FEW_ROWS: Final = {
 
 def open_session(name: str) -> SparkSession:
     """The session that spark-submit configured, with what correctness asks for on top."""
+    await_java()
     session = (
         SparkSession.builder.appName(name)
         # A speculative copy of a task would ask the image servers for everything twice.

@@ -1,0 +1,99 @@
+"""Spark's JVM, started while Python is still importing: each takes a second of one core.
+
+pyspark starts a JVM where it is not told of one. This starts it as pyspark would, and tells pyspark where it listens,
+by the environment variables that spark-submit uses for that: PYSPARK_GATEWAY_PORT and PYSPARK_GATEWAY_SECRET.
+"""
+
+import os
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+_POLL_S: Final = 0.02
+_LAUNCHER_OPTIONS: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Of the short-lived JVM that puts together the command line of the real one."""
+_WITHOUT_WARNING: Final = 'exec "$0" "$@" 2> >(exec grep --line-buffered -vxF "$SILENCED" >&2)'
+_SILENCED: Final = "WARNING: Using incubator modules: jdk.incubator.vector"
+"""Said at every start, of a module that Spark asks for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Java:
+    """A JVM on its way. It ends when its standard input does, so with this process at the latest."""
+
+    process: "subprocess.Popen[bytes]"
+    folder: "tempfile.TemporaryDirectory[str]"
+    connection: Path
+    """Where it will write its port and secret."""
+
+
+_on_its_way: list[_Java] = []
+_in_use: list[_Java] = []
+
+
+def start_java() -> None:
+    """Start the JVM of the session to come, where ./spark-submit.sh has left its options. Returns at once."""
+    options = os.environ.get("PYSPARK_SUBMIT_ARGS")
+    if options is None or "PYSPARK_GATEWAY_PORT" in os.environ or _on_its_way or has_java():
+        return
+    folder = tempfile.TemporaryDirectory(prefix="eoltag-java-")
+    connection = Path(folder.name) / "connection"
+    environment = {"SPARK_LAUNCHER_OPTS": _LAUNCHER_OPTIONS, **os.environ, "SILENCED": _SILENCED}
+    environment |= {"SPARK_CONNECT_MODE": "0", "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection)}
+    process = subprocess.Popen(
+        ["bash", "-c", _WITHOUT_WARNING, str(_spark_home() / "bin" / "spark-submit"), *shlex.split(options)],
+        stdin=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for this process, which puts things in order first
+    )
+    _on_its_way.append(_Java(process, folder, connection))
+
+
+def has_java() -> bool:
+    """pyspark has its JVM already."""
+    loaded = sys.modules.get("pyspark.core.context")
+    return loaded is not None and loaded.SparkContext._gateway is not None
+
+
+def await_java() -> None:
+    """Wait until it listens, and tell pyspark where. Where it has ended, pyspark starts one and says what is wrong."""
+    if not _on_its_way:
+        return
+    java = _on_its_way.pop()
+    _in_use.append(java)
+    while not java.connection.is_file() and java.process.poll() is None:
+        time.sleep(_POLL_S)
+    if java.connection.is_file():
+        told = java.connection.read_bytes()
+        port, length = struct.unpack_from("!ii", told)
+        os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
+        os.environ["PYSPARK_GATEWAY_SECRET"] = told[-length:].decode()
+    java.folder.cleanup()
+
+
+def stop_java() -> None:
+    """End a JVM that nobody has waited for: the job stops before it needs one."""
+    while _on_its_way:
+        java = _on_its_way.pop()
+        os.killpg(java.process.pid, signal.SIGKILL)
+        java.process.wait()
+        java.folder.cleanup()
+
+
+def _spark_home() -> Path:
+    """As pyspark finds it, without importing pyspark, which takes a while."""
+    home = os.environ.get("SPARK_HOME")
+    if home:
+        return Path(home)
+    found = find_spec("pyspark")
+    assert found is not None, "installed with eoltag"
+    assert found.origin is not None, "a package with an __init__.py"
+    return Path(found.origin).parent
