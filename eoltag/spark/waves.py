@@ -91,7 +91,7 @@ def rounds_for(images: int, slots: int, settings: RunSettings, speed: Speed) -> 
     per_task: float = settings.first_task_images
     if speed.images_per_s is not None:
         per_task = max(1.0, speed.images_per_s / slots * settings.task_s)
-    count = max(1, ceil(images / per_task / slots))
+    count = max(1, ceil(images / per_task / slots - 0.5))  # the nearest whole number
     each = images / count / slots
     smallest = each * _LAST_ROUND[-1]
     if smallest < _FEWEST_IMAGES:

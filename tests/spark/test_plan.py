@@ -153,6 +153,9 @@ class TestWaves:
             (2, pytest.approx(80)),
         ]
         assert sum(one.tasks * one.images for one in rounds_for(2081, 2, settings, Speed())) == pytest.approx(2081)
+        larger = RunSettings(first_task_images=2600)
+        assert [one.tasks for one in rounds_for(7800, 2, larger, Speed())] == [2, 2, 2]
+        assert [one.tasks for one in rounds_for(7802, 2, larger, Speed())] == [2, 2, 2, 2]
 
     def test_small_waves_are_cut_evenly(self) -> None:
         settings = RunSettings(first_task_images=250)
