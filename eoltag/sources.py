@@ -63,6 +63,8 @@ class Staged:
     """Of the URLs, in lower case, without port; no more than MOST_HOSTS and one."""
     skipped_lines: int = 0
     notes: list[str] = field(default_factory=list)
+    is_known: bool = False
+    """What an earlier run saw in the same lists, which need not be read again: the folder holds nothing."""
 
     def path(self, bundle: str) -> Path:
         """The file of a bundle."""

@@ -1,6 +1,5 @@
 """The jobs, step by step: what can be refused is refused first, then rows, plan, waves, decision, summary."""
 
-import platform
 import secrets
 import shutil
 import sys
@@ -12,24 +11,24 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag import __version__
-from eoltag.decide import Task, read_tasks, rule_conditions
+from eoltag.decide import Task, read_tasks
 from eoltag.errors import ExitCode, OutputError
 from eoltag.report import Flips, Summary, flips_text, page_text, plan_text, summary_text
 from eoltag.sources import Staged, is_remote, local_files, stage
 from eoltag.spark.checking import check_task, naming_the_rule
 from eoltag.spark.command import show
+from eoltag.spark.counting import count_table
 from eoltag.spark.deciding import retag_rows, tag_rows
+from eoltag.spark.documents import request_document, run_document
 from eoltag.spark.files import Files
 from eoltag.spark.flips import flips_of
 from eoltag.spark.inputs import are_as_staged, bundle_rows, remote_fetcher
+from eoltag.spark.known_lists import key_of, learn, may_be_known, recall
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
 from eoltag.spark.reporting import Asked, ask, write_report
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
@@ -42,6 +41,7 @@ from eoltag.spark.tsv import export_tsv
 from eoltag.spark.unchanged import (
     Digests,
     Tagged,
+    confirm,
     digests_of,
     forget,
     is_in_step,
@@ -61,22 +61,27 @@ def tag_bundles(request: TagRequest) -> ExitCode:
         if any(is_remote(argument) for argument in request.bundles):
             session = open_session("eoltag")
         files = local_files(request.bundles, folder, request.settings.fetch, remote_fetcher(session))
-        staged = stage(files, folder / "rows", request.limit)
+        lists = key_of(files) if request.is_of_whole_lists else None
+        staged = None if may_be_known(request.output, lists) else stage(files, folder / "rows", request.limit)
         with ThreadPoolExecutor(1) as beside:
-            beside.submit(import_module, "eoltag.report.page")  # which draws: half a second, while Java starts
+            if staged is not None:  # there is work, most likely
+                beside.submit(import_module, "eoltag.report.page")  # which draws: half a second, while Java starts
             session = session or open_session("eoltag")
+        output = open_output(session, request.output)
+        known = recall(output, tasks, lists, _redo(request))
+        staged = known or staged or stage(files, folder / "rows", request.limit)
         for task in tasks:
-            check_task(session, task)
-        for task in tasks:
+            if known is None:
+                check_task(session, task)
             for package in task.packages.values():
                 choose_engine(package, request.settings.engine, session.sparkContext)
-        output = open_output(session, request.output)
         prepare_for(session, staged.rows + output.rows_at_most())
         if request.is_dry_run:
             return _dry_run(request, tasks, staged, output)
         output.begin()
         try:
             summary = _tag(request, tasks, staged, output, started)
+            learn(output, tasks[0], lists, files, staged)
         finally:
             output.end()
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
@@ -106,10 +111,11 @@ def decide_tags(request: DecideRequest) -> ExitCode:
             before = tagged(output, task)
             forget(output, task)
             _decide(output, task, before)
-            remember(output, task, None, is_plain=_export(output, task, is_plain=before.is_plain))
+            is_plain = _export(output, task, is_plain=before.is_plain)
+            remember(output, task, None, is_plain=is_plain, counted=count_table(output, task))
         bundles = sorted({name for task in tasks for name in output.bundle_names(task.name)})
         summary = summarise(output, count_tags(output, tasks, bundles), bundles, started, images_fetched=0)
-        output.write_run({**_run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
+        output.write_run({**run_document(tasks, output), "job": "decide_tags", "summary": summary.as_dict()})
         write_report(output, ask(output, has_rows=False))
     finally:
         output.end()
@@ -144,25 +150,13 @@ def _dry_decision(request: DecideRequest, tasks: list[Task], output: Output) -> 
 
 
 def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output, started: float) -> Summary:
-    document = {**_run_document(tasks, output), **_request_document(request, staged)}
+    document = {**run_document(tasks, output), **request_document(request, staged)}
     output.write_run({**document, "status": "running"})
-    rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
-    digests = staged.digests if are_as_staged(staged, request.sample) else digests_of(rows)
     notes = _notes(request, staged)
-    counts = _counts_of_nothing(request, tasks, staged, rows, digests, output)
-    asked: Asked | None = None
-    if counts is None:
-        is_plain = {task.name: _are_plain(output, task, staged) for task in tasks}
-        counts = _work_off(request, tasks, staged, rows, output)
-        with ThreadPoolExecutor(2) as beside:  # each of these leaves a core idle for much of its time
-            counting = beside.submit(count_tags, output, tasks, staged.bundles)
-            asking = beside.submit(ask, output)
-            for task in tasks:
-                remember(output, task, digests, is_plain=_export(output, task, is_plain=is_plain[task.name]))
-            counted, asked = counting.result(), asking.result()
-    else:
+    counts, asked = _do(request, tasks, staged, output)
+    if asked is None:
         notes.insert(0, "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are")
-        counted = count_tags(output, tasks, staged.bundles)
+    counted = count_tags(output, tasks, staged.bundles)
     summary = summarise(
         output, counted, staged.bundles, started, images_fetched=counts.images_to_fetch, known=counts.known, notes=notes
     )
@@ -174,14 +168,36 @@ def _tag(request: TagRequest, tasks: list[Task], staged: Staged, output: Output,
     return summary
 
 
+def _do(request: TagRequest, tasks: list[Task], staged: Staged, output: Output) -> tuple[Counts, Asked | None]:
+    """The plan, worked off, and what the report will show; None in its place where there was nothing to do."""
+    if staged.is_known:
+        return count([], staged.rows, staged.bad_rows), None
+    rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
+    digests = staged.digests if are_as_staged(staged, request.sample) else digests_of(rows)
+    counts = _counts_of_nothing(request, tasks, staged, rows, digests, output)
+    if counts is not None:
+        return counts, None
+    is_plain = {task.name: _are_plain(output, task, staged) for task in tasks}
+    counts = _work_off(request, tasks, staged, rows, output)
+    with ThreadPoolExecutor(2) as beside:  # each of these leaves a core idle for much of its time
+        counting = [beside.submit(count_table, output, task) for task in tasks]
+        asking = beside.submit(ask, output)
+        for task, counted in zip(tasks, counting, strict=True):
+            exported = _export(output, task, is_plain=is_plain[task.name])
+            remember(output, task, digests, is_plain=exported, counted=counted.result())
+        return counts, asking.result()
+
+
 def _counts_of_nothing(
     request: TagRequest, tasks: list[Task], staged: Staged, rows: DataFrame, digests: Digests, output: Output
 ) -> Counts | None:
     """The plan of a run that changes nothing: no model is loaded, nothing decided again. None where there is work."""
     if not is_in_step(output, tasks) or not is_unchanged(output, tasks, digests):
         return None
-    buckets = buckets_of(_to_do(request, tasks, rows, output))
-    return None if buckets else _counts(request, staged, rows, buckets)
+    if buckets := buckets_of(_to_do(request, tasks, rows, output)):
+        return None
+    confirm(output, tasks, digests)
+    return _counts(request, staged, rows, buckets)
 
 
 def _are_plain(output: Output, task: Task, staged: Staged) -> bool:
@@ -229,9 +245,12 @@ def _dry_run(request: TagRequest, tasks: list[Task], staged: Staged, output: Out
     """The plan of a run that is not made; what it stages for Spark to read is gone afterwards."""
     is_new = not output.files.exists(output.root)
     try:
-        rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
-        buckets = buckets_of(_to_do(request, tasks, rows, output))
-        plan = asdict(_counts(request, staged, rows, buckets))
+        if staged.is_known:
+            plan = asdict(count([], staged.rows, staged.bad_rows))
+        else:
+            rows = bundle_rows(output, staged, sample=request.sample, seed=request.seed)
+            buckets = buckets_of(_to_do(request, tasks, rows, output))
+            plan = asdict(_counts(request, staged, rows, buckets))
     finally:
         output.end()
         if is_new:
@@ -241,10 +260,13 @@ def _dry_run(request: TagRequest, tasks: list[Task], staged: Staged, output: Out
 
 
 def _to_do(request: TagRequest, tasks: list[Task], rows: DataFrame, output: Output) -> DataFrame:
+    return to_do(with_models(images(rows), output.predictions(), slots_of(tasks), _redo(request)))
+
+
+def _redo(request: TagRequest) -> Redo:
     days = request.refresh_older_than_days
     before = None if days is None else datetime.now(UTC) - timedelta(days=days)
-    redo = Redo(failed=request.retry_failed, before=before)
-    return to_do(with_models(images(rows), output.predictions(), slots_of(tasks), redo))
+    return Redo(failed=request.retry_failed, before=before)
 
 
 def _counts(request: TagRequest, staged: Staged, rows: DataFrame, buckets: list[Bucket]) -> Counts:
@@ -280,45 +302,6 @@ def _notes(request: TagRequest, staged: Staged) -> list[str]:
     if request.limit is not None or request.sample is not None:
         notes.append("--limit and --sample: the bundles' tags and TSV hold only that part until a run without them")
     return notes
-
-
-def _run_document(tasks: list[Task], output: Output) -> dict[str, Any]:
-    """What ran, for whoever reads the tables in a year."""
-    return {
-        "run_id": output.run_id,
-        "started_at": datetime.now(UTC).isoformat(),
-        "eoltag": __version__,
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("pyspark", "openvino", "pillow", "aiohttp", "pyarrow")},
-        "spark_master": output.session.sparkContext.master,
-        "tasks": {
-            task.name: {
-                "file": str(task.path),
-                "content": task.file.model_dump(mode="json"),
-                "conditions": dict(rule_conditions(task)),
-                "models": {name: package.version for name, package in task.packages.items()},
-            }
-            for task in tasks
-        },
-    }
-
-
-def _request_document(request: TagRequest, staged: Staged) -> dict[str, Any]:
-    """What was asked for."""
-    return {
-        "job": "tag_bundles",
-        "bundle_arguments": request.bundles,
-        "bundles": staged.bundles,
-        "rows": staged.rows,
-        "skipped_lines": staged.skipped_lines,
-        "notes": staged.notes,
-        "limit": request.limit,
-        "sample": request.sample,
-        "seed": request.seed,
-        "retry_failed": request.retry_failed,
-        "refresh_older_than_days": request.refresh_older_than_days,
-        "settings": request.settings.model_dump(mode="json"),
-    }
 
 
 def open_output(session: SparkSession, path: str) -> Output:

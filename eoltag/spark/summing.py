@@ -1,4 +1,4 @@
-"""The summary of a run, counted from the tables that were written."""
+"""The summary of a run, counted from the tables that were written: now, or when they were decided."""
 
 import time
 from collections import Counter
@@ -11,10 +11,12 @@ from pyspark.sql import functions as F
 from eoltag.decide import Task
 from eoltag.records import Outcome
 from eoltag.report import Summary
+from eoltag.spark.counting import outcomes_of, tags_of
 from eoltag.spark.tables import Output
+from eoltag.spark.unchanged import groups_seen
 
 PENDING = "pending"
-"""TagCounts for rows that no run has predicted yet: re-deciding after a killed run sees them."""
+"""Counted for rows that no run has predicted yet: re-deciding after a killed run sees them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +30,29 @@ class TagCounts:
 
 
 def count_tags(output: Output, tasks: list[Task], bundles: list[str]) -> TagCounts:
-    """Counts over the written tags of `bundles`."""
-    tagged = {task.name: output.tags(task.name).where(F.col("bundle").isin(bundles)) for task in tasks}
-    tags: dict[str, dict[str, int]] = {}
-    outcomes: Counter[str] = Counter()
-    for name, rows in tagged.items():
-        counted = rows.groupBy("outcome", "tag").count().collect()
-        found = sorted((row["tag"], row["count"]) for row in counted if row["tag"] is not None)
-        tags[name] = dict(found)
-        if len(tasks) == 1:
-            for row in counted:
-                outcomes[row["outcome"] or PENDING] += row["count"]
-    return TagCounts(outcomes if len(tasks) == 1 else _across_tasks(list(tagged.values())), tags)
+    """Counts over the written tags of `bundles`; from the notes beside the tables where these suffice."""
+    seen = groups_seen(output, tasks)
+    if seen is None:
+        tagged = _tagged(output, tasks, bundles)
+        return TagCounts(
+            _across_tasks(tagged), {task.name: _tags(rows) for task, rows in zip(tasks, tagged, strict=True)}
+        )
+    chosen = [{bundle: groups.get(bundle, []) for bundle in bundles} for groups in seen]
+    every = [[group for groups in by_bundle.values() for group in groups] for by_bundle in chosen]
+    tags = {task.name: tags_of(groups) for task, groups in zip(tasks, every, strict=True)}
+    outcomes = outcomes_of(chosen)
+    if outcomes is None:
+        return TagCounts(_across_tasks(_tagged(output, tasks, bundles)), tags)
+    return TagCounts({outcome or PENDING: rows for outcome, rows in outcomes.items()}, tags)
+
+
+def _tagged(output: Output, tasks: list[Task], bundles: list[str]) -> list[DataFrame]:
+    return [output.tags(task.name).where(F.col("bundle").isin(bundles)) for task in tasks]
+
+
+def _tags(tagged: DataFrame) -> dict[str, int]:
+    counted = tagged.where(F.col("tag").isNotNull()).groupBy("tag").count().collect()
+    return dict(sorted((row["tag"], row["count"]) for row in counted))
 
 
 def summarise(
@@ -78,6 +91,8 @@ def _across_tasks(tagged: list[DataFrame]) -> Counter[str]:
     union = outcomes[0]
     for more in outcomes[1:]:
         union = union.unionByName(more)
+    if len(tagged) == 1:
+        return Counter({row["o"]: row["count"] for row in union.groupBy("o").count().collect()})
     failed_first = F.struct((F.col("o") == Outcome.OK.value).alias("is_ok"), "o")
     per_row = union.groupBy("bundle", "bundle_row").agg(F.min_by("o", failed_first).alias("outcome"))
     return Counter({row["outcome"]: row["count"] for row in per_row.groupBy("outcome").count().collect()})

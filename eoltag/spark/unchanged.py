@@ -1,12 +1,14 @@
 """Is there anything to do at all? A note beside the tables says what tags and TSV files were made from.
 
-decided/T.json holds the task as it was and, for each bundle, how many rows it had and their sum of hashes. It is
+decided/T.json holds the task as it was and, for each bundle, how many rows it had and a digest of them. It is
 marked while a run changes anything, and otherwise tags and TSV files are in step with predictions and bundles. Beside
-that it holds the models and the sizes of the tables, so that tags may be decided again from the tags themselves.
+that it holds the models and the sizes of the tables, so that tags may be decided again from the tags themselves, and
+what the tables were last seen to hold: rows of each bundle by outcome and tag, and which bundles are answered for good.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,13 +17,17 @@ from pyspark.sql import functions as F
 
 from eoltag import __version__
 from eoltag.decide import Task, extra_columns, rule_conditions
+from eoltag.records import Outcome
+from eoltag.spark.counting import Counted, Group, Groups, count_table
+from eoltag.spark.plan import Redo
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
+from eoltag.spark.tsv import FAILED, TAGGED
 
 FOLDER: Final = "decided"
 
 Digests = dict[str, list[str]]
-"""Bundle -> number of rows, sum of the hashes of their columns."""
+"""Bundle -> number of rows, and what changes with any of them: sha256 of the staged file, or their sum of hashes."""
 
 
 def digests_of(rows: DataFrame) -> Digests:
@@ -38,7 +44,20 @@ def is_in_step(output: Output, tasks: list[Task]) -> bool:
 
 def is_unchanged(output: Output, tasks: list[Task], digests: Digests) -> bool:
     """The tags and TSV files of these tasks were made from just these bundle rows, rules and models, and are there."""
-    return all(_is_unchanged(output, task, digests) for task in tasks)
+    return all(_is_unchanged(_read(output, task), output, task, digests) for task in tasks)
+
+
+def is_idle(output: Output, task: Task, digests: Digests, redo: Redo) -> bool:
+    """Surely a run over just these bundle rows would change nothing and ask for none of them again."""
+    note = _read(output, task)
+    if not _is_unchanged(note, output, task, digests) or note["seen"] != _made_of(output, task):
+        return False
+    if not set(digests) <= set(note["settled"]):
+        return False
+    groups = _groups(note)
+    if groups is None:
+        return not redo.failed and redo.before is None
+    return not any(group.is_outdated(redo) for bundle in digests for group in groups.get(bundle, []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +77,78 @@ def tagged(output: Output, task: Task) -> Tagged:
     return Tagged(is_current, is_current and bool(known["is_plain"]))
 
 
-def remember(output: Output, task: Task, digests: Digests | None, *, is_plain: bool) -> None:
+def remember(output: Output, task: Task, digests: Digests | None, *, is_plain: bool, counted: Counted) -> None:
     """Note what was decided. digests: of the bundles that this run has written; None where it has written none.
 
-    is_plain: see Tagged.
+    is_plain: see Tagged. counted: of the tags table as it lies there.
     """
-    known = _read(output, task)["bundles"] if digests is None else {**_read(output, task)["bundles"], **digests}
-    made_of = _made_of(output, task)
-    note = {"is_in_step": True, "task": _digest(task), "bundles": known, "made_of": made_of, "is_plain": is_plain}
+    noted = _read(output, task)["bundles"]
+    note = {
+        "is_in_step": True,
+        "task": _digest(task),
+        "bundles": noted if digests is None else {**noted, **digests},
+        "made_of": _made_of(output, task),
+        "is_plain": is_plain,
+        **_seen(output, task, counted),
+    }
     _write(output, task, note)
 
 
+def confirm(output: Output, tasks: list[Task], bundles: Iterable[str]) -> None:
+    """Note that no row of these unchanged bundles would be asked for again, as a plan over them has just shown.
+
+    What was noted of other bundles stays where the tables are still those it was noted of.
+    """
+    for task in tasks:
+        before = _read(output, task)
+        is_seen = before["seen"] == _made_of(output, task)
+        note = before if is_seen else {**before, **_seen(output, task, count_table(output, task))}
+        note = {**note, "settled": sorted({*note["settled"], *bundles})}
+        if note != before:
+            _write(output, task, note)
+
+
+def groups_seen(output: Output, tasks: list[Task]) -> list[Groups] | None:
+    """Rows of each bundle by outcome and tag, task by task; None where they are too many or the tables changed."""
+    found = []
+    for task in tasks:
+        note = _read(output, task)
+        groups = _groups(note)
+        if groups is None or note["seen"] != _made_of(output, task):
+            return None
+        found.append(groups)
+    return found
+
+
+def digests_noted(output: Output, task: Task) -> Digests:
+    """Of the bundle rows that tags and TSV files were made from."""
+    digests: Digests = _read(output, task)["bundles"]
+    return digests
+
+
 def forget(output: Output, task: Task) -> None:
-    """From here on tags and TSV files may be behind what they are made from."""
-    _write(output, task, {**_read(output, task), "is_in_step": False})
+    """From here on tags and TSV files may be behind what they are made from.
+
+    Where they were already, a killed run may have replaced the rows of any bundle.
+    """
+    note = _read(output, task)
+    _write(output, task, {**note, "is_in_step": False, "bundles": note["bundles"] if note["is_in_step"] else {}})
 
 
-def _is_unchanged(output: Output, task: Task, digests: Digests) -> bool:
-    known = _read(output, task)
-    if not _is_in_step(known, task):
+def _is_unchanged(note: dict[str, Any], output: Output, task: Task, digests: Digests) -> bool:
+    if not _is_in_step(note, task):
         return False
-    if any(known["bundles"].get(bundle) != digest for bundle, digest in digests.items()):
+    if any(note["bundles"].get(bundle) != digest for bundle, digest in digests.items()):
         return False
-    written = [name for name in output.files.names(output.path("tsv", task.name)) if name.endswith("_finaltags.tsv")]
-    return len(written) >= len(digests) and output.files.exists(output.path("tags", f"task={task.name}"))
+    groups = _groups(note) or {}
+    wanted = {f"{bundle}_{TAGGED}.tsv" for bundle in digests}
+    wanted |= {f"{bundle}_{FAILED}.tsv" for bundle in digests if _has_failed(groups, bundle)}
+    has_files = wanted <= set(output.files.names(output.path("tsv", task.name)))
+    return has_files and output.files.exists(output.path("tags", f"task={task.name}"))
+
+
+def _has_failed(groups: Groups, bundle: str) -> bool:
+    return any(group.outcome not in (None, Outcome.OK.value) for group in groups.get(bundle, []))
 
 
 def _is_in_step(known: dict[str, Any], task: Task) -> bool:
@@ -104,12 +171,24 @@ def _made_of(output: Output, task: Task) -> dict[str, Any]:
     return {"eoltag": __version__, "models": versions, "features": list(task.file.features), **sizes}
 
 
+def _seen(output: Output, task: Task, counted: Counted) -> dict[str, Any]:
+    """What the tables hold now."""
+    return {"seen": _made_of(output, task), "groups": counted.groups, "settled": counted.settled}
+
+
+def _groups(note: dict[str, Any]) -> Groups | None:
+    if note["groups"] is None:
+        return None
+    return {bundle: [Group(*cells) for cells in groups] for bundle, groups in note["groups"].items()}
+
+
 def _path(output: Output, task: Task) -> str:
     return output.path(FOLDER, f"{task.name}.json")
 
 
 def _read(output: Output, task: Task) -> dict[str, Any]:
     nothing: dict[str, Any] = {"is_in_step": False, "task": "", "bundles": {}, "made_of": {}, "is_plain": False}
+    nothing |= {"seen": {}, "groups": None, "settled": []}
     path = _path(output, task)
     if not output.files.exists(path):
         return nothing
