@@ -165,10 +165,10 @@ def count(buckets: Sequence[Bucket], rows_in: int, bad_rows: int) -> Counts:
     )
 
 
-def next_wave(buckets: Sequence[Bucket], size: int) -> tuple[tuple[int, int, int], list[Bucket]]:
-    """The next wave as (first bucket, last bucket, images), about `size` images; and the buckets left."""
+def next_wave(buckets: Sequence[Bucket], size: int) -> tuple[list[Bucket], list[Bucket]]:
+    """The buckets of the next wave, of about `size` images, and those left."""
     images, taken = 0, 0
     while taken < len(buckets) and images < size:
         images += buckets[taken].images
         taken += 1
-    return (buckets[0].number, buckets[taken - 1].number, images), list(buckets[taken:])
+    return list(buckets[:taken]), list(buckets[taken:])

@@ -1,8 +1,10 @@
 """The one pass over images: mapInPandas around eoltag.pipeline. Rows go in and out; pixels stay in the worker."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
@@ -14,6 +16,7 @@ from pyspark.sql import functions as F
 from eoltag.pipeline import ModelSource, Prediction, predict_images, warm_up
 from eoltag.records import ModelSlot, Outcome, Wanted
 from eoltag.settings import Settings
+from eoltag.spark.plan import Bucket
 from eoltag.spark.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
 from eoltag.spark.thumbnails import ThumbnailKeeper
 
@@ -29,7 +32,7 @@ class Round(NamedTuple):
 
     tasks: int
     images: float
-    """Of each, about: which image goes into which task is drawn by hash."""
+    """Of each, about."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +86,19 @@ class TagWorker:
             (self.ok if prediction.outcome == Outcome.OK else self.failed).add(1)
 
 
-def predictions_of(wave: DataFrame, worker: TagWorker, rounds: Sequence[Round], run_id: str) -> DataFrame:
+def predictions_of(
+    wave: DataFrame, buckets: Sequence[Bucket], worker: TagWorker, rounds: Sequence[Round], run_id: str
+) -> DataFrame:
     """To-do rows (plan.to_do) to rows of the predictions table (schemas.PREDICTIONS), one per version and model.
 
-    rounds: how the wave is cut into Spark tasks.
+    buckets: those of the wave. rounds: how it is cut into Spark tasks.
     """
     carried = [name for name in CARRIED if name != "eolMediaURL"]
     return (
-        wave.select("eolMediaURL", "models", *carried)
-        .repartitionById(sum(one.tasks for one in rounds), task_of("eolMediaURL", rounds))
+        wave.select("eolMediaURL", "models", *carried, place_of(buckets).alias("place"))
+        .withColumn("task", task_of("place", sum(bucket.images for bucket in buckets), rounds))
+        .repartitionById(sum(one.tasks for one in rounds), "task")
+        .drop("place", "task")
         .mapInPandas(_as_function(worker.frames), WORKER_OUTPUT)
         .withColumn("version", F.explode("versions"))
         .withColumn("dataObjectVersionID", F.when(F.col("version") != "", F.col("version")))
@@ -100,14 +107,29 @@ def predictions_of(wave: DataFrame, worker: TagWorker, rounds: Sequence[Round], 
     )
 
 
-def task_of(url: str, rounds: Sequence[Round]) -> Column:
-    """The number of the Spark task for a row, by a hash that has nothing in common with that of the buckets."""
-    total = sum(one.tasks * one.images for one in rounds)
-    drawn = F.pmod(F.xxhash64(F.lit("task"), url), F.lit(_DRAWS)) * F.lit(total / _DRAWS)
+def place_of(buckets: Sequence[Bucket]) -> Column:
+    """The place of a row of `buckets` among all of their images, from 0; out by a part of its bucket at most.
+
+    The images before its bucket are counted; the place inside is drawn by a hash that has nothing in common with that
+    of the buckets.
+    """
+    first, last = buckets[0].number, buckets[-1].number
+    sizes = {bucket.number: bucket.images for bucket in buckets}
+    starts = [0, *accumulate(sizes.get(number, 0) for number in range(first, last + 1))]
+    known = F.from_json(F.lit(json.dumps(starts)), "array<int>")  # a list of literals takes a second
+    begin, end = F.get(known, F.col("bucket") - first), F.get(known, F.col("bucket") - first + 1)
+    drawn = F.pmod(F.xxhash64(F.lit("task"), "eolMediaURL"), F.lit(_DRAWS)) / F.lit(_DRAWS)
+    return begin + drawn * (end - begin)
+
+
+def task_of(place: str, images: int, rounds: Sequence[Round]) -> Column:
+    """The number of the Spark task for a place among so many images: tasks get the images that their rounds say."""
+    scale = sum(one.tasks * one.images for one in rounds) / images
     number, first, begin = F.lit(0), 0, 0.0
     for one in rounds:
-        within = F.floor((drawn - F.lit(begin)) / F.lit(one.images))
-        number = F.when(drawn >= F.lit(begin), F.least(within, F.lit(one.tasks - 1)) + first).otherwise(number)
+        within = F.floor((F.col(place) * scale - begin) / one.images)
+        task = F.least(within, F.lit(one.tasks - 1)) + first
+        number = F.when(F.col(place) * scale >= begin, task).otherwise(number)
         first, begin = first + one.tasks, begin + one.tasks * one.images
     return number.cast("int")
 

@@ -156,14 +156,15 @@ def run_waves(
     total = sum(bucket.images for bucket in buckets)
     with progress_bar(total, lambda: (worker.ok.value, worker.failed.value), is_quiet=is_quiet):
         while buckets:
-            (first, last, images), buckets = next_wave(buckets, wave_size(settings, speed))
+            taken, buckets = next_wave(buckets, wave_size(settings, speed))
+            images = sum(bucket.images for bucket in taken)
             rounds = rounds_for(images, slots, settings, speed)
             count = sum(one.tasks for one in rounds)
             keeper = worker.keeper and worker.keeper.for_wave(count)
             shared = replace(worker, rate_share=1 / min(slots, count), keeper=keeper)
             started = time.monotonic()
-            wave = to_do.where(F.col("bucket").between(first, last))
-            output.append_predictions(predictions_of(wave, shared, rounds, output.run_id), images)
+            wave = to_do.where(F.col("bucket").between(taken[0].number, taken[-1].number))
+            output.append_predictions(predictions_of(wave, taken, shared, rounds, output.run_id), images)
             if keeper:
                 write_thumbnails(output, keeper.found.value, tasks)
             images_done, seconds = images_done + images, seconds + time.monotonic() - started

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from eoltag.records import ModelSlot, Outcome
 from eoltag.settings import FetchSettings, RunSettings
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, next_wave, to_do, with_models
-from eoltag.spark.tagging import Round, task_of
+from eoltag.spark.tagging import Round, place_of, task_of
 from eoltag.spark.waves import Speed, first_speed, rounds_for, wave_size
 from tests.spark.tables import NOON, VERSION, bundle_rows, predictions
 
@@ -120,10 +120,9 @@ class TestWaves:
         left = [Bucket(2 * number, images, images, images, has_versions=False) for number, images in enumerate(sizes)]
         taken: list[int] = []
         while left:
-            (first, last, images), after = next_wave(left, size)
-            wave = [bucket for bucket in left if first <= bucket.number <= last]
-            assert images == sum(bucket.images for bucket in wave)
-            assert images >= size or not after
+            wave, after = next_wave(left, size)
+            assert sum(bucket.images for bucket in wave) >= size or not after
+            assert sum(bucket.images for bucket in wave[:-1]) < size
             taken += [bucket.number for bucket in wave]
             left = after
         assert taken == [2 * number for number in range(len(sizes))]
@@ -164,11 +163,19 @@ class TestWaves:
         assert rounds_for(1, 64, settings, Speed()) == [(1, 1)]
 
     @pytest.mark.spark
-    def test_tasks_get_the_images_that_their_round_says(self, session: SparkSession) -> None:
+    @pytest.mark.parametrize("buckets", [4096, 40])
+    def test_tasks_get_the_images_that_their_round_says(self, session: SparkSession, buckets: int) -> None:
         rounds = [Round(2, 900.0), Round(2, 300.0), Round(3, 200.0)]
-        urls = session.range(3000).select(F.format_string("http://x/%d", "id").alias("eolMediaURL"))
-        tasks = urls.select(task_of("eolMediaURL", rounds).alias("task")).groupBy("task").count().collect()
-        expected = [900, 900, 300, 300, 200, 200, 200]
-        assert {row["task"]: row["count"] for row in tasks} == {
-            number: pytest.approx(size, rel=0.3) for number, size in enumerate(expected)
+        urls = session.range(6000).select(F.format_string("http://x/%d", "id").alias("eolMediaURL"))
+        rows = urls.withColumn("bucket", F.pmod(F.xxhash64("eolMediaURL"), F.lit(buckets)).cast("int"))
+        half = rows.where(F.col("bucket") >= buckets // 2)  # a wave
+        counted = half.groupBy("bucket").count().orderBy("bucket").collect()
+        wave = [Bucket(number, images, images, images, has_versions=False) for number, images in counted]
+        images = half.count()
+        placed = half.select(place_of(wave).alias("place"))
+        found = placed.select(task_of("place", images, rounds).alias("task")).groupBy("task").count().collect()
+        scale = images / 3000
+        assert {row["task"]: row["count"] for row in found} == {
+            number: pytest.approx(size * scale, abs=6 if buckets == 4096 else 25)
+            for number, size in enumerate([900, 900, 300, 300, 200, 200, 200])
         }
