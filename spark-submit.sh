@@ -95,7 +95,8 @@ pack_env() {
 # class path that does not fit the file goes without it. That class path must not hold folders with files in them.
 use_class_archive() {
   local archive jvm_options
-  archive=$venv/spark-classes-$(cat "$JAVA_HOME/release" "$venv/bin/spark-submit" 2>/dev/null | cksum | cut -d ' ' -f 1).jsa
+  archive=$(cat "$JAVA_HOME/release" "$venv/bin/spark-submit" "$root/eoltag/spark/rehearsal.py" 2>/dev/null | cksum)
+  archive=$venv/spark-classes-${archive%% *}.jsa
   mkdir -p "$venv/spark-conf" 2>/dev/null || return 1
   jvm_options="-Xlog:disable -Xlog:all=error:stderr \"-Dlog4j2.configurationFile=file:$root/conf/spark/log4j2.properties\""
   [ -e "$archive" ] || make_class_archive "$archive" "$jvm_options" || return 1
@@ -116,6 +117,7 @@ make_class_archive() {
     echo "that failed, and jobs run without it; $made.txt says why" >&2
     : >"$made"
   fi
+  rm -f "$venv"/spark-classes-*.jsa
   mv "$made" "$1"
 }
 

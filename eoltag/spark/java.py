@@ -21,6 +21,8 @@ _POLL_S: Final = 0.02
 _LAUNCHER_OPTIONS: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Of the short-lived JVM that puts together the command line of the real one."""
 _WITHOUT_WARNING: Final = 'exec "$0" "$@" 2> >(exec grep --line-buffered -vxF "$SILENCED" >&2)'
+_WITH_BARS: Final = "spark.ui.showConsoleProgress=true"
+"""These come without line breaks, for which a filter of lines would wait."""
 _SILENCED: Final = "WARNING: Using incubator modules: jdk.incubator.vector"
 """Said at every start, of a module that Spark asks for itself."""
 
@@ -48,8 +50,11 @@ def start_java() -> None:
     connection = Path(folder.name) / "connection"
     environment = {"SPARK_LAUNCHER_OPTS": _LAUNCHER_OPTIONS, **os.environ, "SILENCED": _SILENCED}
     environment |= {"SPARK_CONNECT_MODE": "0", "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection)}
+    command = [str(_spark_home() / "bin" / "spark-submit"), *shlex.split(options)]
+    if _WITH_BARS not in options:
+        command = ["bash", "-c", _WITHOUT_WARNING, *command]
     process = subprocess.Popen(
-        ["bash", "-c", _WITHOUT_WARNING, str(_spark_home() / "bin" / "spark-submit"), *shlex.split(options)],
+        command,
         stdin=subprocess.PIPE,
         env=environment,
         start_new_session=True,  # Ctrl-C is for this process, which puts things in order first
