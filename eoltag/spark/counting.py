@@ -9,8 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide import Task
-from eoltag.records import TRANSIENT, Outcome
-from eoltag.spark.plan import Redo
+from eoltag.records import Outcome
+from eoltag.spark.plan import Redo, lacks_any, may_pass
 from eoltag.spark.tables import Output
 
 MOST_GROUPS: Final = 50_000
@@ -42,7 +42,7 @@ Groups = dict[str, list[Group]]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class TableCounts:
     """One tags table."""
 
     groups: Groups | None
@@ -51,12 +51,12 @@ class Counted:
     """Bundles of which surely no row would be asked again, sorted."""
 
 
-def count_table(output: Output, task: Task) -> Counted:
+def count_table(output: Output, task: Task) -> TableCounts:
     """Of the written tags of a task."""
     return count_bundles(output.tags(task.name), output.predictions(), task)
 
 
-def count_bundles(tags: DataFrame, predictions: DataFrame | None, task: Task) -> Counted:
+def count_bundles(tags: DataFrame, predictions: DataFrame | None, task: Task) -> TableCounts:
     """Of a tags table.
 
     predictions: what it was decided from; looked at where a task has several models, since the tags table keeps neither
@@ -74,16 +74,16 @@ def count_bundles(tags: DataFrame, predictions: DataFrame | None, task: Task) ->
         .take(MOST_GROUPS + 1)
     )
     if len(found) > MOST_GROUPS:
-        return Counted(None, [])
+        return TableCounts(None, [])
     groups: Groups = {}
     for bundle, *cells, _ in found:
         groups.setdefault(bundle, []).append(Group(*cells))
-    return Counted(groups, sorted(set(groups) - {row["bundle"] for row in found if row["is_open"]}))
+    return TableCounts(groups, sorted(set(groups) - {row["bundle"] for row in found if row["is_open"]}))
 
 
 def _of_one_model(task: Task) -> tuple[Column, Column]:
     """Of a row of the tags table: might it be asked for again, as plan.with_models has it; when was it answered?"""
-    is_open = F.col("outcome").isNull() | _is_passing() | (_is_ok() & _lacks_any(task))
+    is_open = F.col("outcome").isNull() | _may_be_asked_again(task)
     return is_open, F.unix_micros("fetched_at")
 
 
@@ -94,9 +94,7 @@ def _of_models(predictions: DataFrame | None, task: Task) -> tuple[Column, Colum
     versions = {name: package.version for name, package in task.packages.items()}
     wanted = [F.struct(F.lit(name), F.lit(version)) for name, version in versions.items()]
     mine = predictions.where((F.col("task") == task.name) & F.struct("model", "model_version").isin(wanted))
-    is_any_open, oldest = mine.agg(
-        F.max(_is_passing() | (_is_ok() & _lacks_any(task))), F.unix_micros(F.min("fetched_at"))
-    ).collect()[0]
+    is_any_open, oldest = mine.agg(F.max(_may_be_asked_again(task)), F.unix_micros(F.min("fetched_at"))).collect()[0]
     is_open = ~_is_ok() | F.lit(bool(task.file.features)) if is_any_open else F.lit(False)
     for name in versions:
         is_open = is_open | F.col("models")[name]["model_version"].isNull()
@@ -107,15 +105,8 @@ def _is_ok() -> Column:
     return F.col("outcome").eqNullSafe(Outcome.OK.value)
 
 
-def _is_passing() -> Column:
-    return F.coalesce(F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)]), F.lit(False))
-
-
-def _lacks_any(task: Task) -> Column:
-    lacking = F.lit(False)
-    for feature in task.file.features:
-        lacking = lacking | F.col(feature).isNull()
-    return lacking
+def _may_be_asked_again(task: Task) -> Column:
+    return may_pass() | lacks_any(task.file.features)
 
 
 def tags_of(groups: Iterable[Group]) -> dict[str, int]:

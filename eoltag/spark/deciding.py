@@ -8,7 +8,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from eoltag.decide import Task, extra_columns, rule_expression, tag_expression
-from eoltag.records import TRANSIENT, Outcome
+from eoltag.records import Outcome
+from eoltag.spark.plan import may_pass
 from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL
 
 _HASH: Final = "url hash"
@@ -42,12 +43,11 @@ def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str], *
     begin alike, and would be compared to their ends. Looks through the URLs once: to choose among several predictions
     of an image takes longer than all the rest, and mostly there is one.
     """
-    is_settled = ~F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)])
     known = predictions.select(
         F.xxhash64("eolMediaURL").alias("known_hash"),
         F.col("eolMediaURL").alias("known_url"),
         F.col("dataObjectVersionID").alias("known_version"),
-        is_settled.alias("known_settled"),
+        (~may_pass()).alias("known_settled"),
         F.col("fetched_at").alias("known_at"),
         F.col("run_id").alias("known_run"),
         *[F.col(column).alias(name) for name, column in columns.items()],

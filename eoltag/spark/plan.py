@@ -1,6 +1,6 @@
 """What there is to do: bundle rows minus rows already predicted. Resume, re-run and retag are this one rule."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -24,11 +24,24 @@ class Redo:
     """Everything fetched before this time."""
 
 
+def may_pass() -> Column:
+    """Is the outcome of a row a failure that may pass by itself? False where it has none yet."""
+    return F.coalesce(F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)]), F.lit(False))
+
+
+def lacks_any(features: Iterable[str]) -> Column:
+    """Was the image of a row read, and one of these not measured?"""
+    lacking = F.lit(False)
+    for feature in features:
+        lacking = lacking | F.col(feature).isNull()
+    return lacking & F.col("outcome").eqNullSafe(Outcome.OK.value)
+
+
 def settled(redo: Redo) -> Column:
     """Is a row of the predictions table an answer that stands?"""
     good = F.col("outcome") == Outcome.OK.value
     if not redo.failed:
-        good = good | ~F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)])
+        good = good | ~may_pass()
     return good if redo.before is None else good & (F.col("fetched_at") >= F.lit(redo.before))
 
 
@@ -37,9 +50,8 @@ def lacks_features(slots: Sequence[ModelSlot]) -> Column:
     lacking = F.lit(False)
     for slot in slots:
         is_of_slot = (F.col("task") == slot.task) & (F.col("model") == slot.model)
-        for feature in slot.features:
-            lacking = lacking | (is_of_slot & F.col(feature).isNull())
-    return lacking & (F.col("outcome") == Outcome.OK.value)
+        lacking = lacking | (is_of_slot & lacks_any(slot.features))
+    return lacking
 
 
 def images(rows: DataFrame) -> DataFrame:

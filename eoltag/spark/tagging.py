@@ -96,7 +96,7 @@ def predictions_of(
     carried = [name for name in CARRIED if name != "eolMediaURL"]
     return (
         wave.select("eolMediaURL", "models", *carried, place_of(buckets).alias("place"))
-        .withColumn("task", task_of("place", sum(bucket.images for bucket in buckets), rounds))
+        .withColumn("task", task_of("place", rounds))
         .repartitionById(sum(one.tasks for one in rounds), "task")
         .drop("place", "task")
         .mapInPandas(_as_function(worker.frames), WORKER_OUTPUT)
@@ -122,14 +122,13 @@ def place_of(buckets: Sequence[Bucket]) -> Column:
     return begin + drawn * (end - begin)
 
 
-def task_of(place: str, images: int, rounds: Sequence[Round]) -> Column:
-    """The number of the Spark task for a place among so many images: tasks get the images that their rounds say."""
-    scale = sum(one.tasks * one.images for one in rounds) / images
+def task_of(place: str, rounds: Sequence[Round]) -> Column:
+    """The number of the Spark task for a place among the images of `rounds`, from 0."""
     number, first, begin = F.lit(0), 0, 0.0
     for one in rounds:
-        within = F.floor((F.col(place) * scale - begin) / one.images)
+        within = F.floor((F.col(place) - begin) / one.images)
         task = F.least(within, F.lit(one.tasks - 1)) + first
-        number = F.when(F.col(place) * scale >= begin, task).otherwise(number)
+        number = F.when(F.col(place) >= begin, task).otherwise(number)
         first, begin = first + one.tasks, begin + one.tasks * one.images
     return number.cast("int")
 

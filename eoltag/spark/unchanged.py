@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from eoltag import __version__
 from eoltag.decide import Task, extra_columns, rule_conditions
 from eoltag.records import Outcome
-from eoltag.spark.counting import Counted, Group, Groups, count_table
+from eoltag.spark.counting import Group, Groups, TableCounts, count_table
 from eoltag.spark.plan import Redo
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
@@ -77,7 +77,7 @@ def tagged(output: Output, task: Task) -> Tagged:
     return Tagged(is_current, is_current and bool(known["is_plain"]))
 
 
-def remember(output: Output, task: Task, digests: Digests | None, *, is_plain: bool, counted: Counted) -> None:
+def remember(output: Output, task: Task, digests: Digests | None, *, is_plain: bool, counted: TableCounts) -> None:
     """Note what was decided. digests: of the bundles that this run has written; None where it has written none.
 
     is_plain: see Tagged. counted: of the tags table as it lies there.
@@ -171,7 +171,7 @@ def _made_of(output: Output, task: Task) -> dict[str, Any]:
     return {"eoltag": __version__, "models": versions, "features": list(task.file.features), **sizes}
 
 
-def _seen(output: Output, task: Task, counted: Counted) -> dict[str, Any]:
+def _seen(output: Output, task: Task, counted: TableCounts) -> dict[str, Any]:
     """What the tables hold now."""
     return {"seen": _made_of(output, task), "groups": counted.groups, "settled": counted.settled}
 

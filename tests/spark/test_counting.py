@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.records import Outcome
-from eoltag.spark.counting import Counted, Group, count_bundles, outcomes_of, tags_of
+from eoltag.spark.counting import Group, TableCounts, count_bundles, outcomes_of, tags_of
 from eoltag.spark.deciding import tag_rows
 from eoltag.spark.plan import Redo, images, to_do, with_models
 from eoltag.spark.waves import slots_of
@@ -102,7 +102,7 @@ def test_rows_are_counted_by_bundle_outcome_and_tag(session: SparkSession, monke
     assert len({one.places for one in counted.groups["a"]}) == 4, "each is of another row"
     assert counted.settled == []
     monkeypatch.setattr("eoltag.spark.counting.MOST_GROUPS", 4)
-    assert count_bundles(tags, known, kind) == Counted(None, [])
+    assert count_bundles(tags, known, kind) == TableCounts(None, [])
 
 
 def group(outcome: str | None, tag: str | None, rows: int, places: int) -> Group:

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from eoltag.package import read_package
 from eoltag.spark.command import run_command
 from eoltag.spark.compacting import compact
-from eoltag.spark.counting import Counted
+from eoltag.spark.counting import TableCounts
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
 from eoltag.spark.unchanged import digests_of, is_unchanged, remember
@@ -237,7 +237,7 @@ def test_tags_are_in_step_with_rows_rules_and_thresholds_and_with_nothing_else(
     (tmp_path / "out/tsv/kind").mkdir(parents=True)
     (tmp_path / "out/tsv/kind/list_finaltags.tsv").write_text("")
     assert not is_unchanged(output, [kind], digests)
-    remember(output, kind, digests, is_plain=False, counted=Counted(None, []))
+    remember(output, kind, digests, is_plain=False, counted=TableCounts(None, []))
     assert is_unchanged(output, [kind], digests)
     assert not is_unchanged(output, [other], digests), "another threshold"
     swapped = bundle_rows(session, [{"eolMediaURL": B}, {"eolMediaURL": A}])
