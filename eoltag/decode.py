@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
+from math import prod
 from typing import Final, Literal
 from warnings import filterwarnings
 
@@ -22,7 +24,8 @@ from PIL import (
 )
 
 from eoltag.errors import NotImage, TooManyPixels, Truncated, Undecodable
-from eoltag.records import Decoded, Fit, InputSpec
+from eoltag.records import Decoded, Fit, InputSpec, Pixels
+from eoltag.resize import HAS_SIMD, Source
 
 _READERS: Final = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
 """Importing a reader registers it; Pillow registers WEBP and TIFF only on demand."""
@@ -36,6 +39,9 @@ full decode is then 0.1 of 255, and 0.8 where it leaves just the size (40 web ph
 
 STRIP_ROWS: Final = 256
 """What needs wide intermediate values is converted this many rows at a time: bounds memory, changes no pixel."""
+
+SIMD_PIXELS: Final = 4 * 1024**2
+"""Larger pictures are resized by Pillow itself: the other way needs two copies, 120 MB of 20 megapixels."""
 
 HASH_SIZE: Final = (9, 8)
 HASH_GAP: Final = 2.0
@@ -97,9 +103,9 @@ def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int, sides_px: S
         image.load()
         turn = _TURNS.get(_orientation(image))  # not before: a TIFF turns itself while it loads
         picture = _Picture(_rgb(image), box, turn)
-        pixels = tuple(np.asarray(_fitted(picture, spec)) for spec in specs)
-        pictures = tuple(np.asarray(_bounded(picture, side_px)) for side_px in sides_px)
-        fingerprint = difference_hash(picture.scaled(HASH_SIZE, Image.Resampling.LANCZOS, gap=HASH_GAP))
+        pixels = tuple(_fitted(picture, spec) for spec in specs)
+        pictures = tuple(_bounded(picture, side_px) for side_px in sides_px)
+        fingerprint = difference_hash(picture.shrunk(HASH_SIZE, Image.Resampling.LANCZOS, gap=HASH_GAP))
     except MemoryError:
         raise
     except Exception as problem:  # Pillow's readers raise nearly anything on hostile bytes; this is their one boundary
@@ -109,7 +115,7 @@ def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int, sides_px: S
     return Decoded(pixels, width, height, color_mode, fingerprint, pictures)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Picture:
     """An image as its file holds it, and how it is meant to be seen."""
 
@@ -124,13 +130,27 @@ class _Picture:
         """Upright, width and height change places."""
         return self.turn in _SIDEWAYS
 
-    def scaled(
+    @cached_property
+    def source(self) -> Source:
+        """The same for `resize`, which several sizes share."""
+        return Source(self.image.tobytes(), self.image.size)
+
+    def scaled(self, size: tuple[int, int], resample: Image.Resampling, *, box: Box | None = None) -> Pixels:
+        """The part in `box`, as the file holds it, upright in that size. Turned last, when it is small."""
+        if resample != Image.Resampling.BILINEAR or not HAS_SIMD or prod(self.image.size) > SIMD_PIXELS:
+            return np.asarray(self.shrunk(size, resample, box=box))
+        small = self.source.bilinear(self._stored(size), box or self.box)
+        return small if self.turn is None else np.asarray(Image.fromarray(small).transpose(self.turn))
+
+    def shrunk(
         self, size: tuple[int, int], resample: Image.Resampling, *, box: Box | None = None, gap: float | None = None
     ) -> Image.Image:
-        """The part in `box`, as the file holds it, upright in that size. Turned last, when it is small."""
-        stored = size[::-1] if self.is_sideways else size
-        small = self.image.resize(stored, resample, box or self.box, reducing_gap=gap)
+        """The same by Pillow, which with a `gap` begins by means of whole pixels; see its `reducing_gap`."""
+        small = self.image.resize(self._stored(size), resample, box or self.box, reducing_gap=gap)
         return small if self.turn is None else small.transpose(self.turn)
+
+    def _stored(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size[::-1] if self.is_sideways else size
 
 
 def difference_hash(image: Image.Image) -> str:
@@ -248,16 +268,16 @@ def _within(size: tuple[int, int], side_px: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _bounded(picture: _Picture, side_px: int | None) -> Image.Image:
+def _bounded(picture: _Picture, side_px: int | None) -> Pixels:
     """In its own proportions."""
     if side_px is None:
-        return picture.image if picture.turn is None else picture.image.transpose(picture.turn)
+        return np.asarray(picture.image if picture.turn is None else picture.image.transpose(picture.turn))
     _, _, across, down = picture.box
     width, height = (down, across) if picture.is_sideways else (across, down)
     return picture.scaled(_within((round(width), round(height)), side_px), Image.Resampling.BILINEAR)
 
 
-def _fitted(picture: _Picture, spec: InputSpec) -> Image.Image:
+def _fitted(picture: _Picture, spec: InputSpec) -> Pixels:
     fit: Fit = spec.fit
     size = (spec.width, spec.height)
     resample = _RESAMPLE[spec.resample]
@@ -272,11 +292,12 @@ def _fitted(picture: _Picture, spec: InputSpec) -> Image.Image:
     return _padded(picture, size, resample, min(across / width, down / height))
 
 
-def _padded(picture: _Picture, size: tuple[int, int], resample: Image.Resampling, scale: float) -> Image.Image:
+def _padded(picture: _Picture, size: tuple[int, int], resample: Image.Resampling, scale: float) -> Pixels:
     """The whole image in the middle of a white sheet; at least a line of it, however long and thin it is."""
     _, _, across, down = picture.box
     width, height = (down, across) if picture.is_sideways else (across, down)
     whole = picture.scaled((max(1, round(width * scale)), max(1, round(height * scale))), resample)
-    sheet = Image.new("RGB", size, _WHITE)
-    sheet.paste(whole, ((size[0] - whole.width) // 2, (size[1] - whole.height) // 2))
+    sheet = np.full((size[1], size[0], 3), 255, np.uint8)
+    top, left = (size[1] - whole.shape[0]) // 2, (size[0] - whole.shape[1]) // 2
+    sheet[top : top + whole.shape[0], left : left + whole.shape[1]] = whole
     return sheet

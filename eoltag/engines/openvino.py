@@ -7,6 +7,7 @@ import openvino as ov
 
 from eoltag.engines.batches import check_outputs, pad_batch
 from eoltag.engines.close_calls import close_calls
+from eoltag.engines.layout import transpose_late
 from eoltag.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.errors import PackageError
 from eoltag.package import INT8_FILES, OPENVINO_FILES, PrecisionChoice, PrecisionName, Unpacked
@@ -90,6 +91,7 @@ def _read(core: ov.Core, model: Unpacked, batch_size: int, names: tuple[str, str
     try:
         network = core.read_model(xml, ov.Tensor(np.frombuffer(weights, np.uint8)))
         network.reshape([batch_size, spec.height, spec.width, 3])
+        transpose_late(network)
     except RuntimeError as problem:  # all that OpenVINO ever raises
         reason = str(problem).strip().splitlines()[-1]
         raise PackageError(f"{model.card.name}: OpenVINO cannot read {names[0]} ({reason})") from problem

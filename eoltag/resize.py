@@ -1,0 +1,44 @@
+"""Bilinear resizing by vector instructions, where the cykooz-resizer package is installed.
+
+Half the time of Pillow's for photos of the web. 7 % of their values differ from Pillow's, by one of 255, and both are
+as far from the exact ones: each rounds 10 % the other way. Only for this filter: where values may overshoot, as with
+Lanczos, the two differ by more.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from eoltag.records import Pixels
+
+try:
+    import cykooz_resizer as _simd
+except ImportError:  # there are no binaries for Linux on ARM
+    _simd = None
+
+HAS_SIMD: Final = _simd is not None
+
+
+class Source:
+    """An RGB picture to be resized, once or to several sizes."""
+
+    def __init__(self, rgb: bytes, size: tuple[int, int]) -> None:
+        """rgb: three bytes a pixel, row by row. size: width, height."""
+        self._data = _simd.ImageData(*size, _simd.PixelType.U8x3, rgb)
+
+    def bilinear(self, size: tuple[int, int], box: tuple[float, float, float, float]) -> Pixels:
+        """The part in `box` (left, upper, right, lower) in that size (width, height), as Pillow's BILINEAR.
+
+        (height, width, 3).
+        """
+        left, upper, right, lower = box
+        options = _simd.ResizeOptions(
+            resize_alg=_simd.ResizeAlg.convolution(_simd.FilterType.bilinear),
+            crop_box=_simd.CropBox(left, upper, right - left, lower - upper),
+        )
+        width, height = size
+        target = _simd.ImageData(width, height, _simd.PixelType.U8x3)
+        _simd.Resizer().resize(
+            self._data, target, options
+        )  # a resizer takes 3 us to make; one cannot serve two threads
+        return np.frombuffer(target.get_buffer(), np.uint8).reshape(height, width, 3)
