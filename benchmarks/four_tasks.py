@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.arms.command import CORES, warm_s
-from benchmarks.parts import cpu_s_per_item, fetch_part, infer_part, pin
+from benchmarks.parts import cpu_s_per_item, fetch_part, infer_part, pin, worker_environment
 from benchmarks.photos import drawn_pictures, photo_names, url_list
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
@@ -125,9 +125,9 @@ def text(document: Mapping[str, Any]) -> str:
 
 def _measured(part: str, options: argparse.Namespace) -> float:
     command = [sys.executable, "-m", "benchmarks.four_tasks", "--part", part, "--images", str(options.images)]
-    done = subprocess.run(
-        [*command, "--count", str(options.count)], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
-    )
+    command += ["--count", str(options.count)]
+    environment = {**os.environ, **worker_environment()}
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return float(json.loads(done.stdout.splitlines()[-1])["cpu_s"])
 
 

@@ -39,6 +39,7 @@ BESIDE: Final = ("rows",)
 """What a Spark task does for an image besides: its row as pandas and as Arrow."""
 FRAME_ROWS: Final = 512
 """As in eoltag.spark.tagging."""
+_WORKER_VARIABLE: Final = "spark.executorEnv."
 WARM_UP: Final = 0.1
 """Share of the images that is worked on before the clock starts."""
 
@@ -117,9 +118,16 @@ def _in_process(part: str, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.parts", "--part", part, "--images", str(options.images)]
     command += ["--package", str(options.package), "--engine", options.engine, "--precision", options.precision]
     command += ["--count", str(options.count)]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=quiet)
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **worker_environment()}
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return {"part": part, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def worker_environment() -> dict[str, str]:
+    """The variables that local runs give their workers, so that parts and whole are measured alike."""
+    lines = (ROOT / "conf" / "spark" / "local.conf").read_text().splitlines()
+    settings = (line.split(maxsplit=1) for line in lines if line.startswith(_WORKER_VARIABLE))
+    return {key.removeprefix(_WORKER_VARIABLE): value.strip() for key, value in settings}
 
 
 def fetch_part(folder: Path, count: int) -> dict[str, float]:

@@ -123,6 +123,10 @@ def test_the_bound_is_the_cores_over_the_sum_of_the_parts() -> None:
     assert "fetch                  2.000      1.000 to 3.000" in parts.text(document)
 
 
+def test_the_parts_have_the_variables_of_workers() -> None:
+    assert parts.worker_environment() == {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
 def test_cores_keep_up_with_the_rate_or_hold_enough_connections() -> None:
     busy = plan(10_000_000, 1000.0, FIGURES, CLUSTER)
     assert (busy.cores, busy.executors, busy.connections) == (13, 4, 200)  # 200 in flight at 16 a core; 10 for the CPU
