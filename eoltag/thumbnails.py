@@ -211,6 +211,7 @@ class Negative(NamedTuple):
 
 def keep(shelf: Shelf, batch: Iterable[Seen], fit: Fit) -> None:
     """Offer a batch to the shelf, which copies the pixels of those that it keeps for now."""
+    is_changed = False
     for image in batch:
         for slot in image.slots:
             mine = shelf.plan.get(slot.task)
@@ -219,7 +220,9 @@ def keep(shelf: Shelf, batch: Iterable[Seen], fit: Fit) -> None:
             thumbnail = Thumbnail(slot.task, image.url, slot.version, image.label, image.confidence, image.logit)
             if shelf.offer(thumbnail):
                 shelf.hold(image.url, Negative(image.pixels.copy(), image.width, image.height, fit))
-    shelf.tidy()
+                is_changed = True
+    if is_changed:
+        shelf.tidy()
 
 
 def encode(negative: Negative) -> bytes:

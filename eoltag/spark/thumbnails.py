@@ -1,6 +1,7 @@
 """Thumbnails from the workers' shelves to thumbnails/task=T in the output: through an accumulator, merged, bounded."""
 
 import tempfile
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark import TaskContext
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
 from eoltag.cuts import find_cuts
@@ -28,6 +30,9 @@ THUMBNAILS: Final = pa.schema(
 _FILE: Final = "part-0.parquet"
 
 Kept = tuple[Thumbnail, ...]
+
+_handed_over: dict[str, dict[Group, Goodness]] = {}
+"""In a worker: by wave, the floors of what this process has handed over. Only of the wave that it works on."""
 
 
 class _Merging(AccumulatorParam[Kept]):
@@ -55,19 +60,29 @@ class ThumbnailKeeper:
     part: ShelfPlan = field(default_factory=dict)
     """Of one Spark task."""
     floors: Mapping[Group, Goodness] = field(default_factory=dict)
+    wave: str = ""
 
     def for_wave(self, tasks: int) -> "ThumbnailKeeper":
         """In the driver: for a wave cut into so many Spark tasks. What earlier waves have bettered is not encoded."""
         floors = merged(self.plan, self.found.value).full()
-        return replace(self, part=thinned(self.plan, tasks), floors=floors)
+        return replace(self, part=thinned(self.plan, tasks), floors=floors, wave=uuid.uuid4().hex)
 
     def new_shelf(self) -> Shelf:
-        """In the worker: for one Spark task."""
-        return Shelf(self.part, self.floors)
+        """In the worker: for one Spark task. What this process has bettered is not encoded either.
+
+        A task that is tried again offers everything: what it handed over the first time may have been lost.
+        """
+        context = TaskContext.get()
+        is_first = context is None or context.attemptNumber() == 0
+        mine = _handed_over.get(self.wave, {}) if is_first else {}
+        return Shelf(self.part, {**self.floors, **mine})
 
     def hand_over(self, shelf: Shelf) -> None:
         """In the worker: at the end of the Spark task."""
         self.found.add(shelf.kept())
+        known = _handed_over.get(self.wave, {})
+        _handed_over.clear()
+        _handed_over[self.wave] = {**known, **shelf.full()}  # a shelf holds only what is better than its floors
 
 
 def keeper_for(output: Output, tasks: list[Task], limit: int) -> ThumbnailKeeper | None:
