@@ -31,7 +31,11 @@ venv=$root/.venv
 
 fail() { echo "error: $*" >&2; exit 2; }
 
-java_major() { "$1/bin/java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1; }
+# From the file that a JDK or JRE has beside it; else by asking, which takes a JVM's start.
+java_major() {
+  sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release" 2>/dev/null | grep . ||
+    "$1/bin/java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1
+}
 
 usable_java() {
   [ -n "$1" ] && [ -x "$1/bin/java" ] || return 1

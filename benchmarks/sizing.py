@@ -20,6 +20,7 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.server import ROOT
+from eoltag.spark.requests import IMAGES_PER_FILE
 
 FIGURES: Final = ROOT / "build" / "bench"
 BEGIN: Final = "<!-- tables of benchmarks.sizing: begin -->"
@@ -29,8 +30,6 @@ EPHEMERAL_PORTS: Final = 28_232
 """Of one address towards one server: Linux's default net.ipv4.ip_local_port_range, 32768 to 60999."""
 TIME_WAIT_S: Final = 60.0
 """How long Linux keeps the port of a connection that it closed (TCP_TIMEWAIT_LEN)."""
-IMAGES_PER_FILE: Final = 500_000
-"""eoltag.spark.tables: a wave is written as one file for each task and model, and one more for every so many images."""
 SECONDS_PER_HOUR: Final = 3600.0
 
 

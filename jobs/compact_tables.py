@@ -8,8 +8,8 @@ import sys
 
 from eoltag.errors import ExitCode
 from eoltag.spark.command import Parser, run_command
-from eoltag.spark.compacting import CompactRequest, compact_tables
-from eoltag.spark.tables import IMAGES_PER_FILE
+from eoltag.spark.java import start_java
+from eoltag.spark.requests import IMAGES_PER_FILE, CompactRequest
 
 EXAMPLES = """\
 example, now and then after many nightly runs:
@@ -43,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
 def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
+    start_java()
+    from eoltag.spark.compacting import compact_tables  # takes a while, in which Java starts
+
     return compact_tables(CompactRequest(options.output, options.rows_per_file, options.dry_run, options.json))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from eoltag.errors import ExitCode
 from eoltag.spark.command import Parser, run_command
-from eoltag.spark.differing import DiffRequest, diff_runs
+from eoltag.spark.java import start_java
+from eoltag.spark.requests import DiffRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
 def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
+    start_java()
+    from eoltag.spark.differing import diff_runs  # takes a while, in which Java starts
+
     return diff_runs(
         DiffRequest(
             task=options.task,

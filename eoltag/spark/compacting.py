@@ -9,19 +9,10 @@ from pyspark.sql.types import MapType
 
 from eoltag.errors import ExitCode, OutputError
 from eoltag.spark.command import show
+from eoltag.spark.requests import CompactRequest
 from eoltag.spark.run import open_output
 from eoltag.spark.session import open_session
-from eoltag.spark.tables import IMAGES_PER_FILE, Output
-
-
-@dataclass(frozen=True, slots=True)
-class CompactRequest:
-    """What the command line of jobs/compact_tables.py asks for."""
-
-    output: str
-    rows_per_file: int = IMAGES_PER_FILE
-    is_dry_run: bool = False
-    as_json: bool = False
+from eoltag.spark.tables import Output
 
 
 @dataclass(frozen=True, slots=True)

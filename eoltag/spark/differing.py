@@ -17,6 +17,7 @@ from eoltag.settings import parse
 from eoltag.spark.checking import check_task
 from eoltag.spark.command import show
 from eoltag.spark.deciding import tag_rows
+from eoltag.spark.requests import DiffRequest
 from eoltag.spark.run import open_output
 from eoltag.spark.session import open_session
 from eoltag.spark.tables import Output
@@ -27,20 +28,6 @@ IMAGE: Final = ("eolMediaURL", "identifier", "dataObjectVersionID")
 COMPARED: Final = ("tag", "rule", "outcome", "label", "confidence", "model_version")
 SHOWN: Final = 20
 """Kinds of flips in the text; --json has all."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiffRequest:
-    """What the command line of jobs/diff_runs.py asks for."""
-
-    task: str
-    output: str
-    root: Path
-    old: str | None = None
-    """A run or a model version; None for the run before the last one."""
-    new: str | None = None
-    csv: Path | None = None
-    as_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)

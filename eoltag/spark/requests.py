@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from eoltag.settings import Settings
+
+IMAGES_PER_FILE: Final = 500_000
+"""Of the predictions table: as many as a file should hold where there are that many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +55,28 @@ class ReportRequest:
     output: str
     tasks: list[str]
     """None given: every task that was tagged into this output."""
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRequest:
+    """What the command line of jobs/diff_runs.py asks for."""
+
+    task: str
+    output: str
+    root: Path
+    old: str | None = None
+    """A run or a model version; None for the run before the last one."""
+    new: str | None = None
+    csv: Path | None = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CompactRequest:
+    """What the command line of jobs/compact_tables.py asks for."""
+
+    output: str
+    rows_per_file: int = IMAGES_PER_FILE
+    is_dry_run: bool = False
     as_json: bool = False

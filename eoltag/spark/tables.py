@@ -18,12 +18,11 @@ from pyspark.sql import functions as F
 
 from eoltag.errors import OutputError
 from eoltag.spark.files import Files
+from eoltag.spark.requests import IMAGES_PER_FILE
 from eoltag.spark.schemas import PREDICTIONS, SCHEMA_VERSION
 
 SCHEMA_FILE: Final = "_schema.json"
 LOCK_FILE: Final = "lock.json"
-IMAGES_PER_FILE: Final = 500_000
-"""Of the predictions table, about."""
 _UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry")
 _LARGER_THAN_FILES: Final = 1 << 42
 _FEWEST_ROW_BYTES: Final = 8
