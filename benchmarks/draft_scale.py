@@ -1,17 +1,21 @@
-"""How much a model's answers depend on the company it runs in: the largest need decides the scale of a JPEG.
+"""How much a model's answers depend on the company it runs in, and on what resizes its pictures.
 
     python -m benchmarks.draft_scale PACKAGE FOLDER...
 
-Images lie below FOLDER at any depth. Each is decoded for the model alone, beside a model of 299 px, and whole.
+The largest need of a run decides the scale of a JPEG. Images lie below FOLDER at any depth. Each is decoded for the
+model alone, beside a model of 299 px, whole, and for the model alone but resized by Pillow, as where cykooz-resizer
+is missing.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import numpy as np
 
+from eoltag import decode as decoding
 from eoltag.decode import decode
 from eoltag.engines import load_engine
 from eoltag.errors import ImageError
@@ -28,13 +32,15 @@ def measure(package_path: Path, files: Sequence[Path]) -> None:
     """Prints how often labels agree, and how far pixels and probabilities lie apart."""
     package = read_package(package_path)
     spec = package.card.spec
-    alone, beside, whole = [], [], []
+    alone, beside, whole, by_pillow = [], [], [], []
     for file in files:
         data = file.read_bytes()
         try:
             alone.append(decode(data, [spec], MAX_PIXELS).pixels[0])
             beside.append(decode(data, [spec, LARGER], MAX_PIXELS).pixels[0])
             whole.append(decode(data, [spec], MAX_PIXELS, [None]).pixels[0])
+            with patch.object(decoding, "HAS_SIMD", False):
+                by_pillow.append(decode(data, [spec], MAX_PIXELS).pixels[0])
         except ImageError:
             continue
     name = package.engines[0]
@@ -42,10 +48,11 @@ def measure(package_path: Path, files: Sequence[Path]) -> None:
     engine = load_engine(name, packed, batch_size=BATCH, threads=1, keras_backend="tensorflow")
     logits = [
         np.concatenate([engine.predict(np.stack(pixels[at : at + BATCH])) for at in range(0, len(pixels), BATCH)])
-        for pixels in (alone, beside, whole)
+        for pixels in (alone, beside, whole, by_pillow)
     ]
+    others = (beside, whole, by_pillow)
     print(f"{package_path}: {spec.width} px, {len(alone)} images")
-    for title, pixels, other in (("beside 299 px", beside, logits[1]), ("whole picture", whole, logits[2])):
+    for title, pixels, other in zip(("beside 299 px", "whole picture", "by Pillow"), others, logits[1:], strict=True):
         far = np.array([np.abs(one.astype(int) - two).mean() for one, two in zip(alone, pixels, strict=True)])
         same = float((logits[0].argmax(axis=1) == other.argmax(axis=1)).mean())
         moved = np.abs(score(logits[0], 1.0) - score(other, 1.0)).max(axis=1)
