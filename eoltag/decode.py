@@ -132,7 +132,7 @@ class _Picture:
 
     @cached_property
     def source(self) -> Source:
-        """The same for `resize`, which several sizes share."""
+        """The image as `resize` takes it: copied once, whatever number of sizes is asked for."""
         return Source(self.image.tobytes(), self.image.size)
 
     def scaled(self, size: tuple[int, int], resample: Image.Resampling, *, box: Box | None = None) -> Pixels:
@@ -297,7 +297,7 @@ def _padded(picture: _Picture, size: tuple[int, int], resample: Image.Resampling
     _, _, across, down = picture.box
     width, height = (down, across) if picture.is_sideways else (across, down)
     whole = picture.scaled((max(1, round(width * scale)), max(1, round(height * scale))), resample)
-    sheet = np.full((size[1], size[0], 3), 255, np.uint8)
+    sheet = np.full((size[1], size[0], 3), _WHITE, np.uint8)
     top, left = (size[1] - whole.shape[0]) // 2, (size[0] - whole.shape[1]) // 2
     sheet[top : top + whole.shape[0], left : left + whole.shape[1]] = whole
     return sheet
