@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eoltag.bundle import Bundle, Tally, bundle_name, expand_ranges, open_bundles, sibling_of
-from eoltag.bundle_text import MAX_LINE_BYTES
+from eoltag.bundle.lists import Bundle, Tally, bundle_name, expand_ranges, open_bundles, sibling_of
+from eoltag.bundle.text import MAX_LINE_BYTES
 from eoltag.errors import BadUrl, BundleError
 from eoltag.records import ImageRef
 from eoltag.urls import check_url, is_usable

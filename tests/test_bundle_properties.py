@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from eoltag.bundle import bundle_name, expand_ranges, open_bundles
+from eoltag.bundle.lists import bundle_name, expand_ranges, open_bundles
 from eoltag.errors import BadUrl, BundleError
 from eoltag.records import ImageRef
 from eoltag.urls import check_url, is_usable

@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from eoltag.bundle.staging import local_files, stage
 from eoltag.errors import BundleError
 from eoltag.settings import FetchSettings
-from eoltag.sources import local_files, stage
 from tests.loopback import Loopback
 
 

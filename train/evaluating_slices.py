@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from eoltag.bundle import open_bundles
+from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
 from train.evaluating_images import LabelledImage
 from train.evaluating_scores import Judged, Judgement

@@ -6,8 +6,8 @@ from importlib.metadata import version
 from typing import Any
 
 from eoltag import __version__
+from eoltag.bundle.staging import Staged
 from eoltag.decide import Task, rule_conditions
-from eoltag.sources import Staged
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.tables import Output
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.bundle import sibling_of
+from eoltag.bundle.lists import sibling_of
+from eoltag.bundle.staging import PART, Staged
 from eoltag.errors import BundleError
-from eoltag.sources import PART, Staged
 from eoltag.spark.files import Files
 from eoltag.spark.schemas import ROWS
 from eoltag.spark.tables import Output

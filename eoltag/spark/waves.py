@@ -14,13 +14,13 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from eoltag.bundle.staging import MOST_HOSTS
 from eoltag.decide import Task
 from eoltag.errors import PackageError
 from eoltag.package import EngineName, Package
 from eoltag.pipeline import ModelSource
 from eoltag.records import ModelSlot
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
-from eoltag.sources import MOST_HOSTS
 from eoltag.spark.plan import Bucket, next_wave
 from eoltag.spark.progress import progress_bar
 from eoltag.spark.session import has_gpu_tasks, task_slots, threads_per_task

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from eoltag.bundle import expand_ranges
+from eoltag.bundle.lists import expand_ranges
 from eoltag.errors import DataError
 from eoltag.fetch import download
 from eoltag.settings import FetchSettings, read_settings

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from eoltag.bundle import open_bundles
+from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
 from train.prepare.candidate import Candidate, Offer, Rejection, visible_files
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from eoltag.bundle import open_bundles
+from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
 from train.providers.client import ApiClient, dig, dig_list, dig_text
 from train.providers.found import Found, Provider, Query

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final, Literal
 
-from eoltag.bundle_text import Source, short
+from eoltag.bundle.text import Source, short
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import unquote
 
-from eoltag.bundle_layout import Layout, Tally, find_layout, read_rows
-from eoltag.bundle_text import Source, find_encoding, find_sources, short
+from eoltag.bundle.layout import Layout, Tally, find_layout, read_rows
+from eoltag.bundle.text import Source, find_encoding, find_sources, short
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from eoltag.bundle import Bundle, Tally, bundle_name, expand_ranges, open_bundles
+from eoltag.bundle.lists import Bundle, Tally, bundle_name, expand_ranges, open_bundles
 from eoltag.errors import BundleError
 from eoltag.fetch import download
 from eoltag.records import ImageRef
