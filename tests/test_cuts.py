@@ -2,7 +2,7 @@
 
 import pytest
 
-from eoltag.cuts import find_cuts
+from eoltag.decide.cuts import find_cuts
 from eoltag.records import Cut
 
 MODELS = ("main", "Second")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eoltag.decide import read_task, read_tasks, rule_expression, tag_expression, tsv_columns
+from eoltag.decide.task import read_task, read_tasks, rule_expression, tag_expression, tsv_columns
 from eoltag.errors import PackageError, TaskError
 
 MODEL = '[models.main]\npackage = "{package}"\n'

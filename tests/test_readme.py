@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from eoltag import __version__
-from eoltag.decide import ModelEntry, Rule, TaskFile
+from eoltag.decide.task import ModelEntry, Rule, TaskFile
 from eoltag.errors import ExitCode
 from eoltag.records import TRANSIENT, Outcome
 from eoltag.settings import FetchSettings, Settings, parse

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, NullType, StructField, StructType
 
-from eoltag.conditions import (
+from eoltag.decide.conditions import (
     Case,
     Compared,
     Condition,
@@ -23,7 +23,7 @@ from eoltag.conditions import (
     compared_with,
     why_never,
 )
-from eoltag.decide import Task, extra_columns, rule_conditions, tsv_columns, tsv_condition
+from eoltag.decide.task import Task, extra_columns, rule_conditions, tsv_columns, tsv_condition
 from eoltag.errors import TaskError
 from eoltag.records import Outcome
 from eoltag.spark.deciding import decision_schema, tags_schema

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide import Task
+from eoltag.decide.task import Task
 from eoltag.records import Outcome
 from eoltag.spark.plan import Redo, lacks_any, may_pass
 from eoltag.spark.tables import Output

@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from eoltag.decide import Task, extra_columns, rule_expression, tag_expression
+from eoltag.decide.task import Task, extra_columns, rule_expression, tag_expression
 from eoltag.records import Outcome
 from eoltag.spark.plan import may_pass
 from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide import Task, TaskFile, read_task
+from eoltag.decide.task import Task, TaskFile, read_task
 from eoltag.errors import ExitCode, OutputError
 from eoltag.settings import parse
 from eoltag.spark.checking import check_task

@@ -7,7 +7,7 @@ from typing import Any
 
 from eoltag import __version__
 from eoltag.bundle.staging import Staged
-from eoltag.decide import Task, rule_conditions
+from eoltag.decide.task import Task, rule_conditions
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.tables import Output
 

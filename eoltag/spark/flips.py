@@ -7,7 +7,7 @@ from typing import Any, Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide import Task
+from eoltag.decide.task import Task
 from eoltag.report import NO_TAG, Flips
 from eoltag.spark.deciding import tag_rows
 from eoltag.spark.tables import Output

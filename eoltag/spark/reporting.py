@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from eoltag import __version__
-from eoltag.cuts import find_cuts
+from eoltag.decide.cuts import find_cuts
 from eoltag.errors import OutputError
 from eoltag.report.content import Counted, Found, PageFacts, TaskFacts, Written
 from eoltag.spark.report_queries import count_groups, find_rows, tags_of

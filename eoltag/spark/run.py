@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.bundle.staging import Staged, is_remote, local_files, stage
-from eoltag.decide import Task, read_tasks
+from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode, OutputError
 from eoltag.report import Flips, Summary, flips_text, page_text, plan_text, summary_text
 from eoltag.spark.checking import check_task, naming_the_rule

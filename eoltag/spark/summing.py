@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide import Task
+from eoltag.decide.task import Task
 from eoltag.records import Outcome
 from eoltag.report import Summary
 from eoltag.spark.counting import outcomes_of, tags_of

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from pyspark import TaskContext
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
-from eoltag.cuts import find_cuts
-from eoltag.decide import Task, rule_conditions
+from eoltag.decide.cuts import find_cuts
+from eoltag.decide.task import Task, rule_conditions
 from eoltag.spark.tables import Output
 from eoltag.thumbnails import Goodness, Group, Shelf, ShelfPlan, Thumbnail, merged, shelf_for, thinned
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from eoltag.bundle.staging import ROW_BREAKS
-from eoltag.decide import Task, tsv_columns, tsv_condition
+from eoltag.decide.task import Task, tsv_columns, tsv_condition
 from eoltag.records import Outcome
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output

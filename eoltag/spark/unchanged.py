@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag import __version__
-from eoltag.decide import Task, extra_columns, rule_conditions
+from eoltag.decide.task import Task, extra_columns, rule_conditions
 from eoltag.records import Outcome
 from eoltag.spark.counting import Group, Groups, TableCounts, count_table
 from eoltag.spark.plan import Redo

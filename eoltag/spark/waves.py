@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.bundle.staging import MOST_HOSTS
-from eoltag.decide import Task
+from eoltag.decide.task import Task
 from eoltag.errors import PackageError
 from eoltag.package import EngineName, Package
 from eoltag.pipeline import ModelSource

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.decide import Rule
+from eoltag.decide.task import Rule
 from eoltag.errors import TaskError
 from eoltag.spark.checking import check_task
 from eoltag.spark.deciding import retag_rows, tag_rows

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.decide import Task, TaskFile
+from eoltag.decide.task import Task, TaskFile
 from eoltag.package import Card, CardInput, Package
 from eoltag.settings import parse, read_toml
 from eoltag.spark.checking import check_task

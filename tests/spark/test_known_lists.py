@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.decide import read_task
+from eoltag.decide.task import read_task
 from eoltag.errors import BundleError, ExitCode
 from eoltag.settings import FetchSettings, RunSettings, Settings
 from eoltag.spark.known_lists import key_of

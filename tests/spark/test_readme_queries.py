@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.decide import Task, TaskFile
+from eoltag.decide.task import Task, TaskFile
 from eoltag.errors import ExitCode
 from eoltag.package import Card, CardInput, Package
 from eoltag.spark.checking import check_task

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.decide import Task
+from eoltag.decide.task import Task
 from eoltag.errors import OutputError
 from eoltag.spark.deciding import retag_rows, tag_rows
 from eoltag.spark.run import open_output
