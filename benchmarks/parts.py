@@ -28,9 +28,9 @@ from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
 from eoltag.decode import decode
 from eoltag.engines import best_batch_size, load_engine
+from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.package import EngineName, Package, PrecisionChoice, read_package, unpack
 from eoltag.pipeline import Prediction
-from eoltag.read_ahead import fetch_ahead
 from eoltag.settings import Settings
 
 PARTS: Final = ("fetch", "decode", "infer")

@@ -16,8 +16,8 @@ import numpy as np
 from eoltag.decode import decode
 from eoltag.engines import Engine, best_batch_size, load_engine
 from eoltag.errors import ImageError
+from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.package import Card, EngineName, PrecisionChoice, unpack
-from eoltag.read_ahead import fetch_ahead
 from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, InputSpec, ModelSlot, Pixels, Scores, Wanted
 from eoltag.score import Verdict, verdicts
 from eoltag.settings import Settings

@@ -13,8 +13,8 @@ import pytest
 from eoltag.bundle.lists import Bundle, Tally, bundle_name, expand_ranges, open_bundles, sibling_of
 from eoltag.bundle.text import MAX_LINE_BYTES
 from eoltag.errors import BadUrl, BundleError
+from eoltag.fetch.urls import check_url, is_usable
 from eoltag.records import ImageRef
-from eoltag.urls import check_url, is_usable
 
 FLOWER = "https://content.eol.org/data/media/80/19/a6/542.4888050484.jpg"
 MOTH = "https://content.eol.org/data/media/85/d9/ff/7.CalPhotos_0508_1735.jpg"

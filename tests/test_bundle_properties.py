@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from eoltag.bundle.lists import bundle_name, expand_ranges, open_bundles
 from eoltag.errors import BadUrl, BundleError
+from eoltag.fetch.urls import check_url, is_usable
 from eoltag.records import ImageRef
-from eoltag.urls import check_url, is_usable
 
 URL = "https://content.eol.org/data/media/80/19/a6/542.4888050484.jpg"
 ODD = "\r\n\t\"',;# \x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\xa0\xe9\u4e2d\U0001f33c|{}"

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from eoltag.answers import find_opt_out
 from eoltag.errors import BundleError
-from eoltag.fetch import Fetcher, download
+from eoltag.fetch.answers import find_opt_out
+from eoltag.fetch.client import Fetcher, download
+from eoltag.fetch.renditions import rendition_of
 from eoltag.records import Fetched, Outcome
-from eoltag.renditions import rendition_of
 from eoltag.settings import FetchSettings
 from tests.fake_time import OwnTime
 from tests.loopback import Loopback

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from eoltag.addresses import is_public, parse_address
 from eoltag.errors import Throttled
-from eoltag.hosts import DOWN_AFTER, Host, Hosts
+from eoltag.fetch.addresses import is_public, parse_address
+from eoltag.fetch.hosts import DOWN_AFTER, Host, Hosts
 from eoltag.settings import FetchSettings
 from tests.fake_time import SharedTime
 

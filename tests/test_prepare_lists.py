@@ -118,7 +118,7 @@ def test_a_second_run_fetches_only_what_may_come_now(classes: list[str], server:
 def test_a_stopped_run_goes_on_where_it_was(
     classes: list[str], server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from eoltag import read_ahead
+    from eoltag.fetch.client import read_ahead
 
     whole = read_ahead.fetch_ahead
 

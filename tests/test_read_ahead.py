@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from eoltag import read_ahead
-from eoltag.fetch import Fetcher
-from eoltag.read_ahead import fetch_ahead
+from eoltag.fetch.client import Fetcher, read_ahead
+from eoltag.fetch.read_ahead import fetch_ahead
+from eoltag.fetch.sinks import ByteBudget, Rationed
 from eoltag.records import Fetched, Outcome
 from eoltag.settings import FetchSettings
-from eoltag.sinks import ByteBudget, Rationed
 from tests.loopback import Loopback
 
 SETTINGS = FetchSettings(allow_private_hosts=True, attempts=1, deadline_s=20, concurrency=8)
@@ -210,7 +209,7 @@ def test_a_bug_in_the_background_reaches_the_caller(server: Loopback, monkeypatc
 
 def test_a_process_may_end_in_the_middle(server: Loopback) -> None:
     script = f"""
-from eoltag.read_ahead import fetch_ahead
+from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.settings import FetchSettings
 urls = ["{server.url("1.jpg")}"] + ["{server.url("/trickle/x.jpg")}"] * 3
 settings = FetchSettings(allow_private_hosts=True)

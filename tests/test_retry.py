@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from eoltag.retry import LONGEST_RETRY_AFTER_S, RetryPolicy, parse_retry_after
+from eoltag.fetch.retry import LONGEST_RETRY_AFTER_S, RetryPolicy, parse_retry_after
 from eoltag.settings import FetchSettings
 
 POLICY = RetryPolicy(attempts=4, base_s=1.0, cap_s=60.0)

@@ -135,7 +135,7 @@ def _fetched(
     wave: Sequence[Found], settings: FetchSettings
 ) -> Iterator[tuple[ManifestRow, bytes | tuple[str, str | None]]]:
     """The image of each, or outcome and detail; in the order of the search, whichever came first."""
-    from eoltag.read_ahead import fetch_ahead  # brings the HTTP client along
+    from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
 
     failures: dict[str, tuple[str, str | None]] = {}
     with TemporaryDirectory(prefix="eoltag-collect-") as folder:

@@ -61,7 +61,7 @@ def read_sources(sources: Sequence[Source], settings: FetchSettings) -> Iterator
             yield at, _read(source.path)
     urls = [(at, source.path) for at, source in enumerate(sources) if source.is_url]
     if urls:
-        from eoltag.read_ahead import fetch_ahead  # brings the HTTP client along
+        from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
 
         for (at, _), content in fetch_ahead(
             urls, lambda item: item[1], settings, rate_share=1, max_images=64, max_bytes=READ_AHEAD_BYTES

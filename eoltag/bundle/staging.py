@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from eoltag.bundle.lists import Bundle, Tally, bundle_name, expand_ranges, open_bundles
 from eoltag.errors import BundleError
-from eoltag.fetch import download
+from eoltag.fetch.client import download
+from eoltag.fetch.urls import is_usable
 from eoltag.records import ImageRef
 from eoltag.settings import FetchSettings
-from eoltag.urls import is_usable
 
 ROWS: Final = pa.schema(
     [

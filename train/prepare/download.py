@@ -63,7 +63,7 @@ class Downloads:
         """The URLs that failed, with outcome and detail; the others are files when this ends."""
         if not urls:
             return
-        from eoltag.read_ahead import fetch_ahead  # brings the HTTP client along
+        from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
 
         fetching = fetch_ahead(
             urls,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from eoltag.bundle.lists import expand_ranges
 from eoltag.errors import DataError
-from eoltag.fetch import download
+from eoltag.fetch.client import download
 from eoltag.settings import FetchSettings, read_settings
 from train.hamming import LARGEST_DISTANCE
 from train.prepare.assemble import Plan, prepare

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 
 from eoltag.errors import DataError
-from eoltag.retry import RetryPolicy, parse_retry_after
+from eoltag.fetch.retry import RetryPolicy, parse_retry_after
 from eoltag.settings import FetchSettings
 
 Params = Mapping[str, str | int | list[str]]

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from eoltag.errors import Throttled
-from eoltag.retry import RetryPolicy
+from eoltag.fetch.retry import RetryPolicy
 from eoltag.settings import FetchSettings
 
 Clock = Callable[[], float]

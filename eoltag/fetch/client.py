@@ -12,9 +12,6 @@ from urllib.parse import urljoin
 import aiohttp
 from yarl import URL
 
-from eoltag.addresses import is_in, is_public
-from eoltag.answers import explain_exception, explain_status, find_opt_out
-from eoltag.connection import Guard, open_session, refuse_address
 from eoltag.errors import (
     BadRedirect,
     BadUrl,
@@ -27,13 +24,16 @@ from eoltag.errors import (
     TooLarge,
     Truncated,
 )
-from eoltag.hosts import Clock, Host, Hosts, Jitter, Sleep
+from eoltag.fetch.addresses import is_in, is_public
+from eoltag.fetch.answers import explain_exception, explain_status, find_opt_out
+from eoltag.fetch.connection import Guard, open_session, refuse_address
+from eoltag.fetch.hosts import Clock, Host, Hosts, Jitter, Sleep
+from eoltag.fetch.renditions import rendition_of
+from eoltag.fetch.retry import RetryPolicy, parse_retry_after
+from eoltag.fetch.sinks import InFile, InMemory, Sink
+from eoltag.fetch.urls import check_url
 from eoltag.records import Fetched, Outcome
-from eoltag.renditions import rendition_of
-from eoltag.retry import RetryPolicy, parse_retry_after
 from eoltag.settings import FetchSettings
-from eoltag.sinks import InFile, InMemory, Sink
-from eoltag.urls import check_url
 
 T = TypeVar("T")
 

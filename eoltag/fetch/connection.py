@@ -9,8 +9,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from eoltag.addresses import IPAddress, parse_address
 from eoltag.errors import BlockedHost
+from eoltag.fetch.addresses import IPAddress, parse_address
 from eoltag.settings import FetchSettings
 
 Guard = Callable[[IPAddress], bool]

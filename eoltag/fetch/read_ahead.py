@@ -14,10 +14,10 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
-from eoltag.fetch import Fetcher
+from eoltag.fetch.client import Fetcher
+from eoltag.fetch.sinks import ByteBudget, Rationed
 from eoltag.records import Fetched
 from eoltag.settings import FetchSettings
-from eoltag.sinks import ByteBudget, Rationed
 
 T = TypeVar("T")
 
