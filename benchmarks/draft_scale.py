@@ -15,10 +15,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from eoltag import decode as decoding
-from eoltag.decode import decode
 from eoltag.engines import load_engine
 from eoltag.errors import ImageError
+from eoltag.image import decode as decoding
+from eoltag.image.decode import decode
 from eoltag.package import read_package, unpack
 from eoltag.records import InputSpec
 from eoltag.score import score

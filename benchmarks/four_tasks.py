@@ -143,7 +143,7 @@ def _part(options: argparse.Namespace) -> dict[str, float]:
 
 def _decode(options: argparse.Namespace) -> dict[str, float]:
     """Once for all models, with the whole picture that cartoonization wants."""
-    from eoltag.decode import decode
+    from eoltag.image.decode import decode
 
     pin()
     cards = [read_package(FOLDER / "models" / name).card for name in PACKAGES]
@@ -158,8 +158,8 @@ def _infer() -> dict[str, float]:
 
 
 def _cartoon(options: argparse.Namespace) -> dict[str, float]:
-    from eoltag.cartoon import cartoonization
-    from eoltag.decode import decode
+    from eoltag.image.cartoon import cartoonization
+    from eoltag.image.decode import decode
 
     pin()
     limit = Settings().decode.max_pixels

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.photos import drawn_pictures
-from eoltag.decode import decode
+from eoltag.image.decode import decode
 from eoltag.package import Card, CardInput, write_card
 from eoltag.records import InputSpec
 

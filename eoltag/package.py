@@ -94,7 +94,7 @@ class Card(Strict):
 
     @property
     def spec(self) -> InputSpec:
-        """What eoltag.decode needs to know."""
+        """What eoltag.image.decode needs to know."""
         return InputSpec(self.input.height, self.input.width, self.input.fit, self.input.resample)
 
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eoltag.decode import decode
 from eoltag.engines import Engine, best_batch_size, load_engine
 from eoltag.errors import ImageError
 from eoltag.fetch.read_ahead import fetch_ahead
+from eoltag.image.decode import decode
 from eoltag.package import Card, EngineName, PrecisionChoice, unpack
 from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, InputSpec, ModelSlot, Pixels, Scores, Wanted
 from eoltag.score import Verdict, verdicts
@@ -177,7 +177,7 @@ def _measured(features: list[Feature], decoded: Decoded) -> dict[str, float]:
     """Features by name. OpenCV is loaded by the first image for which a task asks for one."""
     if not features:
         return {}
-    from eoltag.cartoon import cartoonization
+    from eoltag.image.cartoon import cartoonization
 
     return {
         feature: cartoonization(picture).mnorm_pp for feature, picture in zip(features, decoded.pictures, strict=True)

@@ -72,15 +72,15 @@ def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
     if "openvino" in tops(path):
         assert inside.startswith(("eoltag/engines/openvino.py", "eoltag/engines/layout.py", "train/"))
     if "PIL" in tops(path):
-        assert inside in ("eoltag/decode.py", "eoltag/thumbnails.py") or inside.startswith("train/")
+        assert inside in ("eoltag/image/decode.py", "eoltag/thumbnails.py") or inside.startswith("train/")
     if tops(path) & {"fastapi", "starlette", "uvicorn", "h11", "python_multipart", "prometheus_client"}:
         assert inside.startswith("train/serving/")
     if tops(path) & {"jinja2", "matplotlib"}:
         assert inside.startswith(("eoltag/report/", "train/"))
     if "cv2" in tops(path):
-        assert inside == "eoltag/cartoon.py" or inside.startswith("train/")
+        assert inside == "eoltag/image/cartoon.py" or inside.startswith("train/")
     if "cykooz_resizer" in tops(path):
-        assert inside == "eoltag/resize.py"
+        assert inside == "eoltag/image/resize.py"
     if "optuna" in tops(path):
         assert inside.startswith("train/tuning")
     if "aiohttp" in tops(path):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eoltag.cartoon import cartoon_of, cartoonization, hue_differences
-from eoltag.decode import decode
+from eoltag.image.cartoon import cartoon_of, cartoonization, hue_differences
+from eoltag.image.decode import decode
 from eoltag.records import InputSpec
 from tests.cartoon_formula import mnorm_pp
 from train.__main__ import main as train

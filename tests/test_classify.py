@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eoltag.decode import decode
 from eoltag.engines import load_engine
+from eoltag.image.decode import decode
 from eoltag.package import read_package, unpack, write_card
 from eoltag.score import score, verdicts
 from tests.loopback import Loopback

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from eoltag.decode import decode
+from eoltag.image.decode import decode
 from tests.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
 from train.__main__ import main
 from train.collected import Collection

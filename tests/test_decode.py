@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from eoltag.decode import decode, difference_hash
 from eoltag.errors import ImageError, NotImage, TooManyPixels, Truncated, Undecodable
+from eoltag.image.decode import decode, difference_hash
 from eoltag.records import Decoded, Fit, InputSpec, Outcome, Pixels
 from tests.images import png
 
@@ -336,7 +336,7 @@ def test_any_bytes_give_a_picture_or_an_outcome(data: bytes) -> None:
 
 MEASURE = """
 import re, sys
-from eoltag.decode import decode
+from eoltag.image.decode import decode
 from eoltag.records import InputSpec
 
 def peak_mb():

@@ -133,7 +133,9 @@ def test_a_keras_file_that_would_run_code_is_refused(package: Package, tmp_path:
         load("keras", model)
 
 
-@pytest.mark.parametrize("module", ["eoltag.engines.openvino", "eoltag.engines", "eoltag.package", "eoltag.decode"])
+@pytest.mark.parametrize(
+    "module", ["eoltag.engines.openvino", "eoltag.engines", "eoltag.package", "eoltag.image.decode"]
+)
 def test_a_worker_with_openvino_never_pays_for_tensorflow(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{'tensorflow', 'keras', 'torch', 'jax'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

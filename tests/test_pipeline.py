@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eoltag.decode import decode
 from eoltag.engines import load_engine
+from eoltag.image.decode import decode
 from eoltag.package import Package, read_package, unpack
 from eoltag.pipeline import ModelSource, Prediction, predict_images
 from eoltag.records import ModelSlot, Wanted

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from eoltag.decode import decode
+from eoltag.image.decode import decode
 from tests.pictures import encoded, picture, save
 from train.__main__ import main
 from train.duplicates import groups_of

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from eoltag import decode as decoding
-from eoltag.decode import decode
+from eoltag.image import decode as decoding
+from eoltag.image.decode import decode
+from eoltag.image.resize import HAS_SIMD, Source
 from eoltag.records import Fit, InputSpec
-from eoltag.resize import HAS_SIMD, Source
 
 pytestmark = pytest.mark.skipif(not HAS_SIMD, reason="cykooz-resizer has no binaries for this platform")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eoltag.decode import decode
+from eoltag.image.decode import decode
 from eoltag.records import InputSpec
 from train.__main__ import main
 from train.samples import DRAWINGS, draw_file, file_name

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from eoltag import __version__
-from eoltag.decode import decode
 from eoltag.engines import load_engine
+from eoltag.image.decode import decode
 from eoltag.package import read_package, unpack
 from eoltag.score import verdicts
 from tests.readme import ROOT

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eoltag.decode import decode
+from eoltag.image.decode import decode
 from eoltag.records import Cut, Fit, InputSpec, ModelSlot
 from eoltag.thumbnails import (
     MOST_BYTES,

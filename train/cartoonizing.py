@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from eoltag.cartoon import Cartoonization, cartoonization
-from eoltag.decode import decode
 from eoltag.errors import DataError, ImageError
+from eoltag.image.cartoon import Cartoonization, cartoonization
+from eoltag.image.decode import decode
 from eoltag.settings import DecodeSettings
 from train.command import progress
 from train.files import read_image_file
@@ -22,7 +22,7 @@ COLUMNS: Final = ("filename", "mnorm", "mnorm_pp", "znorm", "znorm_pp")
 def cartoonize(folder: Path, out: Path, limit: int, side_px: int | None, threshold: float) -> dict[str, Any]:
     """The report, after writing both files of every class. Raises DataError where there are no classes.
 
-    limit: images of each class, the first by name. side_px: see eoltag.decode.
+    limit: images of each class, the first by name. side_px: see eoltag.image.decode.
     """
     classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if not classes:

@@ -8,9 +8,9 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from eoltag.decode import decode
 from eoltag.engines import Engine, load_engine
 from eoltag.errors import ImageError
+from eoltag.image.decode import decode
 from eoltag.package import Package, unpack
 from eoltag.records import Fetched, Outcome, Pixels
 from eoltag.score import Verdict, verdicts

@@ -11,8 +11,8 @@ from typing import IO, Final
 
 from PIL import Image
 
-from eoltag.decode import FORMATS, decode
 from eoltag.errors import DataError, ImageError
+from eoltag.image.decode import FORMATS, decode
 from eoltag.records import InputSpec, Outcome
 from eoltag.settings import DecodeSettings
 from train.manifest import FILE_NAME, ManifestRow, write_manifest

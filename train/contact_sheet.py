@@ -7,8 +7,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from eoltag.decode import decode
 from eoltag.errors import DataError, ImageError
+from eoltag.image.decode import decode
 from eoltag.records import InputSpec
 from eoltag.settings import DecodeSettings
 from train.files import read_image_file

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eoltag.decode import decode
 from eoltag.errors import DataError, ImageError
+from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import cores, progress, say

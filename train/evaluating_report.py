@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from PIL import Image
 
-from eoltag.decode import decode
 from eoltag.errors import ImageError
+from eoltag.image.decode import decode
 from eoltag.records import InputSpec
 from eoltag.settings import DecodeSettings
 from train.command import progress

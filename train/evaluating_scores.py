@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eoltag.decode import decode
 from eoltag.errors import ImageError, PackageError
+from eoltag.image.decode import decode
 from eoltag.package import Package
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings

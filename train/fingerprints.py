@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from eoltag.decode import decode
 from eoltag.errors import ImageError
+from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
 from train.files import read_image_file
@@ -56,7 +56,7 @@ class Fingerprint:
     height: int
     color_mode: str
     perceptual_hash: str
-    """As in the tables and manifests, see eoltag.decode.difference_hash."""
+    """As in the tables and manifests, see eoltag.image.decode.difference_hash."""
     look: Look
 
     @property

@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from eoltag.decode import decode
 from eoltag.errors import DataError, ImageError
+from eoltag.image.decode import decode
 from eoltag.package import Package
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings

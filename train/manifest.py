@@ -57,7 +57,7 @@ class ManifestRow:
     sha256: str | None = None
     """Of the bytes that came, before any conversion; hexadecimal."""
     perceptual_hash: str | None = None
-    """16 hexadecimal digits, see eoltag.decode.difference_hash."""
+    """16 hexadecimal digits, see eoltag.image.decode.difference_hash."""
     width: int | None = None
     """Of what came, upright, in pixels."""
     height: int | None = None

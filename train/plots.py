@@ -10,7 +10,7 @@ from train.checkpoints import Epoch
 from train.metrics import Counts
 
 if TYPE_CHECKING:
-    from eoltag.cartoon import Cartoonization
+    from eoltag.image.cartoon import Cartoonization
 
 MOST_MARKED: Final = 60
 """Epochs; more dots than that hide their line."""

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from eoltag.decode import decode
 from eoltag.errors import ImageError, OutputError, SettingsError
+from eoltag.image.decode import decode
 from eoltag.records import Pixels
 from eoltag.settings import DecodeSettings
 from train.augment import augment

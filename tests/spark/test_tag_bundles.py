@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.cartoon import cartoonization
-from eoltag.decode import decode
 from eoltag.errors import ExitCode, TaskError
+from eoltag.image.cartoon import cartoonization
+from eoltag.image.decode import decode
 from eoltag.package import read_package
 from eoltag.records import Outcome
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings

@@ -1,6 +1,6 @@
 """One file looked at: can it be used, what is it, and the picture that training will see. In parallel over files.
 
-Decoding and resizing are eoltag.decode's, the same that the Spark job uses.
+Decoding and resizing are eoltag.image.decode's, the same that the Spark job uses.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from PIL import ExifTags, Image
 
-from eoltag.decode import FORMATS, decode
 from eoltag.errors import ImageError
+from eoltag.image.decode import FORMATS, decode
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import progress

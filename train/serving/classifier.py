@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from eoltag.decode import decode
 from eoltag.errors import ImageError
+from eoltag.image.decode import decode
 from eoltag.package import EngineName, Package
 from eoltag.records import Outcome, Pixels
 from eoltag.score import Verdict, verdicts
