@@ -25,7 +25,7 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.package import Card, CardInput, Package, write_card
+from eoltag.model.package import Card, CardInput, Package, write_card
 from eoltag.spark.schemas import IDENTITY, PREDICTIONS
 from eoltag.spark.session import open_session
 from eoltag.spark.tables import Output

@@ -26,7 +26,7 @@ from benchmarks.parts import cpu_s_per_item, fetch_part, infer_part, pin, worker
 from benchmarks.photos import drawn_pictures, photo_names, url_list
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
-from eoltag.package import Card, CardInput, read_package, write_card
+from eoltag.model.package import Card, CardInput, read_package, write_card
 from eoltag.settings import Settings
 
 TASKS: Final = ("rating", "image_type", "flower_fruit", "flowers")

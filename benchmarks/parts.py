@@ -26,10 +26,10 @@ from benchmarks.photos import drawn_pictures, model_package, photo_names, url_li
 from benchmarks.results import spread
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
-from eoltag.engines import best_batch_size, load_engine
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.image.decode import decode
-from eoltag.package import EngineName, Package, PrecisionChoice, read_package, unpack
+from eoltag.model.engines import best_batch_size, load_engine
+from eoltag.model.package import EngineName, Package, PrecisionChoice, read_package, unpack
 from eoltag.pipeline import Prediction
 from eoltag.settings import Settings
 

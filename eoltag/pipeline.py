@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eoltag.engines import Engine, best_batch_size, load_engine
 from eoltag.errors import ImageError
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.image.decode import decode
-from eoltag.package import Card, EngineName, PrecisionChoice, unpack
+from eoltag.model.engines import Engine, best_batch_size, load_engine
+from eoltag.model.package import Card, EngineName, PrecisionChoice, unpack
+from eoltag.model.score import Verdict, verdicts
 from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, InputSpec, ModelSlot, Pixels, Scores, Wanted
-from eoltag.score import Verdict, verdicts
 from eoltag.settings import Settings
 from eoltag.thumbnails import Seen, Shelf, keep
 

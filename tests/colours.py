@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from eoltag.package import Card, CardInput, Package, write_card
+from eoltag.model.package import Card, CardInput, Package, write_card
 from train.export import export_model
 
 LABELS: Final = ("red", "green", "blue")

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from eoltag.package import Card, CardInput, write_card
+from eoltag.model.package import Card, CardInput, write_card
 from eoltag.spark.command import run_command
 from train import __main__ as train
 

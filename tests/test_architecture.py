@@ -8,7 +8,7 @@ import pytest
 
 from eoltag import errors
 from eoltag.errors import ExitCode, ImageError, UsageError
-from eoltag.package import Card, CardInput
+from eoltag.model.package import Card, CardInput
 from eoltag.pipeline import ModelSource
 from eoltag.records import TRANSIENT, Cut, Decoded, Fetched, ImageRef, InputSpec, ModelSlot, Outcome, Wanted
 from eoltag.settings import Settings
@@ -68,9 +68,9 @@ def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
     if "pyspark" in tops(path):
         assert inside.startswith("eoltag/spark/")
     if tops(path) & {"keras", "tensorflow", "torch", "jax"}:
-        assert inside == "eoltag/engines/keras.py" or inside.startswith("train/")
+        assert inside == "eoltag/model/engines/keras.py" or inside.startswith("train/")
     if "openvino" in tops(path):
-        assert inside.startswith(("eoltag/engines/openvino.py", "eoltag/engines/layout.py", "train/"))
+        assert inside.startswith(("eoltag/model/engines/openvino.py", "eoltag/model/engines/layout.py", "train/"))
     if "PIL" in tops(path):
         assert inside in ("eoltag/image/decode.py", "eoltag/thumbnails.py") or inside.startswith("train/")
     if tops(path) & {"fastapi", "starlette", "uvicorn", "h11", "python_multipart", "prometheus_client"}:

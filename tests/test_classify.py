@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eoltag.engines import load_engine
 from eoltag.image.decode import decode
-from eoltag.package import read_package, unpack, write_card
-from eoltag.score import score, verdicts
+from eoltag.model.engines import load_engine
+from eoltag.model.package import read_package, unpack, write_card
+from eoltag.model.score import score, verdicts
 from tests.loopback import Loopback
 from train.__main__ import main
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eoltag.engines import load_engine
-from eoltag.engines.close_calls import close_calls
-from eoltag.engines.precision import cpu_precisions
-from eoltag.package import INT8_FILES, Card, CardInput, PrecisionName, read_package, unpack
+from eoltag.model.engines import load_engine
+from eoltag.model.engines.close_calls import close_calls
+from eoltag.model.engines.precision import cpu_precisions
+from eoltag.model.package import INT8_FILES, Card, CardInput, PrecisionName, read_package, unpack
 from eoltag.records import Pixels, Scores
 from tests.colours import SIDE
 from train.agreement import compare

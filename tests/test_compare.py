@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eoltag.package import Package, read_package, write_card
+from eoltag.model.package import Package, read_package, write_card
 from train.__main__ import main
 from train.comparing import Contender, by_architecture
 from train.comparing_report import make_table, markdown, terminal

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eoltag.engines import Engine, load_engine
-from eoltag.engines.keras import KerasEngine, compute_in_bf16
-from eoltag.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.errors import PackageError
-from eoltag.package import (
+from eoltag.model.engines import Engine, load_engine
+from eoltag.model.engines.keras import KerasEngine, compute_in_bf16
+from eoltag.model.engines.precision import choose_precision, cpu_precisions, faster_precisions
+from eoltag.model.package import (
     INT8_FILES,
     KERAS_FILE,
     OPENVINO_FILES,
@@ -134,7 +134,7 @@ def test_a_keras_file_that_would_run_code_is_refused(package: Package, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "module", ["eoltag.engines.openvino", "eoltag.engines", "eoltag.package", "eoltag.image.decode"]
+    "module", ["eoltag.model.engines.openvino", "eoltag.model.engines", "eoltag.model.package", "eoltag.image.decode"]
 )
 def test_a_worker_with_openvino_never_pays_for_tensorflow(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{'tensorflow', 'keras', 'torch', 'jax'}} & set(sys.modules)))"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eoltag.package import read_package, write_card
+from eoltag.model.package import read_package, write_card
 from eoltag.records import InputSpec
 from eoltag.settings import FetchSettings
 from tests.pictures import save

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from eoltag.score import score
+from eoltag.model.score import score
 from train.calibration import BINS, LEAST_IMAGES, calibration, cross_calibrate, fit_temperature
 from train.metrics import (
     CURVE_POINTS,

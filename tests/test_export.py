@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eoltag.engines import load_engine
-from eoltag.engines.precision import cpu_precisions
-from eoltag.package import INT8_FILES, KERAS_FILE, OPENVINO_FILES, Card, CardInput, read_package, unpack, write_card
+from eoltag.model.engines import load_engine
+from eoltag.model.engines.precision import cpu_precisions
+from eoltag.model.package import (
+    INT8_FILES,
+    KERAS_FILE,
+    OPENVINO_FILES,
+    Card,
+    CardInput,
+    read_package,
+    unpack,
+    write_card,
+)
 from eoltag.records import Pixels, Scores
 from tests.colours import SIDE, TRAINED_ON, draw
 from train.__main__ import main

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from eoltag.errors import PackageError
-from eoltag.package import KERAS_FILE, OPENVINO_FILES, Package, read_package
+from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, read_package
 from eoltag.records import InputSpec, Outcome
 from train import export
 from train.__main__ import main

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eoltag.engines import load_engine
-from eoltag.package import Package, read_package, unpack
+from eoltag.model.engines import load_engine
+from eoltag.model.package import Package, read_package, unpack
 from eoltag.pipeline import ModelSource, predict_images
 from eoltag.records import ModelSlot, Pixels, Scores, Wanted
 from eoltag.settings import EngineSettings, FetchSettings, Settings

@@ -7,7 +7,7 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
-from eoltag.engines.layout import transpose_late
+from eoltag.model.engines.layout import transpose_late
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (2, 9, 7, 3), np.uint8)
 CHANNELS_FIRST = np.array([0, 3, 1, 2])

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from eoltag import package as module
 from eoltag.errors import PackageError
-from eoltag.package import (
+from eoltag.model import package as module
+from eoltag.model.package import (
     CARD_FILE,
     INT8_FILES,
     KERAS_FILE,

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 
 from eoltag import __version__
-from eoltag.engines import load_engine
 from eoltag.image.decode import decode
-from eoltag.package import read_package, unpack
-from eoltag.score import verdicts
+from eoltag.model.engines import load_engine
+from eoltag.model.package import read_package, unpack
+from eoltag.model.score import verdicts
 from tests.readme import ROOT
 from tests.serving import Served, form, post, receive, served
 from train.__main__ import main

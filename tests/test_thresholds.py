@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from eoltag.decide.task import read_task, rule_conditions
-from eoltag.package import read_package
+from eoltag.model.package import read_package
 from train.__main__ import main
 from train.thresholding import FORGIVEN, LOGITS, PROBABILITIES, images_needed, sweep, upper_bound
 

@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from eoltag.package import Card, CardInput, Package, write_card
+from eoltag.model.package import Card, CardInput, Package, write_card
 
 SIDE_PX = 16
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eoltag.package import Card
+from eoltag.model.package import Card
+from eoltag.model.score import score
 from eoltag.records import Scores
-from eoltag.score import score
 
 TOLERATED: Final = 0.005
 """Share of the images whose label, or whose side of a threshold, may change."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError, OutputError, PackageError, SettingsError
-from eoltag.package import CARD_FILE, Package, read_package
+from eoltag.model.package import CARD_FILE, Package, read_package
 from train.checkpoints import Checkpoint, Epoch
 from train.settings import FitSettings, read_fit_settings, write_settings
 

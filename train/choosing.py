@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError, SettingsError
-from eoltag.package import Card, Package, write_beside, write_card
-from eoltag.score import score
+from eoltag.model.package import Card, Package, write_beside, write_card
+from eoltag.model.score import score
 from train.classifying import EngineChoice
 from train.command import say
 from train.evaluating import left_out

@@ -8,12 +8,12 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from eoltag.engines import Engine, load_engine
 from eoltag.errors import ImageError
 from eoltag.image.decode import decode
-from eoltag.package import Package, unpack
+from eoltag.model.engines import Engine, load_engine
+from eoltag.model.package import Package, unpack
+from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Fetched, Outcome, Pixels
-from eoltag.score import Verdict, verdicts
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.command import cores, progress, start_keras
 from train.ranking import predictions

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError, PackageError
-from eoltag.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package, read_package
+from eoltag.model.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package, read_package
 from train.attempts import PACKAGE_FOLDER, attempts
 from train.command import progress, say
 from train.comparing_speed import images_per_s

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from eoltag.engines import Engine
 from eoltag.errors import PackageError
-from eoltag.package import Package
+from eoltag.model.engines import Engine
+from eoltag.model.package import Package
 from eoltag.records import Pixels
 from train.classifying import BATCH, load
 from train.command import say

@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError
-from eoltag.package import Package
+from eoltag.model.package import Package
+from eoltag.model.score import score
 from eoltag.records import Scores
-from eoltag.score import score
 from train.calibration import LEAST_IMAGES, Calibration, cross_calibrate
 from train.classifying import EngineChoice
 from train.command import say

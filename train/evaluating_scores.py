@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eoltag.errors import ImageError, PackageError
 from eoltag.image.decode import decode
-from eoltag.package import Package
+from eoltag.model.package import Package
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings
 from train.classifying import BATCH, EngineChoice, load

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from eoltag.engines import load_engine
 from eoltag.errors import PackageError
-from eoltag.package import KERAS_FILE, OPENVINO_FILES, Package, unpack
+from eoltag.model.engines import load_engine
+from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, unpack
 from eoltag.records import Pixels, Scores
 from train.command import cores
 

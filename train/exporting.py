@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError, PackageError
-from eoltag.package import (
+from eoltag.model.package import (
     INT8_FILES,
     KERAS_FILE,
     OPENVINO_FILES,

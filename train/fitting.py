@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eoltag.errors import UsageError
-from eoltag.package import Package
+from eoltag.model.package import Package
 from train.attempts import (
     CURVES_FILE,
     TENSORBOARD_FOLDER,

@@ -12,7 +12,7 @@ import numpy as np
 
 from eoltag.errors import DataError, ImageError
 from eoltag.image.decode import decode
-from eoltag.package import Package
+from eoltag.model.package import Package
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import cores, progress, say

@@ -12,7 +12,7 @@ import numpy as np
 
 from eoltag import __version__
 from eoltag.errors import DataError, PackageError
-from eoltag.package import CARD_FILE, CARD_VERSION, Card, CardInput, Package, write_card
+from eoltag.model.package import CARD_FILE, CARD_VERSION, Card, CardInput, Package, write_card
 from eoltag.records import Fit, Pixels, Resample, Scores
 from train.command import start_keras
 from train.export import TOLERANCE, check_agreement, predict, tolerated

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError
-from eoltag.package import OPENVINO_FILES
+from eoltag.model.package import OPENVINO_FILES
 from eoltag.records import Pixels, Scores
 from train.export import name_anew
 from train.importing import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs, input_size

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eoltag.package import INT8_FILES, OPENVINO_FILES, Card, Precision, write_card
+from eoltag.model.package import INT8_FILES, OPENVINO_FILES, Card, Precision, write_card
 from eoltag.records import Pixels
 from train.command import say
 from train.proving import scores_at

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from eoltag.package import Card
+from eoltag.model.package import Card
 
 CURVES_FILE: Final = "training_curves.png"
 CONFUSION_FILE: Final = "confusion.png"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from eoltag import __version__
-from eoltag.engines import load_engine
-from eoltag.package import CARD_VERSION, Card, CardInput, Package, unpack, write_card
+from eoltag.model.engines import load_engine
+from eoltag.model.package import CARD_VERSION, Card, CardInput, Package, unpack, write_card
 from eoltag.records import Scores
 from train.calibration import calibrate
 from train.command import cores

@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from eoltag.engines import BEST_BATCH_SIZE, Engine, load_engine
-from eoltag.engines.close_calls import close_calls
 from eoltag.errors import DataError
-from eoltag.package import KERAS_FILE, EngineName, Package, Precision, PrecisionName, unpack
+from eoltag.model.engines import BEST_BATCH_SIZE, Engine, load_engine
+from eoltag.model.engines.close_calls import close_calls
+from eoltag.model.package import KERAS_FILE, EngineName, Package, Precision, PrecisionName, unpack
 from eoltag.records import Pixels, Scores
 from train.agreement import Agreement, compare
 from train.command import cores, progress, start_keras

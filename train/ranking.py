@@ -1,6 +1,6 @@
 """The best labels of a verdict, best first: what `classify` and `serve` answer with."""
 
-from eoltag.score import Verdict
+from eoltag.model.score import Verdict
 
 
 def ranked(verdict: Verdict, top: int | None = None) -> list[tuple[str, float]]:

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from eoltag.errors import TaskError
-from eoltag.package import Package, read_package
+from eoltag.model.package import Package, read_package
 from eoltag.records import Feature, Outcome
 from eoltag.settings import Strict, parse, read_toml
 

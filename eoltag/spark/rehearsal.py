@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pyspark import SparkContext
 
-from eoltag.package import Card, CardInput, write_card
+from eoltag.model.package import Card, CardInput, write_card
 from eoltag.settings import Settings, parse
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.run import tag_bundles

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from eoltag.bundle.staging import MOST_HOSTS
 from eoltag.decide.task import Task
 from eoltag.errors import PackageError
-from eoltag.package import EngineName, Package
+from eoltag.model.package import EngineName, Package
 from eoltag.pipeline import ModelSource
 from eoltag.records import ModelSlot
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings

@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from eoltag.decide.task import ModelEntry, Rule, Task, TaskFile
-from eoltag.package import Card, CardInput, Package
+from eoltag.model.package import Card, CardInput, Package
 from eoltag.spark.schemas import PREDICTIONS, ROWS
 
 VERSION = "aaaaaaaaaaaa"

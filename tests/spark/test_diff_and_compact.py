@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.package import read_package
+from eoltag.model.package import read_package
 from eoltag.spark.command import run_command
 from eoltag.spark.compacting import compact
 from eoltag.spark.counting import TableCounts

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.decide.task import Task, TaskFile
-from eoltag.package import Card, CardInput, Package
+from eoltag.model.package import Card, CardInput, Package
 from eoltag.settings import parse, read_toml
 from eoltag.spark.checking import check_task
 from eoltag.spark.deciding import tag_rows

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.package import read_package
+from eoltag.model.package import read_package
 from eoltag.spark.command import run_command
 from jobs import compact_tables, decide_tags, diff_runs, tag_bundles
 from tests.loopback import Loopback

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from eoltag.decide.task import Task, TaskFile
 from eoltag.errors import ExitCode
-from eoltag.package import Card, CardInput, Package
+from eoltag.model.package import Card, CardInput, Package
 from eoltag.spark.checking import check_task
 from eoltag.spark.deciding import tag_rows
 from tests.readme import blocks, code, matches, said, tables

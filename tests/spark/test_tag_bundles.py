@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from eoltag.errors import ExitCode, TaskError
 from eoltag.image.cartoon import cartoonization
 from eoltag.image.decode import decode
-from eoltag.package import read_package
+from eoltag.model.package import read_package
 from eoltag.records import Outcome
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
 from eoltag.spark.requests import DecideRequest, TagRequest

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from eoltag.engines import Engine, load_engine
-from eoltag.package import EngineName, Package, unpack
+from eoltag.model.engines import Engine, load_engine
+from eoltag.model.package import EngineName, Package, unpack
 from eoltag.records import Pixels, Scores
 from train.command import cores, start_keras
 

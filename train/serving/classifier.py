@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from eoltag.errors import ImageError
 from eoltag.image.decode import decode
-from eoltag.package import EngineName, Package
+from eoltag.model.package import EngineName, Package
+from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Outcome, Pixels
-from eoltag.score import Verdict, verdicts
 from train.command import cores
 from train.serving.batching import Batcher, Ladder
 from train.serving.metrics import Metrics

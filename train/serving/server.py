@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import uvicorn
 
 from eoltag.errors import SettingsError
-from eoltag.package import Package
+from eoltag.model.package import Package
 from train.command import say
 from train.serving.application import Service, build_application
 from train.serving.protocol import JsonProtocol

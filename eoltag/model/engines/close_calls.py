@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from eoltag.package import Card
+from eoltag.model.package import Card
 from eoltag.records import Scores
 
 

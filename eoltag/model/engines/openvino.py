@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import openvino as ov
 
-from eoltag.engines.batches import check_outputs, pad_batch
-from eoltag.engines.close_calls import close_calls
-from eoltag.engines.layout import transpose_late
-from eoltag.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.errors import PackageError
-from eoltag.package import INT8_FILES, OPENVINO_FILES, PrecisionChoice, PrecisionName, Unpacked
+from eoltag.model.engines.batches import check_outputs, pad_batch
+from eoltag.model.engines.close_calls import close_calls
+from eoltag.model.engines.layout import transpose_late
+from eoltag.model.engines.precision import choose_precision, cpu_precisions, faster_precisions
+from eoltag.model.package import INT8_FILES, OPENVINO_FILES, PrecisionChoice, PrecisionName, Unpacked
 from eoltag.records import Pixels, Scores
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from eoltag.package import EngineName, PrecisionChoice, Unpacked
+from eoltag.model.package import EngineName, PrecisionChoice, Unpacked
 from eoltag.records import Pixels, Scores
 
 BEST_BATCH_SIZE: Final[dict[EngineName, int]] = {"openvino": 8, "keras": 32}
@@ -50,9 +50,9 @@ def load_engine(
     precision: used where the card proves it and this machine has it; else the engine is one of f32, and says so.
     """
     if name == "openvino":
-        from eoltag.engines.openvino import OpenVinoEngine
+        from eoltag.model.engines.openvino import OpenVinoEngine
 
         return OpenVinoEngine(model, batch_size=batch_size, threads=threads, precision=precision)
-    from eoltag.engines.keras import KerasEngine
+    from eoltag.model.engines.keras import KerasEngine
 
     return KerasEngine(model, batch_size=batch_size, threads=threads, backend=keras_backend, precision=precision)

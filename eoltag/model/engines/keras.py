@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from eoltag.engines.batches import check_outputs, pad_batch
-from eoltag.engines.precision import choose_precision
 from eoltag.errors import PackageError
-from eoltag.package import KERAS_FILE, PrecisionChoice, PrecisionName, Unpacked
+from eoltag.model.engines.batches import check_outputs, pad_batch
+from eoltag.model.engines.precision import choose_precision
+from eoltag.model.package import KERAS_FILE, PrecisionChoice, PrecisionName, Unpacked
 from eoltag.records import Pixels, Scores
 
 BF16_COMPUTE_CAPABILITY: Final = (8, 0)

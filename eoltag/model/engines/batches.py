@@ -3,7 +3,7 @@
 import numpy as np
 
 from eoltag.errors import PackageError
-from eoltag.package import Card
+from eoltag.model.package import Card
 from eoltag.records import Pixels
 
 
