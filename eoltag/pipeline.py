@@ -20,8 +20,8 @@ from eoltag.model.engines import Engine, best_batch_size, load_engine
 from eoltag.model.package import Card, EngineName, PrecisionChoice, unpack
 from eoltag.model.score import Verdict, verdicts
 from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, InputSpec, ModelSlot, Pixels, Scores, Wanted
+from eoltag.report.thumbnails import Seen, Shelf, keep
 from eoltag.settings import Settings
-from eoltag.thumbnails import Seen, Shelf, keep
 
 
 class Prediction(NamedTuple):

@@ -11,8 +11,8 @@ from eoltag.errors import ExitCode, ImageError, UsageError
 from eoltag.model.package import Card, CardInput
 from eoltag.pipeline import ModelSource
 from eoltag.records import TRANSIENT, Cut, Decoded, Fetched, ImageRef, InputSpec, ModelSlot, Outcome, Wanted
+from eoltag.report.thumbnails import Shelf, Thumbnail, shelf_for
 from eoltag.settings import Settings
-from eoltag.thumbnails import Shelf, Thumbnail, shelf_for
 
 ROOT = Path(__file__).resolve().parent.parent
 EOLTAG = sorted((ROOT / "eoltag").rglob("*.py"))
@@ -72,7 +72,7 @@ def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
     if "openvino" in tops(path):
         assert inside.startswith(("eoltag/model/engines/openvino.py", "eoltag/model/engines/layout.py", "train/"))
     if "PIL" in tops(path):
-        assert inside in ("eoltag/image/decode.py", "eoltag/thumbnails.py") or inside.startswith("train/")
+        assert inside in ("eoltag/image/decode.py", "eoltag/report/thumbnails.py") or inside.startswith("train/")
     if tops(path) & {"fastapi", "starlette", "uvicorn", "h11", "python_multipart", "prometheus_client"}:
         assert inside.startswith("train/serving/")
     if tops(path) & {"jinja2", "matplotlib"}:

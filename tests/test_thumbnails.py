@@ -9,7 +9,7 @@ from PIL import Image
 
 from eoltag.image.decode import decode
 from eoltag.records import Cut, Fit, InputSpec, ModelSlot
-from eoltag.thumbnails import (
+from eoltag.report.thumbnails import (
     MOST_BYTES,
     SIDE_PX,
     Negative,

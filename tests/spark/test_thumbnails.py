@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
+from eoltag.report.thumbnails import TaskShelf, Thumbnail, merged
 from eoltag.spark import thumbnails
 from eoltag.spark.thumbnails import Kept, ThumbnailKeeper
-from eoltag.thumbnails import TaskShelf, Thumbnail, merged
 
 PLAN = {"kind": TaskShelf("main", "v", limit=100, depth=3)}
 
