@@ -30,7 +30,7 @@ from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.image.decode import decode
 from eoltag.model.engines import best_batch_size, load_engine
 from eoltag.model.package import EngineName, Package, PrecisionChoice, read_package, unpack
-from eoltag.pipeline import Prediction
+from eoltag.pipeline.partition import Prediction
 from eoltag.settings import Settings
 
 PARTS: Final = ("fetch", "decode", "infer")

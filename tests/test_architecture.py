@@ -9,7 +9,7 @@ import pytest
 from eoltag import errors
 from eoltag.errors import ExitCode, ImageError, UsageError
 from eoltag.model.package import Card, CardInput
-from eoltag.pipeline import ModelSource
+from eoltag.pipeline.partition import ModelSource
 from eoltag.records import TRANSIENT, Cut, Decoded, Fetched, ImageRef, InputSpec, ModelSlot, Outcome, Wanted
 from eoltag.report.thumbnails import Shelf, Thumbnail, shelf_for
 from eoltag.settings import Settings

@@ -108,7 +108,7 @@ def test_a_bounded_picture_keeps_its_proportions_and_is_never_enlarged() -> None
 
 
 def test_opencv_is_loaded_only_for_a_task_that_asks_for_it() -> None:
-    code = "import sys, eoltag.pipeline, eoltag.model.engines.openvino; print('cv2' in sys.modules)"
+    code = "import sys, eoltag.pipeline.partition, eoltag.model.engines.openvino; print('cv2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from eoltag.model.engines import load_engine
 from eoltag.model.package import Package, read_package, unpack
-from eoltag.pipeline import ModelSource, predict_images
+from eoltag.pipeline.partition import ModelSource, predict_images
 from eoltag.records import ModelSlot, Pixels, Scores, Wanted
 from eoltag.settings import EngineSettings, FetchSettings, Settings
 from tests.colours import LABELS, SIDE, draw, network

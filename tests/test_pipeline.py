@@ -13,7 +13,7 @@ from eoltag.image.decode import decode
 from eoltag.model.engines import load_engine
 from eoltag.model.package import Package, read_package, unpack
 from eoltag.model.score import verdicts
-from eoltag.pipeline import ModelSource, Prediction, predict_images
+from eoltag.pipeline.partition import ModelSource, Prediction, predict_images
 from eoltag.records import ModelSlot, Wanted
 from eoltag.settings import EngineSettings, FetchSettings, Settings
 from tests.loopback import Loopback
@@ -112,8 +112,6 @@ def test_tasks_that_share_a_package_share_the_image_and_the_inference(
 
 
 def test_importing_the_pipeline_loads_no_tensorflow() -> None:
-    code = (
-        "import sys, eoltag.pipeline, eoltag.model.engines.openvino; print({'tensorflow', 'keras'} & set(sys.modules))"
-    )
+    code = "import sys, eoltag.pipeline.partition, eoltag.model.engines.openvino; print({'tensorflow', 'keras'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -1,4 +1,4 @@
-"""The one pass over images: mapInPandas around eoltag.pipeline. Rows go in and out; pixels stay in the worker."""
+"""The one pass over images: mapInPandas around eoltag.pipeline.partition. Rows go in and out; pixels stay in the worker."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pyspark.accumulators import Accumulator
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.pipeline import ModelSource, Prediction, predict_images, warm_up
+from eoltag.pipeline.partition import ModelSource, Prediction, predict_images, warm_up
 from eoltag.records import ModelSlot, Outcome, Wanted
 from eoltag.settings import Settings
 from eoltag.spark.plan import Bucket

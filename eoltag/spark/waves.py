@@ -18,7 +18,7 @@ from eoltag.bundle.staging import MOST_HOSTS
 from eoltag.decide.task import Task
 from eoltag.errors import PackageError
 from eoltag.model.package import EngineName, Package
-from eoltag.pipeline import ModelSource
+from eoltag.pipeline.partition import ModelSource
 from eoltag.records import ModelSlot
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
 from eoltag.spark.plan import Bucket, next_wave
