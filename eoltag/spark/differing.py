@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from eoltag.decide.task import Task, TaskFile, read_task
 from eoltag.errors import ExitCode, OutputError
 from eoltag.settings import parse
-from eoltag.spark.checking import check_task
 from eoltag.spark.command import show
-from eoltag.spark.deciding import tag_rows
+from eoltag.spark.decide.checking import check_task
+from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.run import open_output
 from eoltag.spark.session import open_session

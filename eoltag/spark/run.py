@@ -20,13 +20,13 @@ from eoltag.bundle.staging import Staged, is_remote, local_files, stage
 from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode, OutputError
 from eoltag.report import Flips, Summary, flips_text, page_text, plan_text, summary_text
-from eoltag.spark.checking import check_task, naming_the_rule
 from eoltag.spark.command import show
 from eoltag.spark.counting import count_table
-from eoltag.spark.deciding import retag_rows, tag_rows
+from eoltag.spark.decide.checking import check_task, naming_the_rule
+from eoltag.spark.decide.flips import flips_of
+from eoltag.spark.decide.rules import retag_rows, tag_rows
 from eoltag.spark.documents import request_document, run_document
 from eoltag.spark.files import Files
-from eoltag.spark.flips import flips_of
 from eoltag.spark.inputs import are_as_staged, bundle_rows, remote_fetcher
 from eoltag.spark.known_lists import key_of, learn, may_be_known, recall
 from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models

@@ -8,8 +8,8 @@ from pyspark.sql import SparkSession
 
 from eoltag.decide.task import Rule
 from eoltag.errors import TaskError
-from eoltag.spark.checking import check_task
-from eoltag.spark.deciding import retag_rows, tag_rows
+from eoltag.spark.decide.checking import check_task
+from eoltag.spark.decide.rules import retag_rows, tag_rows
 from eoltag.spark.session import task_slots
 from tests.spark.tables import NOON, bundle_rows, predictions, rule, task
 

@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from eoltag.decide.task import Task, TaskFile
 from eoltag.model.package import Card, CardInput, Package
 from eoltag.settings import parse, read_toml
-from eoltag.spark.checking import check_task
-from eoltag.spark.deciding import tag_rows
+from eoltag.spark.decide.checking import check_task
+from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables import Output
 from eoltag.spark.tsv import export_tsv
 from tests.spark.tables import VERSION, bundle_rows, predictions

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.spark.deciding import tag_rows
+from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
 from tests.readme import ROOT, blocks

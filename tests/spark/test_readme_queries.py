@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 from eoltag.decide.task import Task, TaskFile
 from eoltag.errors import ExitCode
 from eoltag.model.package import Card, CardInput, Package
-from eoltag.spark.checking import check_task
-from eoltag.spark.deciding import tag_rows
+from eoltag.spark.decide.checking import check_task
+from eoltag.spark.decide.rules import tag_rows
 from tests.readme import blocks, code, matches, said, tables
 from tests.readme_demo import ANSWERS, write_demo
 from tests.readme_mistakes import SPARK_MISTAKES, lay_desk, run, write

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from eoltag.decide.task import Task
 from eoltag.errors import OutputError
-from eoltag.spark.deciding import retag_rows, tag_rows
+from eoltag.spark.decide.rules import retag_rows, tag_rows
 from eoltag.spark.run import open_output
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output

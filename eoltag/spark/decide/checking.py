@@ -26,7 +26,7 @@ from eoltag.decide.conditions import (
 from eoltag.decide.task import Task, extra_columns, rule_conditions, tsv_columns, tsv_condition
 from eoltag.errors import TaskError
 from eoltag.records import Outcome
-from eoltag.spark.deciding import decision_schema, tags_schema
+from eoltag.spark.decide.rules import decision_schema, tags_schema
 from eoltag.spark.schemas import PREDICTIONS
 
 _LARGEST_NORM: Final = 85.0

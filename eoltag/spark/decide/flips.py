@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
 from eoltag.report import NO_TAG, Flips
-from eoltag.spark.deciding import tag_rows
+from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables import Output
 
 SHOWN: Final = 20
