@@ -38,7 +38,7 @@ PARTS: Final = ("fetch", "decode", "infer")
 BESIDE: Final = ("rows",)
 """What a Spark task does for an image besides: its row as pandas and as Arrow."""
 FRAME_ROWS: Final = 512
-"""As in eoltag.spark.tagging."""
+"""As in eoltag.spark.predict.tagging."""
 _WORKER_VARIABLE: Final = "spark.executorEnv."
 WARM_UP: Final = 0.1
 """Share of the images that is worked on before the clock starts."""

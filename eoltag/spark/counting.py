@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
 from eoltag.records import Outcome
-from eoltag.spark.plan import Redo, lacks_any, may_pass
+from eoltag.spark.predict.plan import Redo, lacks_any, may_pass
 from eoltag.spark.tables import Output
 
 MOST_GROUPS: Final = 50_000

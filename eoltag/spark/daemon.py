@@ -9,7 +9,7 @@ import pandas  # noqa: F401
 import pyarrow  # noqa: F401
 from pyspark.daemon import manager
 
-import eoltag.spark.tagging  # noqa: F401
+import eoltag.spark.predict.tagging  # noqa: F401
 
 if __name__ == "__main__":
     gc.freeze()  # the workers' garbage collectors would go through all this, and copy its pages

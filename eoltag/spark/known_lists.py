@@ -13,7 +13,7 @@ from typing import Any, Final
 from eoltag import __version__
 from eoltag.bundle.staging import Staged, is_remote
 from eoltag.decide.task import Task
-from eoltag.spark.plan import Redo
+from eoltag.spark.predict.plan import Redo
 from eoltag.spark.tables import Output
 from eoltag.spark.unchanged import FOLDER, Digests, digests_noted, is_idle
 

@@ -27,9 +27,10 @@ from eoltag.spark.decide.flips import flips_of
 from eoltag.spark.decide.rules import retag_rows, tag_rows
 from eoltag.spark.documents import request_document, run_document
 from eoltag.spark.files import Files
-from eoltag.spark.inputs import are_as_staged, bundle_rows, remote_fetcher
 from eoltag.spark.known_lists import key_of, learn, may_be_known, recall
-from eoltag.spark.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
+from eoltag.spark.predict.inputs import are_as_staged, bundle_rows, remote_fetcher
+from eoltag.spark.predict.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
+from eoltag.spark.predict.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
 from eoltag.spark.reporting import Asked, ask, write_report
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
 from eoltag.spark.schemas import IDENTITY
@@ -49,7 +50,6 @@ from eoltag.spark.unchanged import (
     remember,
     tagged,
 )
-from eoltag.spark.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
 
 
 def tag_bundles(request: TagRequest) -> ExitCode:

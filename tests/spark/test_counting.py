@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 from eoltag.records import Outcome
 from eoltag.spark.counting import Group, TableCounts, count_bundles, outcomes_of, tags_of
 from eoltag.spark.decide.rules import tag_rows
-from eoltag.spark.plan import Redo, images, to_do, with_models
-from eoltag.spark.waves import slots_of
+from eoltag.spark.predict.plan import Redo, images, to_do, with_models
+from eoltag.spark.predict.waves import slots_of
 from tests.spark.tables import NOON, bundle_rows, predictions, rule, task
 
 BUNDLES = 120

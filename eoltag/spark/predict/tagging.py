@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from eoltag.pipeline.partition import ModelSource, Prediction, predict_images, warm_up
 from eoltag.records import ModelSlot, Outcome, Wanted
 from eoltag.settings import Settings
-from eoltag.spark.plan import Bucket
+from eoltag.spark.predict.plan import Bucket
 from eoltag.spark.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
 from eoltag.spark.thumbnails import ThumbnailKeeper
 
