@@ -31,7 +31,7 @@ from eoltag.spark.known_lists import key_of, learn, may_be_known, recall
 from eoltag.spark.predict.inputs import are_as_staged, bundle_rows, remote_fetcher
 from eoltag.spark.predict.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
 from eoltag.spark.predict.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
-from eoltag.spark.reporting import Asked, ask, write_report
+from eoltag.spark.report.page_data import Asked, ask, write_report
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.session import open_session, prepare_for

@@ -10,7 +10,7 @@ from eoltag import __version__
 from eoltag.decide.cuts import find_cuts
 from eoltag.errors import OutputError
 from eoltag.report.content import Counted, Found, PageFacts, TaskFacts, Written
-from eoltag.spark.report_queries import count_groups, find_rows, tags_of
+from eoltag.spark.report.queries import count_groups, find_rows, tags_of
 from eoltag.spark.tables import Output
 from eoltag.spark.thumbnails import read_thumbnails
 
