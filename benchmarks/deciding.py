@@ -26,8 +26,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.model.package import Card, CardInput, Package, write_card
+from eoltag.spark.runtime.session import open_session
 from eoltag.spark.schemas import IDENTITY, PREDICTIONS
-from eoltag.spark.session import open_session
 from eoltag.spark.tables import Output
 
 ROOT: Final = Path(__file__).resolve().parent.parent

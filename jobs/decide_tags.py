@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from eoltag.errors import ExitCode, SettingsError
-from eoltag.spark.command import Parser, run_command
-from eoltag.spark.java import start_java
 from eoltag.spark.requests import DecideRequest
+from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.java import start_java
 
 ROOT = Path(__file__).resolve().parent.parent
 

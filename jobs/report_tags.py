@@ -7,9 +7,9 @@ import argparse
 import sys
 
 from eoltag.errors import ExitCode
-from eoltag.spark.command import Parser, run_command
-from eoltag.spark.java import start_java
 from eoltag.spark.requests import ReportRequest
+from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.java import start_java
 
 EXAMPLES = """\
 examples:

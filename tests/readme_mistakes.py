@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from eoltag.model.package import Card, CardInput, write_card
-from eoltag.spark.command import run_command
+from eoltag.spark.runtime.command import run_command
 from train import __main__ as train
 
 Files = dict[str, str | bytes]

@@ -21,7 +21,7 @@ from eoltag.decide.task import ModelEntry, Rule, TaskFile
 from eoltag.errors import ExitCode
 from eoltag.records import TRANSIENT, Outcome
 from eoltag.settings import FetchSettings, Settings, parse
-from eoltag.spark.command import INTERRUPTED
+from eoltag.spark.runtime.command import INTERRUPTED
 from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS
 from tests.loopback import Loopback
 from tests.readme import ROOT, TEXT, anchors, blocks, code, matches, said, section, spans, tables

@@ -8,10 +8,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType
 
 from eoltag.errors import ExitCode, OutputError
-from eoltag.spark.command import show
 from eoltag.spark.requests import CompactRequest
 from eoltag.spark.run import open_output
-from eoltag.spark.session import open_session
+from eoltag.spark.runtime.command import show
+from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables import Output
 
 

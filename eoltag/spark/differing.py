@@ -14,12 +14,12 @@ from pyspark.sql import functions as F
 from eoltag.decide.task import Task, TaskFile, read_task
 from eoltag.errors import ExitCode, OutputError
 from eoltag.settings import parse
-from eoltag.spark.command import show
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.run import open_output
-from eoltag.spark.session import open_session
+from eoltag.spark.runtime.command import show
+from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables import Output
 
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")

@@ -17,7 +17,7 @@ from eoltag.model.package import Card, CardInput, write_card
 from eoltag.settings import Settings, parse
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.run import tag_bundles
-from eoltag.spark.session import FEW_ROWS
+from eoltag.spark.runtime.session import FEW_ROWS
 
 REFUSED: Final = "http://10.0.0.1/{}.jpg"
 

@@ -20,7 +20,6 @@ from eoltag.bundle.staging import Staged, is_remote, local_files, stage
 from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode, OutputError
 from eoltag.report import Flips, Summary, flips_text, page_text, plan_text, summary_text
-from eoltag.spark.command import show
 from eoltag.spark.counting import count_table
 from eoltag.spark.decide.checking import check_task, naming_the_rule
 from eoltag.spark.decide.flips import flips_of
@@ -33,8 +32,9 @@ from eoltag.spark.predict.plan import Bucket, Counts, Redo, buckets_of, count, i
 from eoltag.spark.predict.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
 from eoltag.spark.report.page_data import Asked, ask, write_report
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
+from eoltag.spark.runtime.command import show
+from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.schemas import IDENTITY
-from eoltag.spark.session import open_session, prepare_for
 from eoltag.spark.summing import count_tags, summarise
 from eoltag.spark.tables import Output
 from eoltag.spark.thumbnails import trim_thumbnails

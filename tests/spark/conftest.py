@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.spark.session import open_session
+from eoltag.spark.runtime.session import open_session
 from tests.loopback import Loopback
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.spark.command import run_command
+from eoltag.spark.runtime.command import run_command
 from jobs import decide_tags, tag_bundles
 from tests.loopback import Loopback
 

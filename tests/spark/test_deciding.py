@@ -10,7 +10,7 @@ from eoltag.decide.task import Rule
 from eoltag.errors import TaskError
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import retag_rows, tag_rows
-from eoltag.spark.session import task_slots
+from eoltag.spark.runtime.session import task_slots
 from tests.spark.tables import NOON, bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark

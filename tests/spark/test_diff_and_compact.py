@@ -14,9 +14,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.model.package import read_package
-from eoltag.spark.command import run_command
 from eoltag.spark.compacting import compact
 from eoltag.spark.counting import TableCounts
+from eoltag.spark.runtime.command import run_command
 from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.tables import Output
 from eoltag.spark.unchanged import digests_of, is_unchanged, remember

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eoltag.spark import java
+from eoltag.spark.runtime import java
 
 LISTENS = """#!/bin/bash
 echo "WARNING: Using incubator modules: jdk.incubator.vector" >&2

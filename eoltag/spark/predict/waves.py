@@ -23,8 +23,8 @@ from eoltag.records import ModelSlot
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
 from eoltag.spark.predict.plan import Bucket, next_wave
 from eoltag.spark.predict.tagging import Round, TagWorker, predictions_of, warm_up_workers
-from eoltag.spark.progress import progress_bar
-from eoltag.spark.session import has_gpu_tasks, task_slots, threads_per_task
+from eoltag.spark.runtime.progress import progress_bar
+from eoltag.spark.runtime.session import has_gpu_tasks, task_slots, threads_per_task
 from eoltag.spark.tables import Output
 from eoltag.spark.thumbnails import keeper_for, write_thumbnails
 

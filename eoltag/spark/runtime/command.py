@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from eoltag.errors import ExitCode, UsageError
-from eoltag.spark.java import stop_java
-from eoltag.spark.job_file import missing, read_job
+from eoltag.spark.runtime.java import stop_java
+from eoltag.spark.runtime.job_file import missing, read_job
 
 INTERRUPTED = 130
 """What shells expect after Ctrl-C: 128 + SIGINT."""

@@ -7,7 +7,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from eoltag.errors import SettingsError
-from eoltag.spark.java import await_java
+from eoltag.spark.runtime.java import await_java
 
 FEW_ROWS: Final = 10_000
 """Up to here, queries take less time than Spark would take to compile them."""
