@@ -20,13 +20,11 @@ from eoltag.bundle.staging import Staged, is_remote, local_files, stage
 from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode, OutputError
 from eoltag.report import Flips, Summary, flips_text, page_text, plan_text, summary_text
-from eoltag.spark.counting import count_table
 from eoltag.spark.decide.checking import check_task, naming_the_rule
 from eoltag.spark.decide.flips import flips_of
 from eoltag.spark.decide.rules import retag_rows, tag_rows
 from eoltag.spark.documents import request_document, run_document
 from eoltag.spark.files import Files
-from eoltag.spark.known_lists import key_of, learn, may_be_known, recall
 from eoltag.spark.predict.inputs import are_as_staged, bundle_rows, remote_fetcher
 from eoltag.spark.predict.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
 from eoltag.spark.predict.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
@@ -35,11 +33,10 @@ from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.schemas import IDENTITY
-from eoltag.spark.summing import count_tags, summarise
-from eoltag.spark.tables import Output
-from eoltag.spark.thumbnails import trim_thumbnails
-from eoltag.spark.tsv import export_tsv
-from eoltag.spark.unchanged import (
+from eoltag.spark.state.counting import count_table
+from eoltag.spark.state.known_lists import key_of, learn, may_be_known, recall
+from eoltag.spark.state.summing import count_tags, summarise
+from eoltag.spark.state.unchanged import (
     Digests,
     Tagged,
     confirm,
@@ -50,6 +47,9 @@ from eoltag.spark.unchanged import (
     remember,
     tagged,
 )
+from eoltag.spark.tables import Output
+from eoltag.spark.thumbnails import trim_thumbnails
+from eoltag.spark.tsv import export_tsv
 
 
 def tag_bundles(request: TagRequest) -> ExitCode:

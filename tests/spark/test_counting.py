@@ -8,10 +8,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.records import Outcome
-from eoltag.spark.counting import Group, TableCounts, count_bundles, outcomes_of, tags_of
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.predict.plan import Redo, images, to_do, with_models
 from eoltag.spark.predict.waves import slots_of
+from eoltag.spark.state.counting import Group, TableCounts, count_bundles, outcomes_of, tags_of
 from tests.spark.tables import NOON, bundle_rows, predictions, rule, task
 
 BUNDLES = 120
@@ -101,7 +101,7 @@ def test_rows_are_counted_by_bundle_outcome_and_tag(session: SparkSession, monke
     }
     assert len({one.places for one in counted.groups["a"]}) == 4, "each is of another row"
     assert counted.settled == []
-    monkeypatch.setattr("eoltag.spark.counting.MOST_GROUPS", 4)
+    monkeypatch.setattr("eoltag.spark.state.counting.MOST_GROUPS", 4)
     assert count_bundles(tags, known, kind) == TableCounts(None, [])
 
 

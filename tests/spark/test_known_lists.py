@@ -15,11 +15,11 @@ from pyspark.sql import SparkSession
 from eoltag.decide.task import read_task
 from eoltag.errors import BundleError, ExitCode
 from eoltag.settings import FetchSettings, RunSettings, Settings
-from eoltag.spark.known_lists import key_of
 from eoltag.spark.requests import DecideRequest, TagRequest
 from eoltag.spark.run import decide_tags, tag_bundles
+from eoltag.spark.state.known_lists import key_of
+from eoltag.spark.state.unchanged import forget
 from eoltag.spark.tables import Output
-from eoltag.spark.unchanged import forget
 from tests.loopback import Loopback
 
 pytestmark = pytest.mark.spark
@@ -141,7 +141,7 @@ def test_known_lists_are_not_read_and_the_run_says_word_for_word_what_it_said(
         with monkeypatch.context() as patch:
             if is_forgetful:
                 patch.setattr("eoltag.spark.run.recall", lambda *_: None)
-                patch.setattr("eoltag.spark.summing.groups_seen", lambda *_: None)
+                patch.setattr("eoltag.spark.state.summing.groups_seen", lambda *_: None)
             else:
                 assert not is_read(*bundles, **words, is_dry_run=True)
                 assert not is_read(*bundles, **words)

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from eoltag.decide.task import Task
 from eoltag.records import Outcome
 from eoltag.report import Summary
-from eoltag.spark.counting import outcomes_of, tags_of
+from eoltag.spark.state.counting import outcomes_of, tags_of
+from eoltag.spark.state.unchanged import groups_seen
 from eoltag.spark.tables import Output
-from eoltag.spark.unchanged import groups_seen
 
 PENDING = "pending"
 """Counted for rows that no run has predicted yet: re-deciding after a killed run sees them."""
