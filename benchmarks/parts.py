@@ -197,7 +197,7 @@ def _frames(count: int) -> Iterator[None]:
     import pyarrow as pa
     from pyspark.sql.pandas.types import to_arrow_schema
 
-    from eoltag.spark.schemas import WORKER_OUTPUT
+    from eoltag.spark.tables.schemas import WORKER_OUTPUT
 
     names, schema = WORKER_OUTPUT.fieldNames(), to_arrow_schema(WORKER_OUTPUT, timezone="UTC")
     rows: list[tuple[Any, ...]] = []

@@ -22,7 +22,7 @@ from eoltag.errors import ExitCode
 from eoltag.records import TRANSIENT, Outcome
 from eoltag.settings import FetchSettings, Settings, parse
 from eoltag.spark.runtime.command import INTERRUPTED
-from eoltag.spark.schemas import FLAT, IDENTITY, PREDICTIONS
+from eoltag.spark.tables.schemas import FLAT, IDENTITY, PREDICTIONS
 from tests.loopback import Loopback
 from tests.readme import ROOT, TEXT, anchors, blocks, code, matches, said, section, spans, tables
 from tests.readme_demo import ANSWERS, write_demo

@@ -12,7 +12,7 @@ from eoltag.spark.requests import CompactRequest
 from eoltag.spark.run import open_output
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 
 
 @dataclass(frozen=True, slots=True)

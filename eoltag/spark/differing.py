@@ -20,7 +20,7 @@ from eoltag.spark.requests import DiffRequest
 from eoltag.spark.run import open_output
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
 KEYS: Final = ("bundle", "bundle_row")

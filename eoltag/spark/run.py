@@ -23,8 +23,6 @@ from eoltag.report import Flips, Summary, flips_text, page_text, plan_text, summ
 from eoltag.spark.decide.checking import check_task, naming_the_rule
 from eoltag.spark.decide.flips import flips_of
 from eoltag.spark.decide.rules import retag_rows, tag_rows
-from eoltag.spark.documents import request_document, run_document
-from eoltag.spark.files import Files
 from eoltag.spark.predict.inputs import are_as_staged, bundle_rows, remote_fetcher
 from eoltag.spark.predict.plan import Bucket, Counts, Redo, buckets_of, count, images, to_do, with_models
 from eoltag.spark.predict.waves import choose_engine, first_speed, run_waves, slots_of, start_workers, worker_for
@@ -32,7 +30,6 @@ from eoltag.spark.report.page_data import Asked, ask, write_report
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
-from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.state.counting import count_table
 from eoltag.spark.state.known_lists import key_of, learn, may_be_known, recall
 from eoltag.spark.state.summing import count_tags, summarise
@@ -47,9 +44,12 @@ from eoltag.spark.state.unchanged import (
     remember,
     tagged,
 )
-from eoltag.spark.tables import Output
-from eoltag.spark.thumbnails import trim_thumbnails
-from eoltag.spark.tsv import export_tsv
+from eoltag.spark.tables.files import Files
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.runs import request_document, run_document
+from eoltag.spark.tables.schemas import IDENTITY
+from eoltag.spark.tables.thumbnails import trim_thumbnails
+from eoltag.spark.tables.tsv import export_tsv
 
 
 def tag_bundles(request: TagRequest) -> ExitCode:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from eoltag.decide.task import ModelEntry, Rule, Task, TaskFile
 from eoltag.model.package import Card, CardInput, Package
-from eoltag.spark.schemas import PREDICTIONS, ROWS
+from eoltag.spark.tables.schemas import PREDICTIONS, ROWS
 
 VERSION = "aaaaaaaaaaaa"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -16,10 +16,10 @@ from pyspark.sql import SparkSession
 from eoltag.model.package import read_package
 from eoltag.spark.compacting import compact
 from eoltag.spark.runtime.command import run_command
-from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.state.counting import TableCounts
 from eoltag.spark.state.unchanged import digests_of, is_unchanged, remember
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import IDENTITY
 from jobs import compact_tables, decide_tags, diff_runs
 from tests.readme_mistakes import lay_desk
 from tests.spark.tables import NOON, VERSION, bundle_rows, predictions, rule, task

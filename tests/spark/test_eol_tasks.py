@@ -15,8 +15,8 @@ from eoltag.model.package import Card, CardInput, Package
 from eoltag.settings import parse, read_toml
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
-from eoltag.spark.tables import Output
-from eoltag.spark.tsv import export_tsv
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.tsv import export_tsv
 from tests.spark.tables import VERSION, bundle_rows, predictions
 
 pytestmark = pytest.mark.spark

@@ -19,7 +19,7 @@ from eoltag.spark.requests import DecideRequest, TagRequest
 from eoltag.spark.run import decide_tags, tag_bundles
 from eoltag.spark.state.known_lists import key_of
 from eoltag.spark.state.unchanged import forget
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 from tests.loopback import Loopback
 
 pytestmark = pytest.mark.spark

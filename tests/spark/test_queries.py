@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.spark.decide.rules import tag_rows
-from eoltag.spark.schemas import IDENTITY
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import IDENTITY
 from tests.readme import ROOT, blocks
 from tests.spark.tables import NOON, VERSION, bundle_rows, predictions, rule, task
 

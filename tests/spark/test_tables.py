@@ -15,9 +15,9 @@ from eoltag.decide.task import Task
 from eoltag.errors import OutputError
 from eoltag.spark.decide.rules import retag_rows, tag_rows
 from eoltag.spark.run import open_output
-from eoltag.spark.schemas import IDENTITY
-from eoltag.spark.tables import Output
-from eoltag.spark.tsv import export_tsv
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import IDENTITY
+from eoltag.spark.tables.tsv import export_tsv
 from tests.spark.tables import bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
@@ -178,7 +178,7 @@ def test_renewed_tags_keep_the_order_of_their_rows_and_the_tsv_its_bytes(
     output.renew_tags(renewed, "kind")
     assert export_tsv(output, changed, is_plain=True)
     assert tsv_of(output) == {name: text.replace("\tNA\t\n", "\tx\t\n") for name, text in first.items()}
-    monkeypatch.setattr("eoltag.spark.tsv._MOST_OPEN", 1)
+    monkeypatch.setattr("eoltag.spark.tables.tsv._MOST_OPEN", 1)
     second = tsv_of(output)
     export_tsv(output, changed)
     assert tsv_of(output) == second

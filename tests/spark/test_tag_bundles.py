@@ -241,8 +241,8 @@ def test_waves_that_were_committed_before_a_crash_are_not_done_again(
 ) -> None:
     urls = [server.url(f"/files/{name}") for name in pictures[:40]]
     settings = Settings(fetch=FETCH, run=RunSettings(first_wave_images=10, wave_s=0.3))
-    commit, committed = "eoltag.spark.tables.Output.append_predictions", []
-    from eoltag.spark.tables import Output
+    commit, committed = "eoltag.spark.tables.output.Output.append_predictions", []
+    from eoltag.spark.tables.output import Output
 
     real = Output.append_predictions
 

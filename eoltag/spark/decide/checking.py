@@ -27,7 +27,7 @@ from eoltag.decide.task import Task, extra_columns, rule_conditions, tsv_columns
 from eoltag.errors import TaskError
 from eoltag.records import Outcome
 from eoltag.spark.decide.rules import decision_schema, tags_schema
-from eoltag.spark.schemas import PREDICTIONS
+from eoltag.spark.tables.schemas import PREDICTIONS
 
 _LARGEST_NORM: Final = 85.0
 """255 differences of hue over three values a pixel."""

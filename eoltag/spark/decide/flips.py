@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from eoltag.decide.task import Task
 from eoltag.report import NO_TAG, Flips
 from eoltag.spark.decide.rules import tag_rows
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 
 SHOWN: Final = 20
 """Images that flip, in the order of the bundles; all of them go to a file on request."""

@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 from eoltag.bundle.lists import sibling_of
 from eoltag.bundle.staging import PART, Staged
 from eoltag.errors import BundleError
-from eoltag.spark.files import Files
-from eoltag.spark.schemas import ROWS
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.files import Files
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import ROWS
 
 
 def remote_fetcher(session: SparkSession | None) -> Callable[[str, Path], list[tuple[str, Path]]] | None:

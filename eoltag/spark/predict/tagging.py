@@ -17,8 +17,8 @@ from eoltag.pipeline.partition import ModelSource, Prediction, predict_images, w
 from eoltag.records import ModelSlot, Outcome, Wanted
 from eoltag.settings import Settings
 from eoltag.spark.predict.plan import Bucket
-from eoltag.spark.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
-from eoltag.spark.thumbnails import ThumbnailKeeper
+from eoltag.spark.tables.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
+from eoltag.spark.tables.thumbnails import ThumbnailKeeper
 
 FrameFunction = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 

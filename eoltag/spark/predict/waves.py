@@ -25,8 +25,8 @@ from eoltag.spark.predict.plan import Bucket, next_wave
 from eoltag.spark.predict.tagging import Round, TagWorker, predictions_of, warm_up_workers
 from eoltag.spark.runtime.progress import progress_bar
 from eoltag.spark.runtime.session import has_gpu_tasks, task_slots, threads_per_task
-from eoltag.spark.tables import Output
-from eoltag.spark.thumbnails import keeper_for, write_thumbnails
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.thumbnails import keeper_for, write_thumbnails
 
 _LAST_ROUND: Final = (9 / 13, 3 / 13, 1 / 13)
 """Shares of a task of the last round: a core waits for half of a thirteenth of a task, at a cost of two more starts."""

@@ -11,8 +11,8 @@ from eoltag.decide.cuts import find_cuts
 from eoltag.errors import OutputError
 from eoltag.report.content import Counted, Found, PageFacts, TaskFacts, Written
 from eoltag.spark.report.queries import count_groups, find_rows, tags_of
-from eoltag.spark.tables import Output
-from eoltag.spark.thumbnails import read_thumbnails
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.thumbnails import read_thumbnails
 
 MOST_RUNS: Final = 10
 """Shown in the list of runs."""

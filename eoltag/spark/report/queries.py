@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import FloatType, IntegerType, MapType, StringType, StructField, StructType
 
 from eoltag.report.content import BIN_WIDTHS, LOGIT_SPAN, PENDING, Counted, Found
-from eoltag.spark.schemas import IDENTITY
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import IDENTITY
 
 MOST_GROUPS: Final = 20_000
 """Counts that the driver takes in. Those of hosts come last, so only rare hosts can be left out."""

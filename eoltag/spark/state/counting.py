@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from eoltag.decide.task import Task
 from eoltag.records import Outcome
 from eoltag.spark.predict.plan import Redo, lacks_any, may_pass
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 
 MOST_GROUPS: Final = 50_000
 """No more are kept: a rule that makes up tags may give every row one of its own."""

@@ -15,7 +15,7 @@ from eoltag.bundle.staging import Staged, is_remote
 from eoltag.decide.task import Task
 from eoltag.spark.predict.plan import Redo
 from eoltag.spark.state.unchanged import FOLDER, Digests, digests_noted, is_idle
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 
 MOST_SETS: Final = 100
 """Kept; those that were read first are dropped first."""

@@ -13,7 +13,7 @@ from eoltag.records import Outcome
 from eoltag.report import Summary
 from eoltag.spark.state.counting import outcomes_of, tags_of
 from eoltag.spark.state.unchanged import groups_seen
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 
 PENDING = "pending"
 """Counted for rows that no run has predicted yet: re-deciding after a killed run sees them."""

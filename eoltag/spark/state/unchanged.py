@@ -19,10 +19,10 @@ from eoltag import __version__
 from eoltag.decide.task import Task, extra_columns, rule_conditions
 from eoltag.records import Outcome
 from eoltag.spark.predict.plan import Redo
-from eoltag.spark.schemas import IDENTITY
 from eoltag.spark.state.counting import Group, Groups, TableCounts, count_table
-from eoltag.spark.tables import Output
-from eoltag.spark.tsv import FAILED, TAGGED
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import IDENTITY
+from eoltag.spark.tables.tsv import FAILED, TAGGED
 
 FOLDER: Final = "decided"
 

@@ -15,7 +15,7 @@ from pyspark.accumulators import Accumulator, AccumulatorParam
 from eoltag.decide.cuts import find_cuts
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.report.thumbnails import Goodness, Group, Shelf, ShelfPlan, Thumbnail, merged, shelf_for, thinned
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 
 THUMBNAILS: Final = pa.schema(
     {

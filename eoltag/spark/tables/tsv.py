@@ -12,8 +12,8 @@ from pyspark.sql.types import StringType
 from eoltag.bundle.staging import ROW_BREAKS
 from eoltag.decide.task import Task, tsv_columns, tsv_condition
 from eoltag.records import Outcome
-from eoltag.spark.schemas import IDENTITY
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import IDENTITY
 
 TAGGED: Final = "finaltags"
 FAILED: Final = "failures"

@@ -9,7 +9,7 @@ from eoltag import __version__
 from eoltag.bundle.staging import Staged
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.tables import Output
+from eoltag.spark.tables.output import Output
 
 
 def run_document(tasks: list[Task], output: Output) -> dict[str, Any]:

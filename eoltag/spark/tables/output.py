@@ -17,9 +17,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.errors import OutputError
-from eoltag.spark.files import Files
 from eoltag.spark.requests import IMAGES_PER_FILE
-from eoltag.spark.schemas import PREDICTIONS, SCHEMA_VERSION
+from eoltag.spark.tables.files import Files
+from eoltag.spark.tables.schemas import PREDICTIONS, SCHEMA_VERSION
 
 SCHEMA_FILE: Final = "_schema.json"
 LOCK_FILE: Final = "lock.json"
