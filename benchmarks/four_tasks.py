@@ -189,8 +189,8 @@ def _run(options: argparse.Namespace) -> dict[str, float]:
 
 def _run_inside(folder: Path) -> None:
     """In the driver: both jobs, below the folder where the shipped task files find models/."""
+    from eoltag.spark.jobs.tag import tag_bundles
     from eoltag.spark.requests import TagRequest
-    from eoltag.spark.run import tag_bundles
 
     os.chdir(FOLDER)
     settings = Settings()

@@ -44,7 +44,7 @@ def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
     start_java()
-    from eoltag.spark.compacting import compact_tables  # takes a while, in which Java starts
+    from eoltag.spark.jobs.compact import compact_tables  # takes a while, in which Java starts
 
     return compact_tables(CompactRequest(options.output, options.rows_per_file, options.dry_run, options.json))
 

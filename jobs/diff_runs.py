@@ -45,7 +45,7 @@ def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
     start_java()
-    from eoltag.spark.differing import diff_runs  # takes a while, in which Java starts
+    from eoltag.spark.jobs.diff import diff_runs  # takes a while, in which Java starts
 
     return diff_runs(
         DiffRequest(

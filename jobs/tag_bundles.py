@@ -118,7 +118,7 @@ def main() -> ExitCode:
         as_json=options.json,
     )
     start_java()
-    from eoltag.spark.run import tag_bundles  # takes a while, in which Java starts
+    from eoltag.spark.jobs.tag import tag_bundles  # takes a while, in which Java starts
 
     return tag_bundles(request)
 

@@ -15,8 +15,8 @@ from pyspark import SparkContext
 
 from eoltag.model.package import Card, CardInput, write_card
 from eoltag.settings import Settings, parse
+from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.run import tag_bundles
 from eoltag.spark.runtime.session import FEW_ROWS
 
 REFUSED: Final = "http://10.0.0.1/{}.jpg"

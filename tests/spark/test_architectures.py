@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.settings import FetchSettings, Settings
+from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.run import tag_bundles
 from tests.loopback import Loopback
 from tests.pictures import save
 from train.__main__ import main

@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.model.package import read_package
-from eoltag.spark.compacting import compact
+from eoltag.spark.jobs.compact import compact
 from eoltag.spark.runtime.command import run_command
 from eoltag.spark.state.counting import TableCounts
 from eoltag.spark.state.unchanged import digests_of, is_unchanged, remember

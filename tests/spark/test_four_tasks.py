@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 
 from eoltag.errors import ExitCode
 from eoltag.settings import FetchSettings, Settings
+from eoltag.spark.jobs.tag import decide_tags, tag_bundles
 from eoltag.spark.requests import DecideRequest, TagRequest
-from eoltag.spark.run import decide_tags, tag_bundles
 from tests.loopback import Loopback
 from tests.spark.test_eol_tasks import IDS, LABELS, ROOT
 from tests.tiny_package import write_tiny_package

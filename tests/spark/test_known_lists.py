@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from eoltag.decide.task import read_task
 from eoltag.errors import BundleError, ExitCode
 from eoltag.settings import FetchSettings, RunSettings, Settings
+from eoltag.spark.jobs.tag import decide_tags, tag_bundles
 from eoltag.spark.requests import DecideRequest, TagRequest
-from eoltag.spark.run import decide_tags, tag_bundles
 from eoltag.spark.state.known_lists import key_of
 from eoltag.spark.state.unchanged import forget
 from eoltag.spark.tables.output import Output
@@ -103,7 +103,7 @@ def is_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., bool]
             raise Read
 
         with monkeypatch.context() as patch:
-            patch.setattr("eoltag.spark.run.stage", refuse)
+            patch.setattr("eoltag.spark.jobs.tag.stage", refuse)
             try:
                 tag(*(bundles or SET), **more)
             except Read:
@@ -140,7 +140,7 @@ def test_known_lists_are_not_read_and_the_run_says_word_for_word_what_it_said(
     for is_forgetful in (False, True):
         with monkeypatch.context() as patch:
             if is_forgetful:
-                patch.setattr("eoltag.spark.run.recall", lambda *_: None)
+                patch.setattr("eoltag.spark.jobs.tag.recall", lambda *_: None)
                 patch.setattr("eoltag.spark.state.summing.groups_seen", lambda *_: None)
             else:
                 assert not is_read(*bundles, **words, is_dry_run=True)
@@ -295,7 +295,7 @@ def test_rows_that_a_killed_run_has_replaced_are_not_taken_for_the_old_ones(
     old = Path("lists/c.txt").read_text()
     Path("lists/c.txt").write_text(old.splitlines()[1] + "\n")
     with monkeypatch.context() as patch:
-        patch.setattr("eoltag.spark.run.run_waves", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("eoltag.spark.jobs.tag.run_waves", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             tag("lists/c.txt")
     assert decide_tags(DecideRequest(["kind.toml", "other.toml"], "out", Path())) == ExitCode.DONE

@@ -121,7 +121,7 @@ def test_a_night_with_nothing_new_says_so_and_writes_nothing_but_its_own_record(
     first = night()
     assert (first["images_fetched"], nothing_to_do(first)) == (3, False)
     before, asked = files("tagged"), len(server.requests)
-    monkeypatch.setattr("eoltag.spark.run.worker_for", None)  # no model is loaded
+    monkeypatch.setattr("eoltag.spark.jobs.tag.worker_for", None)  # no model is loaded
     second = night()
     assert nothing_to_do(second)
     assert {name: second[name] for name in ("rows_in", "ok", "failed", "tags", "known")} == {
@@ -186,7 +186,7 @@ def test_a_changed_threshold_is_decided_from_the_tags_until_anything_beneath_the
     assert night()["tags"] != {"demo": {"NA": 3}}
     words = ("--task", "demo", "--output", "tagged")
     with monkeypatch.context() as patched:
-        patched.setattr("eoltag.spark.run.tag_rows", None)  # nothing is joined
+        patched.setattr("eoltag.spark.jobs.tag.tag_rows", None)  # nothing is joined
         write_task(0.9999)
         assert job(decide_tags, *words)["tags"] == {"demo": {"NA": 3}}
         assert Path("tagged/tsv/demo/some_breakdown_finaltags.tsv").read_text().count("\tNA\t") == 3

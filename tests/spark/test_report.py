@@ -16,9 +16,9 @@ from pyspark.sql import SparkSession
 
 from eoltag.errors import OutputError
 from eoltag.settings import FetchSettings, RunSettings, Settings
+from eoltag.spark.jobs.tag import decide_tags, report_tags, tag_bundles
 from eoltag.spark.report.queries import TAGS, count_groups, find_rows
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
-from eoltag.spark.run import decide_tags, report_tags, tag_bundles
 from tests.html_tree import Element, read_html
 from tests.loopback import Loopback
 

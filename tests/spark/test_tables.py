@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from eoltag.decide.task import Task
 from eoltag.errors import OutputError
 from eoltag.spark.decide.rules import retag_rows, tag_rows
-from eoltag.spark.run import open_output
+from eoltag.spark.jobs.tag import open_output
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import IDENTITY
 from eoltag.spark.tables.tsv import export_tsv

@@ -18,8 +18,8 @@ from eoltag.image.decode import decode
 from eoltag.model.package import read_package
 from eoltag.records import Outcome
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
+from eoltag.spark.jobs.tag import decide_tags, tag_bundles
 from eoltag.spark.requests import DecideRequest, TagRequest
-from eoltag.spark.run import decide_tags, tag_bundles
 from tests.images import png
 from tests.loopback import Loopback
 from train.__main__ import main as train

@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType
 
 from eoltag.errors import ExitCode, OutputError
+from eoltag.spark.jobs.tag import open_output
 from eoltag.spark.requests import CompactRequest
-from eoltag.spark.run import open_output
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.output import Output

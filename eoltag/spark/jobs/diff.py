@@ -16,8 +16,8 @@ from eoltag.errors import ExitCode, OutputError
 from eoltag.settings import parse
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
+from eoltag.spark.jobs.tag import open_output
 from eoltag.spark.requests import DiffRequest
-from eoltag.spark.run import open_output
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.output import Output
