@@ -24,7 +24,7 @@ def rehearse(folder: Path, jvm_options: str) -> subprocess.CompletedProcess[str]
         "SPARK_CONF_DIR": str(folder),
         "SPARK_SUBMIT_OPTS": jvm_options,
     }
-    command = [sys.executable, "-m", "eoltag.spark.rehearsal"]
+    command = [sys.executable, "-m", "eoltag.spark.start.class_archive"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 

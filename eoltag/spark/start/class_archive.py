@@ -1,4 +1,4 @@
-"""The main job over addresses that are refused before any connection: python -m eoltag.spark.rehearsal.
+"""The main job over addresses that are refused before any connection: python -m eoltag.spark.start.class_archive.
 
 spark-submit.sh runs it once, with a JVM that writes down the classes it loaded, so that later starts need not look for,
 read and verify them one by one: a run of 20 images takes 20 CPU-seconds in place of 26. It runs over few rows and then
