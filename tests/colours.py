@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from eoltag.model.package import Card, CardInput, Package, write_card
-from train.export import export_model
+from train.package.runtimes import export_model
 
 LABELS: Final = ("red", "green", "blue")
 SIDE: Final = 16

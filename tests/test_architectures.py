@@ -13,7 +13,7 @@ from tests.pictures import save_two_classes
 from train.__main__ import main
 from train.attempts import find_package
 from train.command import start_keras
-from train.export import TOLERANCE
+from train.package.runtimes import TOLERANCE
 from train.settings import OWN_SIDE_PX, ArchitectureName, FitSettings
 
 start_keras()

@@ -16,12 +16,12 @@ from PIL import Image
 from eoltag.errors import PackageError
 from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, read_package
 from eoltag.records import InputSpec, Outcome
-from train import export
 from train.__main__ import main
 from train.attempts import find_package
 from train.dataset import read_dataset, split
+from train.package import runtimes as export
+from train.package.staging import staged
 from train.settings import FitSettings, read_fit_settings
-from train.staging import staged
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = InputSpec(16, 16, "stretch", "bilinear")

@@ -16,7 +16,7 @@ from train.command import say
 from train.evaluating import left_out
 from train.evaluating_images import HELD_BACK, ImageSet, find_images
 from train.evaluating_scores import TRAINED_ON, Judgement, count_seen, judge, read_seen, wanted
-from train.model_card import README_FILE, with_thresholds
+from train.package.model_card import README_FILE, with_thresholds
 from train.thresholding import SCALES, Point, Scale, Sweep, sweep
 
 METHOD: Final = "fixed-sequence testing from the highest threshold down, with exact binomial (Clopper-Pearson) bounds"

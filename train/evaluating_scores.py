@@ -21,7 +21,7 @@ from train.classifying import BATCH, EngineChoice, load
 from train.command import cores, progress
 from train.evaluating_images import HELD_BACK, LabelledImage
 from train.files import read_image_file
-from train.model_card import DATA_FILE
+from train.package.model_card import DATA_FILE
 
 AHEAD: Final = 4 * BATCH
 """Decoded images that may wait for the model: bounds memory."""

@@ -19,12 +19,12 @@ from eoltag.model.package import (
 )
 from train.agreement import LEAST_IMAGES, Agreement
 from train.command import start_keras
-from train.export import check_agreement, write_openvino
 from train.held_out import Pictures, read_pictures, trained_on
 from train.int8 import make_int8
+from train.package.runtimes import check_agreement, write_openvino
+from train.package.staging import check_destination, staged
 from train.proving import cpu_ms, prove
 from train.quantizing import CALIBRATION_IMAGES, CONTROL_IMAGES, LEAST_CALIBRATION_IMAGES, LEAST_CONTROL_IMAGES
-from train.staging import check_destination, staged
 
 TRAINING_IMAGES: Final = CALIBRATION_IMAGES + CONTROL_IMAGES
 LEAST_TRAINING_IMAGES: Final = LEAST_CALIBRATION_IMAGES + LEAST_CONTROL_IMAGES

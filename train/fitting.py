@@ -22,10 +22,10 @@ from train.checkpoints import Epoch
 from train.command import say, start_keras
 from train.dataset import Dataset, read_dataset, split
 from train.listing import list_images
+from train.package.staging import staged
 from train.packaging import write_package
 from train.plots import draw_curves
 from train.settings import FitSettings
-from train.staging import staged
 
 if TYPE_CHECKING:
     from train.learning import Trained

@@ -17,7 +17,7 @@ from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import cores, progress, say
 from train.files import read_image_file
-from train.model_card import DATA_FILE
+from train.package.model_card import DATA_FILE
 
 SPLIT: Final = "split"
 

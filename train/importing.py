@@ -15,9 +15,9 @@ from eoltag.errors import DataError, PackageError
 from eoltag.model.package import CARD_FILE, CARD_VERSION, Card, CardInput, Package, write_card
 from eoltag.records import Fit, Pixels, Resample, Scores
 from train.command import start_keras
-from train.export import TOLERANCE, check_agreement, predict, tolerated
 from train.importing_scaling import Scaling
-from train.staging import check_destination, staged
+from train.package.runtimes import TOLERANCE, check_agreement, predict, tolerated
+from train.package.staging import check_destination, staged
 
 OutputKind = Literal["logits", "softmax"]
 
@@ -223,7 +223,7 @@ def _package(folder: Path, request: ImportRequest, foreign: Foreign) -> Package:
 
 
 def _check_scores(package: Package, pixels: Pixels, wanted: Scores, source: Path) -> float:
-    """The largest difference from the source's logits. Raises PackageError above the tolerance of train.export."""
+    """The largest difference from the source's logits. Raises PackageError above the tolerance of train.package.runtimes."""
     came = predict(package, package.engines[0], pixels)
     differences = np.abs(came - wanted)
     if not np.all(differences <= tolerated(wanted)):

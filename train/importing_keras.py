@@ -10,9 +10,9 @@ import numpy as np
 
 from eoltag.errors import DataError
 from eoltag.records import Pixels, Scores
-from train.export import export_model
 from train.importing import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs, input_size
 from train.importing_scaling import scale_array, scale_in_keras
+from train.package.runtimes import export_model
 
 REFUSED: Final = {
     "Lambda": "a Lambda layer, which would run code from the file; put a Rescaling or another layer in its place",

@@ -19,9 +19,9 @@ from eoltag.records import Scores
 from train.calibration import calibrate
 from train.command import cores
 from train.dataset import Dataset, Indices
-from train.export import BATCH, agreed_scores, export_model, tolerated
 from train.metrics import accuracy, confusion_matrix, per_class
-from train.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, README_FILE, model_card
+from train.package.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, README_FILE, model_card
+from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
 from train.plots import draw_confusion
 from train.settings import FitSettings
 

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from train.staging import check_folder, replacing
+from train.package.staging import check_folder, replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
