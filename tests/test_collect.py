@@ -13,8 +13,8 @@ from eoltag.image.decode import decode
 from tests.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
 from train.__main__ import main
 from train.collected import Collection
+from train.images.manifest import ManifestRow, read_manifest
 from train.licences import CODES, licence_code
-from train.manifest import ManifestRow, read_manifest
 from train.providers import PROVIDERS
 
 HEADER = "search_term,number_imgs,folder_name,train_val\n"

@@ -16,7 +16,7 @@ from train.__main__ import main
 from train.duplicates import find_groups, groups_of
 from train.fingerprints import INVERSE, Fingerprint, Look, orient, read_fingerprint, read_fingerprints
 from train.hamming import Indices
-from train.manifest import ManifestRow, read_manifest, write_manifest
+from train.images.manifest import ManifestRow, read_manifest, write_manifest
 from train.samples import draw_file, file_name
 from train.sketches import Sketches
 
@@ -321,7 +321,7 @@ def test_eight_orientations_are_different_and_the_first_is_the_picture_itself() 
 def test_one_process_and_many_give_the_same_fingerprints(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     alone = [read_fingerprint(path, 10**8) for path in photos]
     monkeypatch.setattr("train.fingerprints.WORTH_A_PROCESS", 5)
-    monkeypatch.setattr("train.parallel.cores", lambda: 2)
+    monkeypatch.setattr("train.images.parallel.cores", lambda: 2)
     together = list(read_fingerprints(photos))
     for one, two in zip(alone, together, strict=True):
         assert isinstance(one, Fingerprint)

@@ -20,8 +20,8 @@ from train.__main__ import main
 from train.classifying import classify
 from train.evaluating_images import LabelledImage
 from train.evaluating_scores import AHEAD, look_ahead, read_seen
-from train.manifest import ManifestRow, write_manifest
-from train.sources import find_sources
+from train.images.manifest import ManifestRow, write_manifest
+from train.images.sources import find_sources
 
 
 def evaluate(capsys: pytest.CaptureFixture[str], package: Path, data: Path, *more: object) -> tuple[int, Any]:

@@ -10,7 +10,7 @@ from eoltag.errors import DataError
 from tests.pictures import save
 from train.evaluating_images import ImageSet, find_images
 from train.evaluating_slices import read_ancestries
-from train.manifest import ManifestRow, write_manifest
+from train.images.manifest import ManifestRow, write_manifest
 
 LABELS = ("leaf", "stem", "twig")
 

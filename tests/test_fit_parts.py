@@ -14,7 +14,7 @@ from train.augment import SETS, augment
 from train.balancing import loss_weights
 from train.calibration import calibrate
 from train.dataset import read_dataset, split
-from train.listing import list_images
+from train.images.listing import list_images
 from train.pacing import learning_rate
 from train.preview import draw_preview
 from train.settings import FitSettings

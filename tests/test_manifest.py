@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from eoltag.errors import DataError
-from train.manifest import FILE_NAME, SCHEMA, ManifestRow, read_manifest, write_manifest
+from train.images.manifest import FILE_NAME, SCHEMA, ManifestRow, read_manifest, write_manifest
 
 ROWS = [
     ManifestRow("images/train/map/map_000001.jpg", "map", "train", "a.jpg", width=3, height=4, color_mode="RGB"),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.pictures import picture, save
 from train.__main__ import main
-from train.manifest import FILE_NAME, ManifestRow, read_manifest
+from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
 from train.prepare import operations
 from train.prepare.operations import SETS, AugmentSet, augment, shift_colours
 

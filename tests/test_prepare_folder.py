@@ -12,7 +12,7 @@ from eoltag.records import InputSpec
 from tests.pictures import encoded, picture, save
 from train.__main__ import main
 from train.dataset import read_dataset
-from train.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
+from train.images.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
 
 
 def run(*arguments: object) -> int:

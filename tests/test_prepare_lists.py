@@ -10,7 +10,7 @@ import pytest
 from tests.loopback import Loopback
 from tests.pictures import save
 from train.__main__ import main
-from train.manifest import FILE_NAME, ManifestRow, read_manifest
+from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
 
 FAST = "[fetch]\nattempts = 1\ndeadline_s = 5.0\n"
 

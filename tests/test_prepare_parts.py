@@ -15,7 +15,7 @@ from eoltag.image.decode import decode
 from tests.pictures import encoded, picture, save
 from train.__main__ import main
 from train.duplicates import groups_of
-from train.manifest import FILE_NAME, read_manifest
+from train.images.manifest import FILE_NAME, read_manifest
 from train.prepare.balance import class_weights
 from train.prepare.examine import Finish, examine
 from train.prepare.splitting import parse_shares, split_groups

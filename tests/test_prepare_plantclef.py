@@ -7,7 +7,7 @@ import pytest
 
 from tests.pictures import save
 from train.__main__ import main
-from train.manifest import FILE_NAME, ManifestRow, read_manifest
+from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
 
 CONTENTS = (
     ["Entire"] * 3 + ["Fruit"] * 3 + ["Branch"] * 3 + ["Stem"] * 3 + ["Flower"] * 6 + ["LeafScan"] * 3 + ["Leaf"] * 4

@@ -11,7 +11,7 @@ import pytest
 from tests.loopback import Loopback
 from tests.pictures import save
 from train.__main__ import main
-from train.manifest import FILE_NAME, read_manifest
+from train.images.manifest import FILE_NAME, read_manifest
 
 RATING_COLUMNS = (
     "eol_pk obj_guid total_rating_actions overall_rating obj_with_overall_rating obj_type obj_url obj_description "

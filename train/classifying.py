@@ -16,8 +16,8 @@ from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Fetched, Outcome, Pixels
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.command import cores, progress, start_keras
+from train.images.sources import Source, read_sources
 from train.ranking import predictions
-from train.sources import Source, read_sources
 
 BATCH: Final = 16
 

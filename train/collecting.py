@@ -17,8 +17,8 @@ from eoltag.records import Outcome
 from eoltag.settings import FetchSettings
 from train.collected import Collection
 from train.command import progress, say
+from train.images.manifest import ManifestRow
 from train.licences import licence_code
-from train.manifest import ManifestRow
 from train.providers import PROVIDERS
 from train.providers.client import ApiClient
 from train.providers.found import Found, Provider, Query

@@ -17,7 +17,7 @@ from eoltag.errors import ExitCode, SettingsError
 T = TypeVar("T")
 
 tqdm.monitor_interval = 0
-"""No thread that watches over bars: a process with threads cannot be forked safely, see train/parallel.py."""
+"""No thread that watches over bars: a process with threads cannot be forked safely, see train/images/parallel.py."""
 
 
 @dataclass(frozen=True, slots=True)

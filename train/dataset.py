@@ -20,9 +20,9 @@ from eoltag.records import InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import cores, progress, say
 from train.duplicates import groups_of
-from train.files import read_image_file
 from train.fingerprints import SPEC, Look, look_at
-from train.listing import Listing, SplitName, list_images
+from train.images.files import read_image_file
+from train.images.listing import Listing, SplitName, list_images
 from train.prepare.splitting import split_groups, straddling
 
 LEAST_IMAGES: Final = 2

@@ -15,8 +15,8 @@ from train.command import progress, say
 from train.duplicate_sheets import draw_sheets
 from train.duplicates import Group, find_groups
 from train.fingerprints import Fingerprint, Unreadable, read_fingerprints
-from train.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
-from train.sources import Source, find_sources
+from train.images.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
+from train.images.sources import Source, find_sources
 
 KEEP_FILE: Final = "keep.txt"
 REPORT_FILE: Final = "report.json"

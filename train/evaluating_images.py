@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.manifest import FILE_NAME, ManifestRow, read_manifest
+from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
 
 SPLITS: Final = ("train", "val", "validation", "test")
 """Folders as `prepare` names them, and as others do."""

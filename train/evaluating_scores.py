@@ -20,7 +20,7 @@ from eoltag.settings import DecodeSettings
 from train.classifying import BATCH, EngineChoice, load
 from train.command import cores, progress
 from train.evaluating_images import HELD_BACK, LabelledImage
-from train.files import read_image_file
+from train.images.files import read_image_file
 from train.package.model_card import DATA_FILE
 
 AHEAD: Final = 4 * BATCH

@@ -21,7 +21,7 @@ from train.balancing import loss_weights
 from train.checkpoints import Epoch
 from train.command import say, start_keras
 from train.dataset import Dataset, read_dataset, split
-from train.listing import list_images
+from train.images.listing import list_images
 from train.package.staging import staged
 from train.packaging import write_package
 from train.plots import draw_curves

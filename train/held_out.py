@@ -16,7 +16,7 @@ from eoltag.model.package import Package
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import cores, progress, say
-from train.files import read_image_file
+from train.images.files import read_image_file
 from train.package.model_card import DATA_FILE
 
 SPLIT: Final = "split"

@@ -11,9 +11,9 @@ from eoltag.image.decode import decode
 from eoltag.records import Pixels
 from eoltag.settings import DecodeSettings
 from train.augment import augment
-from train.contact_sheet import INK, PAPER
-from train.files import read_image_file
-from train.listing import list_images
+from train.images.contact_sheet import INK, PAPER
+from train.images.files import read_image_file
+from train.images.listing import list_images
 from train.settings import FitSettings
 
 TILE_PX: Final = 160

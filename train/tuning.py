@@ -12,7 +12,7 @@ from train.attempts import check_out
 from train.command import say, start_keras
 from train.dataset import read_dataset
 from train.features import FeatureCache
-from train.listing import list_images
+from train.images.listing import list_images
 from train.tuning_bench import Bench
 from train.tuning_confirming import confirm
 from train.tuning_report import write_progress, write_report

@@ -10,7 +10,7 @@ from eoltag.records import InputSpec
 from train.checkpoints import Epoch
 from train.dataset import Dataset, Indices, read_dataset, split
 from train.features import FeatureCache
-from train.listing import Listing
+from train.images.listing import Listing
 from train.settings import FitSettings
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from eoltag.errors import DataError
 from train.command import say
 from train.duplicates import DISTANCE
-from train.manifest import FILE_NAME, write_manifest
+from train.images.manifest import FILE_NAME, write_manifest
 from train.prepare.augmenting import add_copies
 from train.prepare.balance import class_weights
 from train.prepare.candidate import Candidate, Offer, check_labels

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.manifest import FILE_NAME, ManifestRow, read_manifest
+from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
 from train.prepare.candidate import Candidate, Offer, visible_files
 from train.prepare.output import IMAGES
 

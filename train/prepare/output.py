@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import OutputError
-from train.manifest import FILE_NAME
+from train.images.manifest import FILE_NAME
 from train.prepare.download import FOLDER as DOWNLOADS
 
 IMAGES: Final = "images"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.duplicates import groups_of
-from train.manifest import ManifestRow
+from train.images.manifest import ManifestRow
 from train.prepare.gather import Examined
 from train.prepare.output import IMAGES
 from train.prepare.splitting import Shares, split_groups

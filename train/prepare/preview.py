@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError
-from train.contact_sheet import GREEN, RED, Tile, draw_sheet
+from train.images.contact_sheet import GREEN, RED, Tile, draw_sheet
 from train.prepare.assemble import Plan, look_at_all
 from train.prepare.augmenting import SHOWN_COPIES, SHOWN_ORIGINALS, Copy, make_copy
 from train.prepare.candidate import Offer, check_labels

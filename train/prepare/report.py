@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from train.manifest import ManifestRow
+from train.images.manifest import ManifestRow
 from train.prepare.candidate import SPLITS
 from train.prepare.output import REPORT_JSON, REPORT_TEXT
 from train.prepare.splitting import straddling

@@ -43,7 +43,7 @@ def _run(options: Namespace) -> Answer:
     from eoltag.settings import read_settings
     from train.attempts import find_package
     from train.classifying import classify
-    from train.sources import find_sources
+    from train.images.sources import find_sources
 
     if options.top < 1:
         raise DataError(f"--top: wanted 1 or more. Received: {options.top}")

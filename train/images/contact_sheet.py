@@ -11,7 +11,7 @@ from eoltag.errors import DataError, ImageError
 from eoltag.image.decode import decode
 from eoltag.records import InputSpec
 from eoltag.settings import DecodeSettings
-from train.files import read_image_file
+from train.images.files import read_image_file
 
 Color = tuple[int, int, int]
 

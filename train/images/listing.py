@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from eoltag.errors import DataError
-from train.manifest import FILE_NAME
+from train.images.manifest import FILE_NAME
 
 SplitName = Literal["train", "validation"]
 

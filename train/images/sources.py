@@ -8,7 +8,7 @@ from typing import Final
 from eoltag.errors import DataError, ImageError
 from eoltag.records import Fetched, Outcome
 from eoltag.settings import FetchSettings
-from train.files import read_image_file
+from train.images.files import read_image_file
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp")
 READ_AHEAD_BYTES: Final = 256_000_000
