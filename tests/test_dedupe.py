@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from train.__main__ import main
-from train.duplicates import find_groups, groups_of
-from train.fingerprints import INVERSE, Fingerprint, Look, orient, read_fingerprint, read_fingerprints
-from train.hamming import Indices
 from train.images.manifest import ManifestRow, read_manifest, write_manifest
 from train.samples import draw_file, file_name
-from train.sketches import Sketches
+from train.similar.fingerprints import INVERSE, Fingerprint, Look, orient, read_fingerprint, read_fingerprints
+from train.similar.groups import find_groups, groups_of
+from train.similar.hamming import Indices
+from train.similar.sketches import Sketches
 
 Edit = Callable[[Image.Image], Image.Image]
 
@@ -304,7 +304,7 @@ def test_very_many_different_hashes_that_are_near_are_compared_more_closely(
 ) -> None:
     (image,) = prints(photos[0])
     looks = [image.look._replace(hashes=image.look.hashes ^ np.uint64(1 << bit)) for bit in range(40)]
-    monkeypatch.setattr("train.likeness.MOST_PAIRS", 100)
+    monkeypatch.setattr("train.similar.matching.MOST_PAIRS", 100)
     assert groups_of([*looks, looks[3]]) == [*range(40), 3]
     assert "very many images look alike: only those within 1 bits are compared, not 8" in capsys.readouterr().err
 
@@ -320,7 +320,7 @@ def test_eight_orientations_are_different_and_the_first_is_the_picture_itself() 
 
 def test_one_process_and_many_give_the_same_fingerprints(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     alone = [read_fingerprint(path, 10**8) for path in photos]
-    monkeypatch.setattr("train.fingerprints.WORTH_A_PROCESS", 5)
+    monkeypatch.setattr("train.similar.fingerprints.WORTH_A_PROCESS", 5)
     monkeypatch.setattr("train.images.parallel.cores", lambda: 2)
     together = list(read_fingerprints(photos))
     for one, two in zip(alone, together, strict=True):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.hamming import LARGEST_DISTANCE, Hashes, near_pairs
+from train.similar.hamming import LARGEST_DISTANCE, Hashes, near_pairs
 
 
 def by_brute_force(queries: Hashes, stored: Hashes, distance: int) -> list[tuple[int, int]]:
@@ -57,7 +57,7 @@ def test_bits_that_differ_are_found_wherever_they_lie(distance: int) -> None:
 
 
 def test_many_equal_hashes_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.hamming.MOST_CANDIDATES", 100)
+    monkeypatch.setattr("train.similar.hamming.MOST_CANDIDATES", 100)
     stored = np.array([5] * 40 + [4] * 30 + [2**63] * 20, np.uint64)
     assert banded(stored, stored, 2) == by_brute_force(stored, stored, 2)
 

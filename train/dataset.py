@@ -19,11 +19,11 @@ from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import cores, progress, say
-from train.duplicates import groups_of
-from train.fingerprints import SPEC, Look, look_at
 from train.images.files import read_image_file
 from train.images.listing import Listing, SplitName, list_images
 from train.prepare.splitting import split_groups, straddling
+from train.similar.fingerprints import SPEC, Look, look_at
+from train.similar.groups import groups_of
 
 LEAST_IMAGES: Final = 2
 """Of every class: one to learn from, one to validate with."""

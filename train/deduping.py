@@ -13,10 +13,10 @@ from eoltag.errors import DataError
 from eoltag.records import Outcome
 from train.command import progress, say
 from train.duplicate_sheets import draw_sheets
-from train.duplicates import Group, find_groups
-from train.fingerprints import Fingerprint, Unreadable, read_fingerprints
 from train.images.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
 from train.images.sources import Source, find_sources
+from train.similar.fingerprints import Fingerprint, Unreadable, read_fingerprints
+from train.similar.groups import Group, find_groups
 
 KEEP_FILE: Final = "keep.txt"
 REPORT_FILE: Final = "report.json"

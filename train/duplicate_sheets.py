@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from train.duplicates import Copy, Group
-from train.fingerprints import Fingerprint
 from train.images.contact_sheet import GREEN, RED, Tile, draw_sheet
+from train.similar.fingerprints import Fingerprint
+from train.similar.groups import Copy, Group
 
 ACROSS: Final = 8
 """Images of one group; further ones are counted in the last caption."""

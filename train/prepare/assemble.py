@@ -10,7 +10,6 @@ from typing import Final
 
 from eoltag.errors import DataError
 from train.command import say
-from train.duplicates import DISTANCE
 from train.images.manifest import FILE_NAME, write_manifest
 from train.prepare.augmenting import add_copies
 from train.prepare.balance import class_weights
@@ -23,6 +22,7 @@ from train.prepare.output import IMAGES, QUARANTINE, WEIGHTS, building
 from train.prepare.placing import copy_rejected, place_all
 from train.prepare.report import Report, Sizes, make_report, write_report
 from train.prepare.splitting import Shares
+from train.similar.groups import DISTANCE
 
 _SAID: Final = 5
 """Images left out that are named on the terminal; the manifest names all."""

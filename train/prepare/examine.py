@@ -19,11 +19,11 @@ from eoltag.image.decode import FORMATS, decode
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import progress
-from train.fingerprints import SPEC, Look, look_at
-from train.hamming import Hashes
 from train.images.files import read_image_file
 from train.images.parallel import in_chunks
 from train.prepare.candidate import Rejection
+from train.similar.fingerprints import SPEC, Look, look_at
+from train.similar.hamming import Hashes
 
 Suffix = Literal["jpg", "png"]
 

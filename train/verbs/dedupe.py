@@ -35,7 +35,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Answer:
     from train.deduping import dedupe
-    from train.hamming import LARGEST_DISTANCE
+    from train.similar.hamming import LARGEST_DISTANCE
 
     if not 0 <= options.distance <= LARGEST_DISTANCE:
         raise DataError(f"--distance: wanted 0 to {LARGEST_DISTANCE}. Received: {options.distance}")

@@ -16,9 +16,9 @@ from eoltag.errors import ImageError
 from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
-from train.hamming import Hashes
 from train.images.files import read_image_file
 from train.images.parallel import in_chunks
+from train.similar.hamming import Hashes
 
 Number = TypeVar("Number", bound=np.generic)
 

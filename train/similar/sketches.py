@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.records import Pixels
-from train.fingerprints import orient
+from train.similar.fingerprints import orient
 
 LEAST_AGREEMENT: Final = 0.93
 """Correlation of the middling detail of two sketches whose hashes are near. Of 2,500 copies made that way all but one

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.command import say
-from train.fingerprints import INVERSE, ORIENTATIONS, Look
-from train.hamming import Hashes, Indices, TooManyPairs, near_pairs
-from train.sketches import Sketches
+from train.similar.fingerprints import INVERSE, ORIENTATIONS, Look
+from train.similar.hamming import Hashes, Indices, TooManyPairs, near_pairs
+from train.similar.sketches import Sketches
 
 MOST_PAIRS: Final = 20_000_000
 """Of different hashes that are near, about 3 GB at the peak. Beyond it fewer bits may differ."""

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from train.fingerprints import Fingerprint, Look
-from train.hamming import Indices
-from train.likeness import Likeness
+from train.similar.fingerprints import Fingerprint, Look
+from train.similar.hamming import Indices
+from train.similar.matching import Likeness
 
 DISTANCE: Final = 8
 """Of 64 bits. Copies resized, recompressed to quality 15, turned and mirrored of 200 photos (flowers, cars, tanks) lie
@@ -74,7 +74,7 @@ def groups_of(
 ) -> list[int]:
     """A group number for each image; equal numbers belong together, by any chain of the links below. For splits.
 
-    looks: linked where they show the same picture, see train.likeness; None is linked with nothing.
+    looks: linked where they show the same picture, see train.similar.matching; None is linked with nothing.
     keys: per image, whatever links it with every other image that has the same value in the same place, such as its
     sha256 or its page; None links nothing.
     distance: of the hashes, in bits of 64. The number of a group is the position of its first image.
