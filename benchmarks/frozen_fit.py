@@ -35,7 +35,7 @@ def one_pass(settings_file: Path, data: Path) -> None:
     from train.command import start_keras
 
     start_keras()
-    from train.dataset import read_dataset
+    from train.data.dataset import read_dataset
     from train.features import FeatureCache
     from train.images.listing import list_images
     from train.learning import start_network

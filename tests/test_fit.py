@@ -18,7 +18,7 @@ from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, read_packa
 from eoltag.records import InputSpec, Outcome
 from train.__main__ import main
 from train.attempts import find_package
-from train.dataset import read_dataset, split
+from train.data.dataset import read_dataset, split
 from train.package import runtimes as export
 from train.package.staging import staged
 from train.settings import FitSettings, read_fit_settings

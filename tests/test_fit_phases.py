@@ -15,7 +15,7 @@ from tests.pictures import save, save_two_classes
 from train.__main__ import main
 from train.attempts import find_package
 from train.checkpoints import Checkpoint, Epoch
-from train.dataset import Dataset, read_dataset, split
+from train.data.dataset import Dataset, read_dataset, split
 from train.features import FeatureCache
 from train.learning import learn, start_network
 from train.packaging import _scores

@@ -14,10 +14,10 @@ from PIL import Image
 from eoltag.image.decode import decode
 from tests.pictures import encoded, picture, save
 from train.__main__ import main
+from train.data.splitting import parse_shares, split_groups
 from train.images.manifest import FILE_NAME, read_manifest
 from train.prepare.balance import class_weights
 from train.prepare.examine import Finish, examine
-from train.prepare.splitting import parse_shares, split_groups
 from train.similar.groups import groups_of
 
 SHARES = (0.8, 0.1, 0.1)

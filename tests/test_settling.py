@@ -11,7 +11,7 @@ from keras import layers
 
 from tests.pictures import save_two_classes
 from train.checkpoints import Checkpoint, Epoch
-from train.dataset import Dataset, read_dataset, split
+from train.data.dataset import Dataset, read_dataset, split
 from train.features import FeatureCache
 from train.learning import Trained, learn
 from train.settings import FitSettings

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.records import Pixels
-from train.augment import augment
 from train.command import cores, progress, say
-from train.dataset import Dataset, Indices
+from train.data.augment import augment
+from train.data.dataset import Dataset, Indices
 from train.settings import FitSettings
 
 Features = NDArray[Any]

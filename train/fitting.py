@@ -17,10 +17,10 @@ from train.attempts import (
     start_attempt,
     unfinished_attempt,
 )
-from train.balancing import loss_weights
 from train.checkpoints import Epoch
 from train.command import say, start_keras
-from train.dataset import Dataset, read_dataset, split
+from train.data.class_weights import loss_weights
+from train.data.dataset import Dataset, read_dataset, split
 from train.images.listing import list_images
 from train.package.staging import staged
 from train.packaging import write_package

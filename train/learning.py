@@ -15,11 +15,11 @@ from tqdm import tqdm
 from eoltag.errors import DataError
 from eoltag.records import Scores
 from train.architectures import Network, build
-from train.balancing import loss_weights
 from train.chance import make_repeatable, reseed
 from train.checkpoints import Checkpoint, Epoch, State
 from train.command import say
-from train.dataset import Dataset, Indices
+from train.data.class_weights import loss_weights
+from train.data.dataset import Dataset, Indices
 from train.features import FeatureCache, predict_rows
 from train.lessons import Lesson, Phase, lesson, phases
 from train.optimizers import make_optimizer

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from train.architectures import Network
-from train.augment import augment
-from train.dataset import Dataset, Indices
+from train.data.augment import augment
+from train.data.dataset import Dataset, Indices
 from train.features import FeatureCache, Features, extract_rows, extractor
 from train.settings import FitSettings
 from train.stepping import steps_at_once

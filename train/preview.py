@@ -10,7 +10,7 @@ from eoltag.errors import ImageError, OutputError, SettingsError
 from eoltag.image.decode import decode
 from eoltag.records import Pixels
 from eoltag.settings import DecodeSettings
-from train.augment import augment
+from train.data.augment import augment
 from train.images.contact_sheet import INK, PAPER
 from train.images.files import read_image_file
 from train.images.listing import list_images

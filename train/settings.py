@@ -104,7 +104,7 @@ class FitSettings(Strict):
     """Training images that batch normalisation takes its averages from after each epoch of a training from nothing; 0
     leaves it its moving averages. A pretrained base keeps those of the pretraining."""
     augmentation: AugmentationName = "off"
-    """Changed copies in training only; see train.augment."""
+    """Changed copies in training only; see train.data.augment."""
     cached_views: int = Field(0, ge=0, le=1000)
     """Of each image for the frozen phase: 0 changes it anew every epoch, N keeps N copies, the first as it is."""
     validation_fraction: float = Field(0.2, gt=0, lt=1, strict=False)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from eoltag.errors import DataError
 from train.attempts import check_out
 from train.command import say, start_keras
-from train.dataset import read_dataset
+from train.data.dataset import read_dataset
 from train.features import FeatureCache
 from train.images.listing import list_images
 from train.tuning_bench import Bench

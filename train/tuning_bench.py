@@ -8,7 +8,7 @@ from typing import Any
 from eoltag.errors import UsageError
 from eoltag.records import InputSpec
 from train.checkpoints import Epoch
-from train.dataset import Dataset, Indices, read_dataset, split
+from train.data.dataset import Dataset, Indices, read_dataset, split
 from train.features import FeatureCache
 from train.images.listing import Listing
 from train.settings import FitSettings

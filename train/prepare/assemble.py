@@ -10,6 +10,7 @@ from typing import Final
 
 from eoltag.errors import DataError
 from train.command import say
+from train.data.splitting import Shares
 from train.images.manifest import FILE_NAME, write_manifest
 from train.prepare.augmenting import add_copies
 from train.prepare.balance import class_weights
@@ -21,7 +22,6 @@ from train.prepare.operations import AugmentSet
 from train.prepare.output import IMAGES, QUARANTINE, WEIGHTS, building
 from train.prepare.placing import copy_rejected, place_all
 from train.prepare.report import Report, Sizes, make_report, write_report
-from train.prepare.splitting import Shares
 from train.similar.groups import DISTANCE
 
 _SAID: Final = 5

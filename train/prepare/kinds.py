@@ -11,6 +11,7 @@ from eoltag.bundle.lists import expand_ranges
 from eoltag.errors import DataError
 from eoltag.fetch.client import download
 from eoltag.settings import FetchSettings, read_settings
+from train.data.splitting import parse_shares
 from train.prepare.assemble import Plan, prepare
 from train.prepare.candidate import Offer, check_labels
 from train.prepare.download import FOLDER, Downloads
@@ -22,7 +23,6 @@ from train.prepare.plantclef import read_plantclef
 from train.prepare.preview import Preview, draw_preview
 from train.prepare.ratings import EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
 from train.prepare.report import Report
-from train.prepare.splitting import parse_shares
 from train.similar.hamming import LARGEST_DISTANCE
 
 MAX_SIDE_PX: Final = 8192

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import SettingsError
-from train.dataset import Dataset, Indices
+from train.data.dataset import Dataset, Indices
 from train.prepare.balance import class_weights
 
 

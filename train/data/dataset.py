@@ -19,9 +19,9 @@ from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
 from train.command import cores, progress, say
+from train.data.splitting import split_groups, straddling
 from train.images.files import read_image_file
 from train.images.listing import Listing, SplitName, list_images
-from train.prepare.splitting import split_groups, straddling
 from train.similar.fingerprints import SPEC, Look, look_at
 from train.similar.groups import groups_of
 
