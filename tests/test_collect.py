@@ -12,10 +12,10 @@ from PIL import Image
 from eoltag.image.decode import decode
 from tests.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
 from train.__main__ import main
-from train.collected import Collection
+from train.collect.journal import Collection
+from train.collect.providers import PROVIDERS
+from train.collect.providers.licences import CODES, licence_code
 from train.images.manifest import ManifestRow, read_manifest
-from train.licences import CODES, licence_code
-from train.providers import PROVIDERS
 
 HEADER = "search_term,number_imgs,folder_name,train_val\n"
 

@@ -8,9 +8,9 @@ import pytest
 from eoltag.errors import DataError
 from eoltag.settings import FetchSettings
 from tests.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, TOKEN, ApiServer
-from train.providers import PROVIDERS
-from train.providers.client import ApiClient
-from train.providers.found import Found, Query
+from train.collect.providers import PROVIDERS
+from train.collect.providers.client import ApiClient
+from train.collect.providers.found import Found, Query
 
 CREDENTIALS = {
     "GOOGLE_API_KEY": GOOGLE_KEY,

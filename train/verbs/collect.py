@@ -44,9 +44,9 @@ def _run(options: Namespace) -> Answer:
     import os
 
     from eoltag.settings import FetchSettings
-    from train.collecting import collect, find_provider
-    from train.licences import parse_licences
-    from train.search_terms import read_terms
+    from train.collect.providers.licences import parse_licences
+    from train.collect.search import collect, find_provider
+    from train.collect.search_terms import read_terms
 
     licences = None if options.licenses is None else parse_licences(options.licenses)
     provider = find_provider(options.provider, licences, os.environ)

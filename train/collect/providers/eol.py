@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
-from train.providers.client import ApiClient, dig, dig_list, dig_text
-from train.providers.found import Found, Provider, Query
+from train.collect.providers.client import ApiClient, dig, dig_list, dig_text
+from train.collect.providers.found import Found, Provider, Query
 
 SEARCH_URL: Final = "https://eol.org/api/search/1.0.json"
 PAGE_URL: Final = "https://eol.org/api/pages/1.0/{}.json"

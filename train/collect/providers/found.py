@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from train.providers.client import ApiClient
+from train.collect.providers.client import ApiClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Query:
 
     term: str
     licences: frozenset[str] | None = None
-    """Codes, see train.licences; None takes every licence. The provider may filter, the caller does in any case."""
+    """Codes, see train.collect.providers.licences; None takes every licence. The provider may filter, the caller does in any case."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     """By the name of their environment variable."""
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from train.licences import licence_code
-from train.providers.client import ApiClient, dig, dig_int, dig_list, dig_text
-from train.providers.found import Found, Provider, Query
+from train.collect.providers.client import ApiClient, dig, dig_int, dig_list, dig_text
+from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.licences import licence_code
 
 MATCH_URL: Final = "https://api.gbif.org/v1/species/match"
 URL: Final = "https://api.gbif.org/v1/occurrence/search"

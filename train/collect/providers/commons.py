@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 from typing import Any, Final
 
 from eoltag.errors import DataError
-from train.providers.client import ApiClient, Params, dig, dig_int, dig_list, dig_text
-from train.providers.found import Found, Provider, Query
+from train.collect.providers.client import ApiClient, Params, dig, dig_int, dig_list, dig_text
+from train.collect.providers.found import Found, Provider, Query
 
 URL: Final = "https://commons.wikimedia.org/w/api.php"
 WIDTH_PX: Final = 1280

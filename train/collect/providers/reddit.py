@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from train.providers.client import ApiClient, dig, dig_list, dig_text
-from train.providers.found import Found, Provider, Query
+from train.collect.providers.client import ApiClient, dig, dig_list, dig_text
+from train.collect.providers.found import Found, Provider, Query
 
 TOKEN_URL: Final = "https://www.reddit.com/api/v1/access_token"
 LISTING_URL: Final = "https://oauth.reddit.com/r/{}/new"

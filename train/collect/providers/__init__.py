@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from train.providers import commons, eol, gbif, google, inaturalist, openverse, reddit
-from train.providers.found import Provider
+from train.collect.providers import commons, eol, gbif, google, inaturalist, openverse, reddit
+from train.collect.providers.found import Provider
 
 PROVIDERS: Final[dict[str, Provider]] = {
     module.PROVIDER.name: module.PROVIDER for module in (commons, inaturalist, gbif, openverse, eol, google, reddit)

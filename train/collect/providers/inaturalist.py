@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from train.licences import licence_code
-from train.providers.client import ApiClient, dig_int, dig_list, dig_text
-from train.providers.found import Found, Provider, Query
+from train.collect.providers.client import ApiClient, dig_int, dig_list, dig_text
+from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.licences import licence_code
 
 URL: Final = "https://api.inaturalist.org/v1/observations"
 PER_PAGE: Final = 200

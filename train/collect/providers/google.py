@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from train.providers.client import ApiClient, dig_int, dig_list, dig_text
-from train.providers.found import Found, Provider, Query
+from train.collect.providers.client import ApiClient, dig_int, dig_list, dig_text
+from train.collect.providers.found import Found, Provider, Query
 
 URL: Final = "https://customsearch.googleapis.com/customsearch/v1"
 KEY, ENGINE = "GOOGLE_API_KEY", "GOOGLE_CX"

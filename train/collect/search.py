@@ -15,14 +15,14 @@ from typing import Any, Final
 from eoltag.errors import DataError
 from eoltag.records import Outcome
 from eoltag.settings import FetchSettings
-from train.collected import Collection
+from train.collect.journal import Collection
+from train.collect.providers import PROVIDERS
+from train.collect.providers.client import ApiClient
+from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.licences import licence_code
+from train.collect.search_terms import Wish
 from train.command import progress, say
 from train.images.manifest import ManifestRow
-from train.licences import licence_code
-from train.providers import PROVIDERS
-from train.providers.client import ApiClient
-from train.providers.found import Found, Provider, Query
-from train.search_terms import Wish
 
 WAVE: Final = 64
 """Images fetched together before they are numbered in the order of the search: the same answers, the same names."""

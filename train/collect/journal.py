@@ -15,8 +15,8 @@ from eoltag.errors import DataError, ImageError
 from eoltag.image.decode import FORMATS, decode
 from eoltag.records import InputSpec, Outcome
 from eoltag.settings import DecodeSettings
+from train.collect.search_terms import Wish
 from train.images.manifest import FILE_NAME, ManifestRow, write_manifest
-from train.search_terms import Wish
 
 JOURNAL: Final = "collected.jsonl"
 DUPLICATE: Final = "duplicate"
