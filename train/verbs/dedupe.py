@@ -34,7 +34,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.deduping import dedupe
+    from train.dedupe.run import dedupe
     from train.similar.hamming import LARGEST_DISTANCE
 
     if not 0 <= options.distance <= LARGEST_DISTANCE:
