@@ -17,9 +17,9 @@ from eoltag.records import InputSpec
 from eoltag.settings import FetchSettings
 from tests.pictures import save
 from train.__main__ import main
-from train.classifying import classify
-from train.evaluating_images import LabelledImage
-from train.evaluating_scores import AHEAD, look_ahead, read_seen
+from train.evaluate.classify import classify
+from train.evaluate.images import LabelledImage
+from train.evaluate.scoring import AHEAD, look_ahead, read_seen
 from train.images.manifest import ManifestRow, write_manifest
 from train.images.sources import find_sources
 

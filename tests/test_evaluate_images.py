@@ -8,8 +8,8 @@ import pytest
 
 from eoltag.errors import DataError
 from tests.pictures import save
-from train.evaluating_images import ImageSet, find_images
-from train.evaluating_slices import read_ancestries
+from train.evaluate.images import ImageSet, find_images
+from train.evaluate.slices import read_ancestries
 from train.images.manifest import ManifestRow, write_manifest
 
 LABELS = ("leaf", "stem", "twig")

@@ -5,8 +5,8 @@ import pytest
 from sklearn import metrics as reference
 
 from eoltag.model.score import score
-from train.calibration import BINS, LEAST_IMAGES, calibration, cross_calibrate, fit_temperature
-from train.metrics import (
+from train.evaluate.calibration import BINS, LEAST_IMAGES, calibration, cross_calibrate, fit_temperature
+from train.evaluate.metrics import (
     CURVE_POINTS,
     accuracy,
     confusion_matrix,

@@ -10,10 +10,10 @@ from PIL import Image
 from eoltag.errors import DataError, SettingsError
 from eoltag.records import InputSpec
 from tests.pictures import picture, save
-from train.calibration import calibrate
 from train.data.augment import SETS, augment
 from train.data.class_weights import loss_weights
 from train.data.dataset import read_dataset, split
+from train.evaluate.calibration import calibrate
 from train.images.listing import list_images
 from train.pacing import learning_rate
 from train.preview import draw_preview

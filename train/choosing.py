@@ -11,11 +11,11 @@ import numpy as np
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
 from eoltag.model.score import score
-from train.classifying import EngineChoice
 from train.command import say
-from train.evaluating import left_out
-from train.evaluating_images import HELD_BACK, ImageSet, find_images
-from train.evaluating_scores import TRAINED_ON, Judgement, count_seen, judge, read_seen, wanted
+from train.evaluate.classify import EngineChoice
+from train.evaluate.images import HELD_BACK, ImageSet, find_images
+from train.evaluate.run import left_out
+from train.evaluate.scoring import TRAINED_ON, Judgement, count_seen, judge, read_seen, wanted
 from train.package.model_card import README_FILE, with_thresholds
 from train.thresholding import SCALES, Point, Scale, Sweep, sweep
 

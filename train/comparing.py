@@ -11,8 +11,8 @@ from eoltag.model.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package,
 from train.attempts import PACKAGE_FOLDER, attempts
 from train.command import progress, say
 from train.comparing_speed import images_per_s
-from train.evaluating import Request, evaluate
-from train.metrics import macro
+from train.evaluate.metrics import macro
+from train.evaluate.run import Request, evaluate
 
 MEGABYTE: Final = 1_000_000
 

@@ -9,8 +9,8 @@ from eoltag.errors import PackageError
 from eoltag.model.engines import Engine
 from eoltag.model.package import Package
 from eoltag.records import Pixels
-from train.classifying import BATCH, load
 from train.command import say
+from train.evaluate.classify import BATCH, load
 
 WARM_UP: Final = 2
 LEAST_BATCHES: Final = 5

@@ -16,10 +16,10 @@ from eoltag import __version__
 from eoltag.model.engines import load_engine
 from eoltag.model.package import CARD_VERSION, Card, CardInput, Package, unpack, write_card
 from eoltag.records import Scores
-from train.calibration import calibrate
 from train.command import cores
 from train.data.dataset import Dataset, Indices
-from train.metrics import accuracy, confusion_matrix, per_class
+from train.evaluate.calibration import calibrate
+from train.evaluate.metrics import accuracy, confusion_matrix, per_class
 from train.package.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, README_FILE, model_card
 from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
 from train.plots import draw_confusion

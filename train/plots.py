@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from train.checkpoints import Epoch
-from train.metrics import Counts
+from train.evaluate.metrics import Counts
 
 if TYPE_CHECKING:
     from eoltag.image.cartoon import Cartoonization

@@ -10,7 +10,7 @@ from eoltag.records import Outcome
 from train.command import Answer, Verb
 
 if TYPE_CHECKING:
-    from train.classifying import Row
+    from train.evaluate.classify import Row
 
 TEACHING: Final = """\
 PATH is an image file, a folder (all images in it, at any depth, known by their content), an http or https URL, or - for
@@ -42,7 +42,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(options: Namespace) -> Answer:
     from eoltag.settings import read_settings
     from train.attempts import find_package
-    from train.classifying import classify
+    from train.evaluate.classify import classify
     from train.images.sources import find_sources
 
     if options.top < 1:

@@ -40,7 +40,7 @@ def _run(options: Namespace) -> Answer:
     from eoltag.errors import DataError
     from train.comparing import by_architecture, contenders, measured
     from train.comparing_report import MARKER, make_table, notes, terminal, write_report
-    from train.evaluating import Request
+    from train.evaluate.run import Request
     from train.reports import check_report_folder
 
     rows = contenders(options.paths)

@@ -53,8 +53,8 @@ def add_images(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Answer:
     from train.attempts import find_package
-    from train.evaluating import Request, evaluate
-    from train.evaluating_report import MARKER, write_report
+    from train.evaluate.report import MARKER, write_report
+    from train.evaluate.run import Request, evaluate
     from train.reports import check_report_folder
 
     package = find_package(options.package)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from train.calibration import Calibration
-from train.metrics import Counts, Curve, normalised
+from train.evaluate.calibration import Calibration
+from train.evaluate.metrics import Counts, Curve, normalised
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

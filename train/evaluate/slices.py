@@ -7,9 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
-from train.evaluating_images import LabelledImage
-from train.evaluating_scores import Judged, Judgement
-from train.metrics import accuracy, confusion_matrix, macro, per_class, wilson_interval
+from train.evaluate.images import LabelledImage
+from train.evaluate.metrics import accuracy, confusion_matrix, macro, per_class, wilson_interval
+from train.evaluate.scoring import Judged, Judgement
 
 LONG: Final = 2.0
 """Longer side over shorter, from which a picture counts as long."""

@@ -17,9 +17,9 @@ from eoltag.image.decode import decode
 from eoltag.model.package import Package
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings
-from train.classifying import BATCH, EngineChoice, load
 from train.command import cores, progress
-from train.evaluating_images import HELD_BACK, LabelledImage
+from train.evaluate.classify import BATCH, EngineChoice, load
+from train.evaluate.images import HELD_BACK, LabelledImage
 from train.images.files import read_image_file
 from train.package.model_card import DATA_FILE
 

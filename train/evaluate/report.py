@@ -11,8 +11,8 @@ from eoltag.image.decode import decode
 from eoltag.records import InputSpec
 from eoltag.settings import DecodeSettings
 from train.command import progress
-from train.evaluating import Evaluation
-from train.evaluating_plots import calibration_figure, confusion_figure, curves_figure, histograms_figure
+from train.evaluate.plots import calibration_figure, confusion_figure, curves_figure, histograms_figure
+from train.evaluate.run import Evaluation
 from train.images.files import read_image_file
 from train.reports import report_folder, save_plot, write_json, write_page
 

@@ -11,13 +11,11 @@ from eoltag.errors import DataError
 from eoltag.model.package import Package
 from eoltag.model.score import score
 from eoltag.records import Scores
-from train.calibration import LEAST_IMAGES, Calibration, cross_calibrate
-from train.classifying import EngineChoice
 from train.command import say
-from train.evaluating_images import HELD_BACK, ImageSet, find_images
-from train.evaluating_scores import TRAINED_ON, Judged, Judgement, judge, read_seen, wanted
-from train.evaluating_slices import Ancestries, read_ancestries, slices
-from train.metrics import (
+from train.evaluate.calibration import LEAST_IMAGES, Calibration, cross_calibrate
+from train.evaluate.classify import EngineChoice
+from train.evaluate.images import HELD_BACK, ImageSet, find_images
+from train.evaluate.metrics import (
     Counts,
     Curve,
     accuracy,
@@ -29,6 +27,8 @@ from train.metrics import (
     per_class,
     wilson_interval,
 )
+from train.evaluate.scoring import TRAINED_ON, Judged, Judgement, judge, read_seen, wanted
+from train.evaluate.slices import Ancestries, read_ancestries, slices
 
 LEVEL: Final = 0.95
 """Of the confidence intervals."""
