@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from eoltag.decide.task import read_task, rule_conditions
 from eoltag.model.package import read_package
 from train.__main__ import main
-from train.thresholding import FORGIVEN, LOGITS, PROBABILITIES, images_needed, sweep, upper_bound
+from train.thresholds.risk_control import FORGIVEN, LOGITS, PROBABILITIES, images_needed, sweep, upper_bound
 
 Reals = NDArray[np.float64]
 

@@ -44,9 +44,9 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Answer:
     from train.attempts import find_package
-    from train.choosing import Promise, choose, write_thresholds
-    from train.choosing_report import MARKER, write_report
     from train.reports import check_report_folder
+    from train.thresholds.report import MARKER, write_report
+    from train.thresholds.run import Promise, choose, write_thresholds
 
     package = find_package(options.package)
     if options.out is not None:

@@ -17,7 +17,7 @@ from train.evaluate.images import HELD_BACK, ImageSet, find_images
 from train.evaluate.run import left_out
 from train.evaluate.scoring import TRAINED_ON, Judgement, count_seen, judge, read_seen, wanted
 from train.package.model_card import README_FILE, with_thresholds
-from train.thresholding import SCALES, Point, Scale, Sweep, sweep
+from train.thresholds.risk_control import SCALES, Point, Scale, Sweep, sweep
 
 METHOD: Final = "fixed-sequence testing from the highest threshold down, with exact binomial (Clopper-Pearson) bounds"
 

@@ -4,10 +4,10 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from train.choosing import Choice
 from train.evaluate.plots import FAINT, RIGHT, WRONG
 from train.reports import report_folder, save_plot, write_json, write_page
-from train.thresholding import SCALES, Sweep
+from train.thresholds.risk_control import SCALES, Sweep
+from train.thresholds.run import Choice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
