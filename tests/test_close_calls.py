@@ -13,10 +13,10 @@ from eoltag.model.engines.precision import cpu_precisions
 from eoltag.model.package import INT8_FILES, Card, CardInput, PrecisionName, read_package, unpack
 from eoltag.records import Pixels, Scores
 from tests.colours import SIDE
-from train.agreement import compare
-from train.held_out import read_pictures
+from train.export.agreement import compare
+from train.export.held_out import read_pictures
+from train.export.quantizing import RECIPES, Recipe, divide, margin
 from train.int8 import Int8, make_int8
-from train.quantizing import RECIPES, Recipe, divide, margin
 
 CARD = Card(
     card_version=1, name="kind", labels=("bad", "good", "map"), input=CardInput(height=32, width=32), files={}

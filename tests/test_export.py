@@ -23,9 +23,9 @@ from eoltag.model.package import (
 from eoltag.records import Pixels, Scores
 from tests.colours import SIDE, TRAINED_ON, draw
 from train.__main__ import main
-from train.agreement import LEAST_IMAGES, compare
-from train.held_out import read_pictures, trained_on
-from train.quantizing import RECIPES
+from train.export.agreement import LEAST_IMAGES, compare
+from train.export.held_out import read_pictures, trained_on
+from train.export.quantizing import RECIPES
 
 CARD = Card(card_version=1, name="kind", labels=("bad", "good"), input=CardInput(height=32, width=32), files={})
 needs_bf16 = pytest.mark.skipif("bf16" not in cpu_precisions(), reason="this processor has no bfloat16")

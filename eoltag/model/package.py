@@ -39,7 +39,7 @@ class CardInput(Strict):
 
 
 class Precision(Strict):
-    """Faster arithmetic that agreed with f32 on held-out images at export; see train.agreement for the gate."""
+    """Faster arithmetic that agreed with f32 on held-out images at export; see train.export.agreement for the gate."""
 
     bf16: bool = False
     """OpenVINO computing in bfloat16, from the f32 files."""

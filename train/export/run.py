@@ -17,14 +17,14 @@ from eoltag.model.package import (
     Precision,
     write_card,
 )
-from train.agreement import LEAST_IMAGES, Agreement
 from train.command import start_keras
-from train.held_out import Pictures, read_pictures, trained_on
+from train.export.agreement import LEAST_IMAGES, Agreement
+from train.export.held_out import Pictures, read_pictures, trained_on
+from train.export.proving import cpu_ms, prove
+from train.export.quantizing import CALIBRATION_IMAGES, CONTROL_IMAGES, LEAST_CALIBRATION_IMAGES, LEAST_CONTROL_IMAGES
 from train.int8 import make_int8
 from train.package.runtimes import check_agreement, write_openvino
 from train.package.staging import check_destination, staged
-from train.proving import cpu_ms, prove
-from train.quantizing import CALIBRATION_IMAGES, CONTROL_IMAGES, LEAST_CALIBRATION_IMAGES, LEAST_CONTROL_IMAGES
 
 TRAINING_IMAGES: Final = CALIBRATION_IMAGES + CONTROL_IMAGES
 LEAST_TRAINING_IMAGES: Final = LEAST_CALIBRATION_IMAGES + LEAST_CONTROL_IMAGES
