@@ -36,9 +36,9 @@ def one_pass(settings_file: Path, data: Path) -> None:
 
     start_keras()
     from train.data.dataset import read_dataset
-    from train.features import FeatureCache
+    from train.fit.features import FeatureCache
+    from train.fit.loop import start_network
     from train.images.listing import list_images
-    from train.learning import start_network
     from train.settings import read_fit_settings
 
     settings = read_fit_settings(settings_file)

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
-from train.attempts import find_package
+from train.fit.attempts import find_package
 from train.serving.application import Service
 from train.serving.server import listen, make_server
 from train.serving.settings import ServeSettings

@@ -17,8 +17,8 @@ from eoltag.errors import PackageError
 from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, read_package
 from eoltag.records import InputSpec, Outcome
 from train.__main__ import main
-from train.attempts import find_package
 from train.data.dataset import read_dataset, split
+from train.fit.attempts import find_package
 from train.package import runtimes as export
 from train.package.staging import staged
 from train.settings import FitSettings, read_fit_settings

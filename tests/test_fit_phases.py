@@ -13,12 +13,12 @@ import pytest
 from eoltag.errors import SettingsError
 from tests.pictures import save, save_two_classes
 from train.__main__ import main
-from train.attempts import find_package
-from train.checkpoints import Checkpoint, Epoch
 from train.data.dataset import Dataset, read_dataset, split
-from train.features import FeatureCache
-from train.learning import learn, start_network
-from train.packaging import _scores
+from train.fit.attempts import find_package
+from train.fit.checkpoints import Checkpoint, Epoch
+from train.fit.features import FeatureCache
+from train.fit.loop import learn, start_network
+from train.fit.package import _scores
 from train.settings import FitSettings, read_fit_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -185,7 +185,7 @@ def test_a_training_goes_on_exactly_wherever_it_was_killed(
 
 def test_an_attempt_is_gone_on_with(pictures: Path, weights: Path, config: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("train.fitting._recorder", killing_after(3))
+        patch.setattr("train.fit.run._recorder", killing_after(3))
         assert fit(config, pictures, weights, tmp_path / "out") == 130
     assert fit(config, pictures, weights, tmp_path / "out", "--resume") == 0
     assert [(row["phase"], row["epoch"]) for row in history(tmp_path / "out/001")] == [
@@ -220,7 +220,7 @@ def test_going_on_asks_for_the_same_settings_and_images(
     assert fit(config, pictures, weights, out, "--resume") == 2
     assert "no attempt to go on with; leave --resume away to begin one" in refused(capsys)
     with monkeypatch.context() as patch:
-        patch.setattr("train.fitting._recorder", killing_after(0))
+        patch.setattr("train.fit.run._recorder", killing_after(0))
         assert fit(config, pictures, weights, out) == 130
     capsys.readouterr()
     assert fit(config, pictures, weights, out, "--resume", "--set", "epochs=9") == 2

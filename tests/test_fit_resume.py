@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train.__main__ import main
-from train.attempts import find_package
+from train.fit.attempts import find_package
 
 ROOT = Path(__file__).resolve().parent.parent
 EPOCHS = 60

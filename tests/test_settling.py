@@ -10,12 +10,12 @@ import pytest
 from keras import layers
 
 from tests.pictures import save_two_classes
-from train.checkpoints import Checkpoint, Epoch
 from train.data.dataset import Dataset, read_dataset, split
-from train.features import FeatureCache
-from train.learning import Trained, learn
+from train.fit.checkpoints import Checkpoint, Epoch
+from train.fit.features import FeatureCache
+from train.fit.loop import Trained, learn
+from train.fit.precise_bn import norms_of, settle
 from train.settings import FitSettings
-from train.settling import norms_of, settle
 
 SIDE_PX = 32
 Sample = tuple[Dataset, Any, Any]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from train.architectures.head import head
-from train.chance import make_repeatable, reseed
-from train.optimizers import make_optimizer
+from train.fit.multi_step import Stepper, steps_at_once
+from train.fit.optimizer import make_optimizer
+from train.fit.seeding import make_repeatable, reseed
 from train.settings import FitSettings
-from train.stepping import Stepper, steps_at_once
 
 BATCH = 4
 RATES = [1e-2, 3e-2, 2e-2, 1e-3, 5e-2]

@@ -8,14 +8,14 @@ import pytest
 
 from tests.pictures import save_two_classes
 from train.__main__ import main
-from train.attempts import find_package
 from train.command import start_keras
+from train.fit.attempts import find_package
 from train.settings import WHOLE, FitSettings, read_fit_settings
 
 start_keras()
 
 from train.architectures.bases import BASES  # noqa: E402
-from train.settling import settle  # noqa: E402
+from train.fit.precise_bn import settle  # noqa: E402
 
 CONFIGS = sorted(
     path

@@ -252,7 +252,7 @@ def test_two_searches_never_share_a_folder(
 def test_a_failing_trial_is_a_row_with_its_reason(
     space: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from train import learning
+    from train.fit import loop as learning
 
     honest = learning._validate
 

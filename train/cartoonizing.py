@@ -13,8 +13,8 @@ from eoltag.image.cartoon import Cartoonization, cartoonization
 from eoltag.image.decode import decode
 from eoltag.settings import DecodeSettings
 from train.command import progress
+from train.fit.plots import draw_norms
 from train.images.files import read_image_file
-from train.plots import draw_norms
 
 COLUMNS: Final = ("filename", "mnorm", "mnorm_pp", "znorm", "znorm_pp")
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from eoltag.errors import DataError
-from train.attempts import check_out
 from train.command import say, start_keras
 from train.data.dataset import read_dataset
-from train.features import FeatureCache
+from train.fit.attempts import check_out
+from train.fit.features import FeatureCache
 from train.images.listing import list_images
 from train.tuning_bench import Bench
 from train.tuning_confirming import confirm
@@ -35,7 +35,7 @@ def tune(
     check_out(out, data)
     listing = list_images(data)
     start_keras()
-    from train.learning import start_network
+    from train.fit.loop import start_network
 
     base = search.start_settings()
     start_network(base, len(listing.labels))  # before the images: it is quick to say what is wrong

@@ -7,9 +7,9 @@ from typing import Any
 
 from eoltag.errors import UsageError
 from eoltag.records import InputSpec
-from train.checkpoints import Epoch
 from train.data.dataset import Dataset, Indices, read_dataset, split
-from train.features import FeatureCache
+from train.fit.checkpoints import Epoch
+from train.fit.features import FeatureCache
 from train.images.listing import Listing
 from train.settings import FitSettings
 
@@ -38,7 +38,7 @@ class Bench:
 
     def train(self, settings: FitSettings, on_epoch: Callable[[Epoch], bool] | None = None) -> dict[str, Any]:
         """One training: scores of its best epoch, epochs, seconds. Raises what learn and on_epoch raise."""
-        from train.learning import learn
+        from train.fit.loop import learn
 
         started = time.monotonic()
         dataset, rows = self.dataset(settings.spec), self.rows(settings)

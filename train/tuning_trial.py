@@ -6,7 +6,7 @@ from typing import Any
 from optuna import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from train.checkpoints import Epoch
+from train.fit.checkpoints import Epoch
 from train.settings import FitSettings
 from train.tuning_bench import Bench, failures, reason_of, scores
 from train.tuning_study import Record, suggested

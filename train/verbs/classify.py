@@ -41,8 +41,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Answer:
     from eoltag.settings import read_settings
-    from train.attempts import find_package
     from train.evaluate.classify import classify
+    from train.fit.attempts import find_package
     from train.images.sources import find_sources
 
     if options.top < 1:

@@ -52,9 +52,9 @@ def add_images(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.attempts import find_package
     from train.evaluate.report import MARKER, write_report
     from train.evaluate.run import Request, evaluate
+    from train.fit.attempts import find_package
     from train.reports import check_report_folder
 
     package = find_package(options.package)

@@ -48,8 +48,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.attempts import find_package
     from train.export.run import ExportRequest, export_package, lines
+    from train.fit.attempts import find_package
 
     if options.most_images < 1:
         raise DataError(f"--most-images: wanted 1 or more. Received: {options.most_images}")

@@ -43,7 +43,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.attempts import find_package
+    from train.fit.attempts import find_package
     from train.reports import check_report_folder
     from train.thresholds.report import MARKER, write_report
     from train.thresholds.run import Promise, choose, write_thresholds

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from eoltag.errors import DataError, OutputError, PackageError, SettingsError
 from eoltag.model.package import CARD_FILE, Package, read_package
-from train.checkpoints import Checkpoint, Epoch
+from train.fit.checkpoints import Checkpoint, Epoch
 from train.settings import FitSettings, read_fit_settings, write_settings
 
 PACKAGE_FOLDER: Final = "package"

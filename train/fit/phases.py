@@ -11,9 +11,9 @@ import numpy as np
 from train.architectures import Network
 from train.data.augment import augment
 from train.data.dataset import Dataset, Indices
-from train.features import FeatureCache, Features, extract_rows, extractor
+from train.fit.features import FeatureCache, Features, extract_rows, extractor
+from train.fit.multi_step import steps_at_once
 from train.settings import FitSettings
-from train.stepping import steps_at_once
 
 PhaseName = Literal["whole", "head", "fine_tuning"]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from train.checkpoints import Epoch
 from train.evaluate.metrics import Counts
+from train.fit.checkpoints import Epoch
 
 if TYPE_CHECKING:
     from eoltag.image.cartoon import Cartoonization

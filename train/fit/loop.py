@@ -15,18 +15,18 @@ from tqdm import tqdm
 from eoltag.errors import DataError
 from eoltag.records import Scores
 from train.architectures import Network, build
-from train.chance import make_repeatable, reseed
-from train.checkpoints import Checkpoint, Epoch, State
 from train.command import say
 from train.data.class_weights import loss_weights
 from train.data.dataset import Dataset, Indices
-from train.features import FeatureCache, predict_rows
-from train.lessons import Lesson, Phase, lesson, phases
-from train.optimizers import make_optimizer
+from train.fit.checkpoints import Checkpoint, Epoch, State
+from train.fit.features import FeatureCache, predict_rows
+from train.fit.multi_step import Stepper
+from train.fit.optimizer import make_optimizer
+from train.fit.phases import Lesson, Phase, lesson, phases
+from train.fit.precise_bn import norms_of, settle
+from train.fit.seeding import make_repeatable, reseed
 from train.pacing import learning_rate
 from train.settings import FitSettings
-from train.settling import norms_of, settle
-from train.stepping import Stepper
 
 VALIDATION_BATCH: Final = 64
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from eoltag.errors import UsageError
 from eoltag.model.package import Package
-from train.attempts import (
+from train.command import say, start_keras
+from train.data.class_weights import loss_weights
+from train.data.dataset import Dataset, read_dataset, split
+from train.fit.attempts import (
     CURVES_FILE,
     TENSORBOARD_FOLDER,
     Attempt,
@@ -17,18 +20,15 @@ from train.attempts import (
     start_attempt,
     unfinished_attempt,
 )
-from train.checkpoints import Epoch
-from train.command import say, start_keras
-from train.data.class_weights import loss_weights
-from train.data.dataset import Dataset, read_dataset, split
+from train.fit.checkpoints import Epoch
+from train.fit.package import write_package
+from train.fit.plots import draw_curves
 from train.images.listing import list_images
 from train.package.staging import staged
-from train.packaging import write_package
-from train.plots import draw_curves
 from train.settings import FitSettings
 
 if TYPE_CHECKING:
-    from train.learning import Trained
+    from train.fit.loop import Trained
 
 
 def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: bool = False) -> dict[str, Any]:
@@ -42,8 +42,8 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
     attempt = unfinished_attempt(out, settings) if is_resumed else None
     listing = list_images(data)
     start_keras()
-    from train.features import FeatureCache
-    from train.learning import learn, start_network
+    from train.fit.features import FeatureCache
+    from train.fit.loop import learn, start_network
 
     network = start_network(settings, len(listing.labels))  # before the images: it is quick to say what is wrong
     dataset = read_dataset(listing, settings.spec)

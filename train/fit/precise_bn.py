@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from train.chance import all_layers
+from train.fit.seeding import all_layers
 
 
 def settle(network: Any, batches: Iterable[Any]) -> None:

@@ -20,13 +20,13 @@ from train.command import cores
 from train.data.dataset import Dataset, Indices
 from train.evaluate.calibration import calibrate
 from train.evaluate.metrics import accuracy, confusion_matrix, per_class
+from train.fit.plots import draw_confusion
 from train.package.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, README_FILE, model_card
 from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
-from train.plots import draw_confusion
 from train.settings import FitSettings
 
 if TYPE_CHECKING:
-    from train.learning import Trained
+    from train.fit.loop import Trained
 
 LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow")
 MOST_COMPARED: Final = 64
