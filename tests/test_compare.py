@@ -10,8 +10,8 @@ import pytest
 
 from eoltag.model.package import Package, read_package, write_card
 from train.__main__ import main
-from train.comparing import Contender, by_architecture
-from train.comparing_report import make_table, markdown, terminal
+from train.compare.report import make_table, markdown, terminal
+from train.compare.run import Contender, by_architecture
 
 
 def compare(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:

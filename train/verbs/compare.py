@@ -38,8 +38,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Answer:
     from eoltag.errors import DataError
-    from train.comparing import by_architecture, contenders, measured
-    from train.comparing_report import MARKER, make_table, notes, terminal, write_report
+    from train.compare.report import MARKER, make_table, notes, terminal, write_report
+    from train.compare.run import by_architecture, contenders, measured
     from train.evaluate.run import Request
     from train.reports import check_report_folder
 

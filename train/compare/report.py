@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from train.comparing import Contender
+from train.compare.run import Contender
 from train.reports import report_folder, write_json, write_page
 
 MARKER: Final = "compare.json"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from eoltag.errors import DataError, PackageError
 from eoltag.model.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package, read_package
 from train.command import progress, say
-from train.comparing_speed import images_per_s
+from train.compare.speed import images_per_s
 from train.evaluate.metrics import macro
 from train.evaluate.run import Request, evaluate
 from train.fit.attempts import PACKAGE_FOLDER, attempts
