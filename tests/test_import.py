@@ -19,8 +19,8 @@ from eoltag.settings import EngineSettings, FetchSettings, Settings
 from tests.colours import LABELS, SIDE, draw, network
 from tests.loopback import Loopback
 from train.__main__ import main
-from train.importing import noise_pictures
-from train.importing_scaling import Scaling, scale_array
+from train.import_.run import noise_pictures
+from train.import_.scaling import Scaling, scale_array
 
 
 @dataclass(frozen=True)

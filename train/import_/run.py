@@ -15,7 +15,7 @@ from eoltag.errors import DataError, PackageError
 from eoltag.model.package import CARD_FILE, CARD_VERSION, Card, CardInput, Package, write_card
 from eoltag.records import Fit, Pixels, Resample, Scores
 from train.command import start_keras
-from train.importing_scaling import Scaling
+from train.import_.scaling import Scaling
 from train.package.runtimes import TOLERANCE, check_agreement, predict, tolerated
 from train.package.staging import check_destination, staged
 
@@ -173,10 +173,10 @@ def _check_source(source: Path) -> None:
 
 def _open(request: ImportRequest) -> Foreign:
     if request.source.is_dir():
-        from train.importing_saved_model import open_saved_model
+        from train.import_.saved_model import open_saved_model
 
         return open_saved_model(request)
-    from train.importing_keras import open_keras
+    from train.import_.keras import open_keras
 
     return open_keras(request)
 
