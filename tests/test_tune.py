@@ -15,7 +15,7 @@ from eoltag.errors import SettingsError
 from tests.pictures import picture
 from train.__main__ import main
 from train.settings import read_fit_settings
-from train.tuning_space import read_search
+from train.tune.space import read_search
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = """
@@ -167,7 +167,7 @@ def killed_in_trial(number: int, space: Path, pictures: Path, out: Path) -> None
 KILLED = (
     """
 import os, signal, sys
-from train import tuning_trial
+from train.tune import trial as tuning_trial
 from train.__main__ main
 """.replace("train.__main__ main", "train.__main__ import main")
     + """
@@ -187,7 +187,7 @@ main(sys.argv[1:])
 def test_what_is_cut_off_twice_is_a_failure_and_the_search_goes_on(
     space: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from train import tuning_trial
+    from train.tune import trial as tuning_trial
 
     def interrupted(*_: object) -> bool:
         raise KeyboardInterrupt
@@ -348,7 +348,7 @@ def test_the_best_and_the_base_are_trained_anew_with_fresh_seeds(
     ],
 )
 def test_only_an_interval_above_zero_is_called_a_gain(gains: list[float], is_better: bool, said: str) -> None:
-    from train.tuning_confirming import by_fresh_seeds
+    from train.tune.confirm import by_fresh_seeds
 
     pairs = [{"base": {"val_accuracy": 0.9}, "best": {"val_accuracy": 0.9 + gain}} for gain in gains]
     found = by_fresh_seeds(pairs, 3, "val_accuracy")

@@ -55,10 +55,10 @@ def _run(options: Namespace) -> Answer:
     ):
         if value is not None and not low <= value <= high:
             raise SettingsError(f"{name}: wanted {low} or more, at most {high}. Received: {value}")
-    from train.tuning_space import read_search
+    from train.tune.space import read_search
 
     search = read_search(options.space, options.set, seed=options.seed, weights=options.weights)
-    from train.tuning import tune
+    from train.tune.run import tune
 
     summary = tune(
         search, options.data, options.out,

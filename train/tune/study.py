@@ -18,8 +18,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from eoltag.errors import OutputError, SettingsError
 from train.command import say
 from train.settings import FitSettings
-from train.tuning_dimension import Parameter
-from train.tuning_space import Search
+from train.tune.dimension import Parameter
+from train.tune.space import Search
 
 JOURNAL_FILE: Final = "journal.jsonl"
 BEGUN_FILE: Final = "begun.json"

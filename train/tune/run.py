@@ -13,12 +13,12 @@ from train.data.dataset import read_dataset
 from train.fit.attempts import check_out
 from train.fit.features import FeatureCache
 from train.images.listing import list_images
-from train.tuning_bench import Bench
-from train.tuning_confirming import confirm
-from train.tuning_report import write_progress, write_report
-from train.tuning_space import Search
-from train.tuning_study import CUT_OFF, Record, opened
-from train.tuning_trial import run_trial
+from train.tune.confirm import confirm
+from train.tune.report import write_progress, write_report
+from train.tune.runner import Bench
+from train.tune.space import Search
+from train.tune.study import CUT_OFF, Record, opened
+from train.tune.trial import run_trial
 
 FEATURES_FOLDER: Final = "features"
 

@@ -10,8 +10,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from train.reports import save_plot
-from train.tuning_dimension import Parameter
-from train.tuning_study import Record
+from train.tune.dimension import Parameter
+from train.tune.study import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from train.command import say
-from train.tuning_bench import Bench, failures, reason_of, scores
-from train.tuning_study import Record
+from train.tune.runner import Bench, failures, reason_of, scores
+from train.tune.study import Record
 
 CONFIRMED: Final = "confirmed"
 """Attribute of the study: what fresh trainings gave, by trial and seed."""

@@ -10,9 +10,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from train.reports import write_json, write_page
 from train.settings import write_settings
-from train.tuning_confirming import verdict
-from train.tuning_plots import draw_convergence, draw_importances, draw_slices, importances
-from train.tuning_study import CUT_OFF, Record
+from train.tune.confirm import verdict
+from train.tune.plots import draw_convergence, draw_importances, draw_slices, importances
+from train.tune.study import CUT_OFF, Record
 
 TRIALS_FILE: Final = "trials.csv"
 BEST_FILE: Final = "best.toml"

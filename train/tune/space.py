@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from eoltag.errors import SettingsError
 from eoltag.settings import Strict, parse, read_toml
 from train.settings import FitSettings, read_override
-from train.tuning_dimension import Dimension, Entry, Parameter, Pick, check_value, dimension
+from train.tune.dimension import Dimension, Entry, Parameter, Pick, check_value, dimension
 
 NOT_SEARCHED: Final = {
     "name": "it changes no result",

@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from train.fit.checkpoints import Epoch
 from train.settings import FitSettings
-from train.tuning_bench import Bench, failures, reason_of, scores
-from train.tuning_study import Record, suggested
+from train.tune.runner import Bench, failures, reason_of, scores
+from train.tune.study import Record, suggested
 
 
 def run_trial(record: Record, bench: Bench, trial: Trial) -> str:
