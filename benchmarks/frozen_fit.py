@@ -32,7 +32,7 @@ def config(options: argparse.Namespace) -> str:
 
 def one_pass(settings_file: Path, data: Path) -> None:
     """Read, decode and hash every image and compute its features, by the code that `fit` uses."""
-    from train.command import start_keras
+    from train.cli import start_keras
 
     start_keras()
     from train.data.dataset import read_dataset

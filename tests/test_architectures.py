@@ -11,7 +11,7 @@ from eoltag.model.package import KERAS_FILE, Package, unpack
 from eoltag.records import Pixels
 from tests.pictures import save_two_classes
 from train.__main__ import main
-from train.command import start_keras
+from train.cli import start_keras
 from train.fit.attempts import find_package
 from train.package.runtimes import TOLERANCE
 from train.settings import OWN_SIDE_PX, ArchitectureName, FitSettings

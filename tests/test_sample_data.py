@@ -147,8 +147,8 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_many_images_are_drawn_by_several_processes_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.sample_data.cores", lambda: 1)
+    monkeypatch.setattr("train.samples.write.cores", lambda: 1)
     assert run(tmp_path / "one", "--per-class", 6, "--max-side", 64) == 0
-    monkeypatch.setattr("train.sample_data.cores", lambda: 2)
+    monkeypatch.setattr("train.samples.write.cores", lambda: 2)
     assert run(tmp_path / "two", "--per-class", 6, "--max-side", 64) == 0
     assert digests(tmp_path / "one") == digests(tmp_path / "two")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.pictures import save_two_classes
 from train.__main__ import main
-from train.command import start_keras
+from train.cli import start_keras
 from train.fit.attempts import find_package
 from train.settings import WHOLE, FitSettings, read_fit_settings
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from eoltag.model.package import INT8_FILES, OPENVINO_FILES, Card, Precision, write_card
 from eoltag.records import Pixels
-from train.command import say
+from train.cli import say
 from train.export.proving import scores_at
 from train.export.quantizing import RECIPES, Recipe, divide, margin, quantize
 

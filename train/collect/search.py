@@ -15,13 +15,13 @@ from typing import Any, Final
 from eoltag.errors import DataError
 from eoltag.records import Outcome
 from eoltag.settings import FetchSettings
+from train.cli import progress, say
 from train.collect.journal import Collection
 from train.collect.providers import PROVIDERS
 from train.collect.providers.client import ApiClient
 from train.collect.providers.found import Found, Provider, Query
 from train.collect.providers.licences import licence_code
 from train.collect.search_terms import Wish
-from train.command import progress, say
 from train.images.manifest import ManifestRow
 
 WAVE: Final = 64

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from train.compare.run import Contender
-from train.reports import report_folder, write_json, write_page
+from train.report.pages import report_folder, write_json, write_page
 
 MARKER: Final = "compare.json"
 MARKDOWN: Final = "compare.md"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from eoltag.errors import DataError, PackageError
 from eoltag.model.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package, read_package
-from train.command import progress, say
+from train.cli import progress, say
 from train.compare.speed import images_per_s
 from train.evaluate.metrics import macro
 from train.evaluate.run import Request, evaluate

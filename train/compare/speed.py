@@ -9,7 +9,7 @@ from eoltag.errors import PackageError
 from eoltag.model.engines import Engine
 from eoltag.model.package import Package
 from eoltag.records import Pixels
-from train.command import say
+from train.cli import say
 from train.evaluate.classify import BATCH, load
 
 WARM_UP: Final = 2

@@ -18,7 +18,7 @@ from eoltag.errors import DataError, ImageError
 from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
-from train.command import cores, progress, say
+from train.cli import cores, progress, say
 from train.data.splitting import split_groups, straddling
 from train.images.files import read_image_file
 from train.images.listing import Listing, SplitName, list_images

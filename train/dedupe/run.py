@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from eoltag.errors import DataError
 from eoltag.records import Outcome
-from train.command import progress, say
+from train.cli import progress, say
 from train.dedupe.sheets import draw_sheets
 from train.images.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
 from train.images.sources import Source, find_sources

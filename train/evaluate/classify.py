@@ -15,7 +15,7 @@ from eoltag.model.package import Package, unpack
 from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Fetched, Outcome, Pixels
 from eoltag.settings import DecodeSettings, FetchSettings
-from train.command import cores, progress, start_keras
+from train.cli import cores, progress, start_keras
 from train.images.sources import Source, read_sources
 from train.ranking import predictions
 

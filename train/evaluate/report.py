@@ -10,11 +10,11 @@ from eoltag.errors import ImageError
 from eoltag.image.decode import decode
 from eoltag.records import InputSpec
 from eoltag.settings import DecodeSettings
-from train.command import progress
+from train.cli import progress
 from train.evaluate.plots import calibration_figure, confusion_figure, curves_figure, histograms_figure
 from train.evaluate.run import Evaluation
 from train.images.files import read_image_file
-from train.reports import report_folder, save_plot, write_json, write_page
+from train.report.pages import report_folder, save_plot, write_json, write_page
 
 MARKER: Final = "evaluation.json"
 ROWS: Final = "predictions.tsv"

@@ -11,7 +11,7 @@ from eoltag.errors import DataError
 from eoltag.model.package import Package
 from eoltag.model.score import score
 from eoltag.records import Scores
-from train.command import say
+from train.cli import say
 from train.evaluate.calibration import LEAST_IMAGES, Calibration, cross_calibrate
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, ImageSet, find_images

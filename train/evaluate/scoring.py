@@ -17,7 +17,7 @@ from eoltag.image.decode import decode
 from eoltag.model.package import Package
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings
-from train.command import cores, progress
+from train.cli import cores, progress
 from train.evaluate.classify import BATCH, EngineChoice, load
 from train.evaluate.images import HELD_BACK, LabelledImage
 from train.images.files import read_image_file

@@ -15,7 +15,7 @@ from eoltag.image.decode import decode
 from eoltag.model.package import Package
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
-from train.command import cores, progress, say
+from train.cli import cores, progress, say
 from train.images.files import read_image_file
 from train.package.model_card import DATA_FILE
 

@@ -12,7 +12,7 @@ from eoltag.model.engines import BEST_BATCH_SIZE, Engine, load_engine
 from eoltag.model.engines.close_calls import close_calls
 from eoltag.model.package import KERAS_FILE, EngineName, Package, Precision, PrecisionName, unpack
 from eoltag.records import Pixels, Scores
-from train.command import cores, progress, start_keras
+from train.cli import cores, progress, start_keras
 from train.export.agreement import Agreement, compare
 
 BATCH: Final = 32

@@ -17,7 +17,7 @@ from eoltag.model.package import (
     Precision,
     write_card,
 )
-from train.command import start_keras
+from train.cli import start_keras
 from train.export.agreement import LEAST_IMAGES, Agreement
 from train.export.held_out import Pictures, read_pictures, trained_on
 from train.export.proving import cpu_ms, prove

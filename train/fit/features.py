@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.records import Pixels
-from train.command import cores, progress, say
+from train.cli import cores, progress, say
 from train.data.augment import augment
 from train.data.dataset import Dataset, Indices
 from train.settings import FitSettings

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from eoltag.errors import DataError
 from eoltag.records import Scores
 from train.architectures import Network, build
-from train.command import say
+from train.cli import say
 from train.data.class_weights import loss_weights
 from train.data.dataset import Dataset, Indices
 from train.fit.checkpoints import Checkpoint, Epoch, State

@@ -16,7 +16,7 @@ from eoltag import __version__
 from eoltag.model.engines import load_engine
 from eoltag.model.package import CARD_VERSION, Card, CardInput, Package, unpack, write_card
 from eoltag.records import Scores
-from train.command import cores
+from train.cli import cores
 from train.data.dataset import Dataset, Indices
 from train.evaluate.calibration import calibrate
 from train.evaluate.metrics import accuracy, confusion_matrix, per_class

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eoltag.errors import UsageError
 from eoltag.model.package import Package
-from train.command import say, start_keras
+from train.cli import say, start_keras
 from train.data.class_weights import loss_weights
 from train.data.dataset import Dataset, read_dataset, split
 from train.fit.attempts import (

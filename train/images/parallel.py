@@ -12,7 +12,7 @@ from itertools import pairwise
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from train.command import cores
+from train.cli import cores
 
 T = TypeVar("T")
 R = TypeVar("R")

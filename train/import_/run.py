@@ -14,7 +14,7 @@ from eoltag import __version__
 from eoltag.errors import DataError, PackageError
 from eoltag.model.package import CARD_FILE, CARD_VERSION, Card, CardInput, Package, write_card
 from eoltag.records import Fit, Pixels, Resample, Scores
-from train.command import start_keras
+from train.cli import start_keras
 from train.import_.scaling import Scaling
 from train.package.runtimes import TOLERANCE, check_agreement, predict, tolerated
 from train.package.staging import check_destination, staged

@@ -12,7 +12,7 @@ from eoltag.errors import PackageError
 from eoltag.model.engines import load_engine
 from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, unpack
 from eoltag.records import Pixels, Scores
-from train.command import cores
+from train.cli import cores
 
 TOLERANCE: Final = 1e-3
 """Largest difference between two engines' logits, as a share of the image's largest logit where that is above 1.

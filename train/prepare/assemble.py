@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.command import say
+from train.cli import say
 from train.data.splitting import Shares
 from train.images.manifest import FILE_NAME, write_manifest
 from train.prepare.augmenting import add_copies

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from train.command import progress
+from train.cli import progress
 from train.images.contact_sheet import RED, Tile, draw_sheet
 from train.images.manifest import ManifestRow
 from train.images.parallel import in_chunks

@@ -14,7 +14,7 @@ from typing import Final
 from eoltag.errors import DataError
 from eoltag.records import Fetched, Outcome
 from eoltag.settings import FetchSettings
-from train.command import progress
+from train.cli import progress
 from train.prepare.candidate import Candidate
 
 FOLDER: Final = "downloads"

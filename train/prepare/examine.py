@@ -18,7 +18,7 @@ from eoltag.errors import ImageError
 from eoltag.image.decode import FORMATS, decode
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
-from train.command import progress
+from train.cli import progress
 from train.images.files import read_image_file
 from train.images.parallel import in_chunks
 from train.prepare.candidate import Rejection

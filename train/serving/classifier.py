@@ -9,7 +9,7 @@ from eoltag.image.decode import decode
 from eoltag.model.package import EngineName, Package
 from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Outcome, Pixels
-from train.command import cores
+from train.cli import cores
 from train.serving.batching import Batcher, Ladder
 from train.serving.metrics import Metrics
 from train.serving.settings import ServeSettings

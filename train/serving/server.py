@@ -11,7 +11,7 @@ import uvicorn
 
 from eoltag.errors import SettingsError
 from eoltag.model.package import Package
-from train.command import say
+from train.cli import say
 from train.serving.application import Service, build_application
 from train.serving.protocol import JsonProtocol
 from train.serving.settings import ServeSettings

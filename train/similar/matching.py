@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from train.command import say
+from train.cli import say
 from train.similar.fingerprints import INVERSE, ORIENTATIONS, Look
 from train.similar.hamming import Hashes, Indices, TooManyPairs, near_pairs
 from train.similar.sketches import Sketches

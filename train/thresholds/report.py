@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from train.evaluate.plots import FAINT, RIGHT, WRONG
-from train.reports import report_folder, save_plot, write_json, write_page
+from train.report.pages import report_folder, save_plot, write_json, write_page
 from train.thresholds.risk_control import SCALES, Sweep
 from train.thresholds.run import Choice
 

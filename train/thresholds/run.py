@@ -11,7 +11,7 @@ import numpy as np
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
 from eoltag.model.score import score
-from train.command import say
+from train.cli import say
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, ImageSet, find_images
 from train.evaluate.run import left_out

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from train.command import say
+from train.cli import say
 from train.tune.runner import Bench, failures, reason_of, scores
 from train.tune.study import Record
 

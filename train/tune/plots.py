@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from train.reports import save_plot
+from train.report.pages import save_plot
 from train.tune.dimension import Parameter
 from train.tune.study import Record
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from optuna.trial import FrozenTrial, TrialState
 
-from train.reports import write_json, write_page
+from train.report.pages import write_json, write_page
 from train.settings import write_settings
 from train.tune.confirm import verdict
 from train.tune.plots import draw_convergence, draw_importances, draw_slices, importances

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from eoltag.errors import DataError
-from train.command import say, start_keras
+from train.cli import say, start_keras
 from train.data.dataset import read_dataset
 from train.fit.attempts import check_out
 from train.fit.features import FeatureCache

@@ -16,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from eoltag.errors import OutputError, SettingsError
-from train.command import say
+from train.cli import say
 from train.settings import FitSettings
 from train.tune.dimension import Parameter
 from train.tune.space import Search

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from eoltag.errors import DataError, ExitCode
 from eoltag.records import Outcome
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 if TYPE_CHECKING:
     from train.evaluate.classify import Row

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from eoltag.errors import DataError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 TERMS.csv has the columns search_term, number_imgs, folder_name (or category) and train_val (or set: train, val, test).

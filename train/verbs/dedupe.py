@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError, ExitCode
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 Finds images below the folders, at any depth, that are copies of each other: the same bytes, or the same picture

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 SOURCE is a TensorFlow SavedModel folder, a .keras file or an .h5 file that holds a whole model: a classifier of RGB

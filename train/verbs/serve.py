@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import SettingsError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 POST /classify takes images in the multipart field img and answers {"predictions": [{"label", "probability"}, ...],

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import SettingsError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 SPACE.toml has a table [base] of settings of `fit` and, in [space.KEY], what may be tried for each searched one: low and

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError
-from train.command import cores, progress
+from train.cli import cores, progress
 from train.samples import DRAWINGS, draw_file, file_name
 
 MIN_SIDE_PX: Final = 64

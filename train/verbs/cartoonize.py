@@ -12,7 +12,7 @@ from eoltag.errors import DataError, ImageError
 from eoltag.image.cartoon import Cartoonization, cartoonization
 from eoltag.image.decode import decode
 from eoltag.settings import DecodeSettings
-from train.command import progress
+from train.cli import progress
 from train.fit.plots import draw_norms
 from train.images.files import read_image_file
 

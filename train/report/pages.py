@@ -34,7 +34,7 @@ def check_report_folder(out: Path, marker: str, *, overwrite: bool, apart_from: 
 
 
 def render(template: str, **values: Any) -> str:
-    """A page from train/templates; every value is escaped."""
+    """A page from train/report/templates; every value is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     pages = Environment(
