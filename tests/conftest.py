@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eoltag.model.engines.precision import cpu_precisions
-from tests.colours import TRAINED_ON, draw, write_package
+from tests.support.colours import TRAINED_ON, draw, write_package
 from train.__main__ import main
 
 

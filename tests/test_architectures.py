@@ -9,7 +9,7 @@ import pytest
 from eoltag.model.engines import load_engine
 from eoltag.model.package import KERAS_FILE, Package, unpack
 from eoltag.records import Pixels
-from tests.pictures import save_two_classes
+from tests.support.pictures import save_two_classes
 from train.__main__ import main
 from train.cli import start_keras
 from train.fit.attempts import find_package

@@ -14,7 +14,7 @@ from PIL import Image
 from eoltag.image.cartoon import cartoon_of, cartoonization, hue_differences
 from eoltag.image.decode import decode
 from eoltag.records import InputSpec
-from tests.cartoon_formula import mnorm_pp
+from tests.support.cartoon_formula import mnorm_pp
 from train.__main__ import main as train
 
 HAS_AVX2 = cv2.checkHardwareSupport(11)  # CV_CPU_AVX2, which has no name in Python

@@ -13,7 +13,7 @@ from eoltag.image.decode import decode
 from eoltag.model.engines import load_engine
 from eoltag.model.package import read_package, unpack, write_card
 from eoltag.model.score import score, verdicts
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 from train.__main__ import main
 
 

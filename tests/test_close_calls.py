@@ -12,7 +12,7 @@ from eoltag.model.engines.close_calls import close_calls
 from eoltag.model.engines.precision import cpu_precisions
 from eoltag.model.package import INT8_FILES, Card, CardInput, PrecisionName, read_package, unpack
 from eoltag.records import Pixels, Scores
-from tests.colours import SIDE
+from tests.support.colours import SIDE
 from train.export.agreement import compare
 from train.export.held_out import read_pictures
 from train.export.quantizing import RECIPES, Recipe, divide, margin

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from eoltag.image.decode import decode
-from tests.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
+from tests.support.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
 from train.__main__ import main
 from train.collect.journal import Collection
 from train.collect.providers import PROVIDERS

@@ -18,7 +18,7 @@ from PIL import Image
 from eoltag.errors import ImageError, NotImage, TooManyPixels, Truncated, Undecodable
 from eoltag.image.decode import decode, difference_hash
 from eoltag.records import Decoded, Fit, InputSpec, Outcome, Pixels
-from tests.images import png
+from tests.support.images import png
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 95_000_000

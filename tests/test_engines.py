@@ -256,7 +256,7 @@ def test_keras_in_bfloat16_is_for_gpus_or_for_those_who_ask(proven_package: Path
 
 
 def test_keras_in_bfloat16_keeps_its_last_layer_and_its_weights_in_f32() -> None:
-    from tests.colours import network
+    from tests.support.colours import network
 
     model = network()
     compute_in_bf16(model)

@@ -15,7 +15,7 @@ from PIL import Image
 from eoltag.model.package import read_package, write_card
 from eoltag.records import InputSpec
 from eoltag.settings import FetchSettings
-from tests.pictures import save
+from tests.support.pictures import save
 from train.__main__ import main
 from train.evaluate.classify import classify
 from train.evaluate.images import LabelledImage

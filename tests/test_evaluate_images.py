@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eoltag.errors import DataError
-from tests.pictures import save
+from tests.support.pictures import save
 from train.evaluate.images import ImageSet, find_images
 from train.evaluate.slices import read_ancestries
 from train.images.manifest import ManifestRow, write_manifest

@@ -21,7 +21,7 @@ from eoltag.model.package import (
     write_card,
 )
 from eoltag.records import Pixels, Scores
-from tests.colours import SIDE, TRAINED_ON, draw
+from tests.support.colours import SIDE, TRAINED_ON, draw
 from train.__main__ import main
 from train.export.agreement import LEAST_IMAGES, compare
 from train.export.held_out import read_pictures, trained_on

@@ -19,8 +19,8 @@ from eoltag.fetch.client import Fetcher, download
 from eoltag.fetch.renditions import rendition_of
 from eoltag.records import Fetched, Outcome
 from eoltag.settings import FetchSettings
-from tests.fake_time import OwnTime
-from tests.loopback import Loopback
+from tests.support.fake_time import OwnTime
+from tests.support.loopback import Loopback
 
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 400
 OTHER = b"\x89PNG" + bytes(range(255, -1, -1)) * 300

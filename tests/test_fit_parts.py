@@ -9,7 +9,7 @@ from PIL import Image
 
 from eoltag.errors import DataError, SettingsError
 from eoltag.records import InputSpec
-from tests.pictures import picture, save
+from tests.support.pictures import picture, save
 from train.data.augment import SETS, augment
 from train.data.class_weights import loss_weights
 from train.data.dataset import read_dataset, split

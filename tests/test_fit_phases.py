@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eoltag.errors import SettingsError
-from tests.pictures import save, save_two_classes
+from tests.support.pictures import save, save_two_classes
 from train.__main__ import main
 from train.data.dataset import Dataset, read_dataset, split
 from train.fit.attempts import find_package

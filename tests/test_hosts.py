@@ -11,7 +11,7 @@ from eoltag.errors import Throttled
 from eoltag.fetch.addresses import is_public, parse_address
 from eoltag.fetch.hosts import DOWN_AFTER, Host, Hosts
 from eoltag.settings import FetchSettings
-from tests.fake_time import SharedTime
+from tests.support.fake_time import SharedTime
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from eoltag.model.package import Package, read_package, unpack
 from eoltag.pipeline.partition import ModelSource, predict_images
 from eoltag.records import ModelSlot, Pixels, Scores, Wanted
 from eoltag.settings import EngineSettings, FetchSettings, Settings
-from tests.colours import LABELS, SIDE, draw, network
-from tests.loopback import Loopback
+from tests.support.colours import LABELS, SIDE, draw, network
+from tests.support.loopback import Loopback
 from train.__main__ import main
 from train.import_.run import noise_pictures
 from train.import_.scaling import Scaling, scale_array

@@ -16,7 +16,7 @@ from eoltag.model.score import verdicts
 from eoltag.pipeline.partition import ModelSource, Prediction, predict_images
 from eoltag.records import ModelSlot, Wanted
 from eoltag.settings import EngineSettings, FetchSettings, Settings
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 
 SETTINGS = Settings(
     fetch=FetchSettings(allow_private_hosts=True, attempts=2, backoff_base_s=0.0),

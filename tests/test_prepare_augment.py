@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pictures import picture, save
+from tests.support.pictures import picture, save
 from train.__main__ import main
 from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
 from train.prepare import operations

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from eoltag.records import InputSpec
-from tests.pictures import encoded, picture, save
+from tests.support.pictures import encoded, picture, save
 from train.__main__ import main
 from train.data.dataset import read_dataset
 from train.images.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import Loopback
-from tests.pictures import save
+from tests.support.loopback import Loopback
+from tests.support.pictures import save
 from train.__main__ import main
 from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
 

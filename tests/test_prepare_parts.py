@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from eoltag.image.decode import decode
-from tests.pictures import encoded, picture, save
+from tests.support.pictures import encoded, picture, save
 from train.__main__ import main
 from train.data.splitting import parse_shares, split_groups
 from train.images.manifest import FILE_NAME, read_manifest

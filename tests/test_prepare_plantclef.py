@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pictures import save
+from tests.support.pictures import save
 from train.__main__ import main
 from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
 

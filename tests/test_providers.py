@@ -7,7 +7,7 @@ import pytest
 
 from eoltag.errors import DataError
 from eoltag.settings import FetchSettings
-from tests.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, TOKEN, ApiServer
+from tests.support.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, TOKEN, ApiServer
 from train.collect.providers import PROVIDERS
 from train.collect.providers.client import ApiClient
 from train.collect.providers.found import Found, Query

@@ -19,7 +19,7 @@ from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.fetch.sinks import ByteBudget, Rationed
 from eoltag.records import Fetched, Outcome
 from eoltag.settings import FetchSettings
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 
 SETTINGS = FetchSettings(allow_private_hosts=True, attempts=1, deadline_s=20, concurrency=8)
 ENOUGH = 100_000_000

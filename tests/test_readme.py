@@ -23,10 +23,10 @@ from eoltag.records import TRANSIENT, Outcome
 from eoltag.settings import FetchSettings, Settings, parse
 from eoltag.spark.runtime.command import INTERRUPTED
 from eoltag.spark.tables.schemas import FLAT, IDENTITY, PREDICTIONS
-from tests.loopback import Loopback
-from tests.readme import ROOT, TEXT, anchors, blocks, code, matches, said, section, spans, tables
-from tests.readme_demo import ANSWERS, write_demo
-from tests.readme_mistakes import MISTAKES, SPARK_MISTAKES, lay_desk, run, write
+from tests.support.loopback import Loopback
+from tests.support.readme import ROOT, TEXT, anchors, blocks, code, matches, said, section, spans, tables
+from tests.support.readme_demo import ANSWERS, write_demo
+from tests.support.readme_mistakes import MISTAKES, SPARK_MISTAKES, lay_desk, run, write
 from train import __main__ as train
 from train.settings import FitSettings
 

@@ -11,8 +11,8 @@ from eoltag.records import Cut
 from eoltag.report.content import TaskFacts
 from eoltag.report.gallery import link_of, strip_length, strips_of
 from eoltag.report.page import render
-from tests.html_tree import Element, read_html
-from tests.reports import HOSTILE_URLS, SCRIPT, found, hostile_rows, jpeg, written
+from tests.support.html_tree import Element, read_html
+from tests.support.reports import HOSTILE_URLS, SCRIPT, found, hostile_rows, jpeg, written
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROWS = [found(number) for number in range(100)]

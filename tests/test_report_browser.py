@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from eoltag.report.page import render
-from tests.browser import Browser, Visit, browsing, find_browser
-from tests.reports import found, hostile_rows, written
+from tests.support.browser import Browser, Visit, browsing, find_browser
+from tests.support.reports import found, hostile_rows, written
 
 PROGRAM = find_browser()
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")

@@ -19,7 +19,7 @@ from cronsim import CronSim
 
 from eoltag.settings import read_settings
 from jobs.tag_bundles import parser
-from tests.readme import ROOT
+from tests.support.readme import ROOT
 
 SCHEDULE: Final = ROOT / "conf" / "schedule"
 JOB: Final = ROOT / "conf" / "jobs" / "retag.toml"

@@ -24,8 +24,8 @@ from eoltag.image.decode import decode
 from eoltag.model.engines import load_engine
 from eoltag.model.package import read_package, unpack
 from eoltag.model.score import verdicts
-from tests.readme import ROOT
-from tests.serving import Served, form, post, receive, served
+from tests.support.readme import ROOT
+from tests.support.serving import Served, form, post, receive, served
 from train.__main__ import main
 from train.serving.settings import ServeSettings
 
@@ -263,7 +263,7 @@ for name in ("tensorflow", "keras", "jax", "torch", "sklearn", "matplotlib", "op
     sys.modules[name] = None  # importing it fails
 from pathlib import Path
 import train.__main__
-from tests.serving import served
+from tests.support.serving import served
 with served(Path({str(small_package)!r})) as service:
     print(service.post(Path({str(next((sample_images / "map").iterdir()))!r})).status)
 """

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.serving import BOUNDARY, Served, chunked, form, head, multipart, part, post, receive, served
+from tests.support.serving import BOUNDARY, Served, chunked, form, head, multipart, part, post, receive, served
 
 MAX_BYTES: Final = 100_000
 MAX_REQUEST_BYTES: Final = 300_000

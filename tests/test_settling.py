@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.pictures import save_two_classes
+from tests.support.pictures import save_two_classes
 from train.data.dataset import Dataset, read_dataset, split
 from train.fit.checkpoints import Checkpoint, Epoch
 from train.fit.features import FeatureCache

@@ -8,7 +8,7 @@ import pytest
 from eoltag.bundle.staging import local_files, stage
 from eoltag.errors import BundleError
 from eoltag.settings import FetchSettings
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 
 
 def written(path: Path, *urls: str) -> Path:

@@ -24,7 +24,7 @@ from eoltag.report.thumbnails import (
     shelf_for,
     thinned,
 )
-from tests.pictures import encoded, picture
+from tests.support.pictures import encoded, picture
 
 CUT = Cut("sure", "main", "logit", 5.25, ("map",))
 PLAN = {"kind": TaskShelf("main", "v2", limit=40, depth=2, cuts=(CUT,))}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.pictures import save_two_classes
+from tests.support.pictures import save_two_classes
 from train.__main__ import main
 from train.cli import start_keras
 from train.fit.attempts import find_package

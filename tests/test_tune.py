@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from eoltag.errors import SettingsError
-from tests.pictures import picture
+from tests.support.pictures import picture
 from train.__main__ import main
 from train.settings import read_fit_settings
 from train.tune.space import read_search

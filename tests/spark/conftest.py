@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.spark.runtime.session import open_session
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from eoltag.settings import FetchSettings, Settings
 from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import TagRequest
-from tests.loopback import Loopback
-from tests.pictures import save
+from tests.support.loopback import Loopback
+from tests.support.pictures import save
 from train.__main__ import main
 from train.settings import WHOLE, ArchitectureName
 

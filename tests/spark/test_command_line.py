@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 
 from eoltag.spark.runtime.command import run_command
 from jobs import decide_tags, tag_bundles
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 URLS = "https://eol.org/a.jpg\nhttps://eol.org/b.jpg\n"

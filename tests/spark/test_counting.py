@@ -12,7 +12,7 @@ from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.predict.plan import Redo, images, to_do, with_models
 from eoltag.spark.predict.waves import slots_of
 from eoltag.spark.state.counting import Group, TableCounts, count_bundles, outcomes_of, tags_of
-from tests.spark.tables import NOON, bundle_rows, predictions, rule, task
+from tests.support.tables import NOON, bundle_rows, predictions, rule, task
 
 BUNDLES = 120
 LATER = NOON + timedelta(hours=3)

@@ -11,7 +11,7 @@ from eoltag.errors import TaskError
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import retag_rows, tag_rows
 from eoltag.spark.runtime.session import task_slots
-from tests.spark.tables import NOON, bundle_rows, predictions, rule, task
+from tests.support.tables import NOON, bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"

@@ -21,8 +21,8 @@ from eoltag.spark.state.unchanged import digests_of, is_unchanged, remember
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import IDENTITY
 from jobs import compact_tables, decide_tags, diff_runs
-from tests.readme_mistakes import lay_desk
-from tests.spark.tables import NOON, VERSION, bundle_rows, predictions, rule, task
+from tests.support.readme_mistakes import lay_desk
+from tests.support.tables import NOON, VERSION, bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
 A, B, C, D = (f"https://eol.org/{name}.jpg" for name in "abcd")

@@ -17,7 +17,7 @@ from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tsv import export_tsv
-from tests.spark.tables import VERSION, bundle_rows, predictions
+from tests.support.tables import VERSION, bundle_rows, predictions
 
 pytestmark = pytest.mark.spark
 ROOT: Final = Path(__file__).resolve().parent.parent.parent

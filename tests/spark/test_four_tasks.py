@@ -11,9 +11,9 @@ from eoltag.errors import ExitCode
 from eoltag.settings import FetchSettings, Settings
 from eoltag.spark.jobs.tag import decide_tags, tag_bundles
 from eoltag.spark.requests import DecideRequest, TagRequest
-from tests.loopback import Loopback
 from tests.spark.test_eol_tasks import IDS, LABELS, ROOT
-from tests.tiny_package import write_tiny_package
+from tests.support.loopback import Loopback
+from tests.support.tiny_package import write_tiny_package
 
 pytestmark = pytest.mark.spark
 

@@ -20,7 +20,7 @@ from eoltag.spark.requests import DecideRequest, TagRequest
 from eoltag.spark.state.known_lists import key_of
 from eoltag.spark.state.unchanged import forget
 from eoltag.spark.tables.output import Output
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 
 pytestmark = pytest.mark.spark
 

@@ -16,7 +16,7 @@ import duckdb
 import psutil
 import pytest
 
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = 20_000

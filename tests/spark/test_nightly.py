@@ -14,8 +14,8 @@ from pyspark.sql import SparkSession
 from eoltag.model.package import read_package
 from eoltag.spark.runtime.command import run_command
 from jobs import compact_tables, decide_tags, diff_runs, tag_bundles
-from tests.loopback import Loopback
-from tests.readme import ROOT
+from tests.support.loopback import Loopback
+from tests.support.readme import ROOT
 
 pytestmark = pytest.mark.spark
 

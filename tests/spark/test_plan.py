@@ -14,7 +14,7 @@ from eoltag.settings import FetchSettings, RunSettings
 from eoltag.spark.predict.plan import Bucket, Counts, Redo, buckets_of, count, images, next_wave, to_do, with_models
 from eoltag.spark.predict.tagging import Round, place_of, task_of
 from eoltag.spark.predict.waves import Speed, first_speed, rounds_for, wave_size
-from tests.spark.tables import NOON, VERSION, bundle_rows, predictions
+from tests.support.tables import NOON, VERSION, bundle_rows, predictions
 
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
 SLOT = ModelSlot("kind", "main", VERSION)

@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import IDENTITY
-from tests.readme import ROOT, blocks
-from tests.spark.tables import NOON, VERSION, bundle_rows, predictions, rule, task
+from tests.support.readme import ROOT, blocks
+from tests.support.tables import NOON, VERSION, bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
 

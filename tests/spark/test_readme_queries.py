@@ -11,10 +11,10 @@ from eoltag.errors import ExitCode
 from eoltag.model.package import Card, CardInput, Package
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
-from tests.readme import blocks, code, matches, said, tables
-from tests.readme_demo import ANSWERS, write_demo
-from tests.readme_mistakes import SPARK_MISTAKES, lay_desk, run, write
-from tests.spark.tables import VERSION, bundle_rows, predictions, rule, task
+from tests.support.readme import blocks, code, matches, said, tables
+from tests.support.readme_demo import ANSWERS, write_demo
+from tests.support.readme_mistakes import SPARK_MISTAKES, lay_desk, run, write
+from tests.support.tables import VERSION, bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
 

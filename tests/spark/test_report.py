@@ -19,8 +19,8 @@ from eoltag.settings import FetchSettings, RunSettings, Settings
 from eoltag.spark.jobs.tag import decide_tags, report_tags, tag_bundles
 from eoltag.spark.report.queries import TAGS, count_groups, find_rows
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
-from tests.html_tree import Element, read_html
-from tests.loopback import Loopback
+from tests.support.html_tree import Element, read_html
+from tests.support.loopback import Loopback
 
 pytestmark = pytest.mark.spark
 

@@ -18,7 +18,7 @@ from eoltag.spark.jobs.tag import open_output
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import IDENTITY
 from eoltag.spark.tables.tsv import export_tsv
-from tests.spark.tables import bundle_rows, predictions, rule, task
+from tests.support.tables import bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"

@@ -20,8 +20,8 @@ from eoltag.records import Outcome
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
 from eoltag.spark.jobs.tag import decide_tags, tag_bundles
 from eoltag.spark.requests import DecideRequest, TagRequest
-from tests.images import png
-from tests.loopback import Loopback
+from tests.support.images import png
+from tests.support.loopback import Loopback
 from train.__main__ import main as train
 
 pytestmark = pytest.mark.spark

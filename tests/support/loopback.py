@@ -1,6 +1,6 @@
 """A web server on this machine that serves files and fails in every way that a test may ask for.
 
-    python -m tests.loopback --root DIR --port 8080
+    python -m tests.support.loopback --root DIR --port 8080
 
 Files lie below /files/. The faults are routes, each good for any number of distinct URLs:
 
