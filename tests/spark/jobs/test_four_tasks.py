@@ -11,7 +11,7 @@ from eoltag.errors import ExitCode
 from eoltag.settings import FetchSettings, Settings
 from eoltag.spark.jobs.tag import decide_tags, tag_bundles
 from eoltag.spark.requests import DecideRequest, TagRequest
-from tests.spark.test_eol_tasks import IDS, LABELS, ROOT
+from tests.spark.jobs.test_eol_tasks import IDS, LABELS, ROOT
 from tests.support.loopback import Loopback
 from tests.support.tiny_package import write_tiny_package
 
