@@ -1,6 +1,7 @@
 """How much each training image counts in the loss."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,13 @@ from numpy.typing import NDArray
 
 from eoltag.errors import SettingsError
 from train.data.dataset import Dataset, Indices
-from train.prepare.balance import class_weights
+
+
+def class_weights(counts: Mapping[str, int]) -> dict[str, float]:
+    """images / (classes x images of the class), scikit-learn's `balanced`; classes without images are left out."""
+    present = {label: count for label, count in sorted(counts.items()) if count}
+    total = sum(present.values())
+    return {label: total / (len(present) * count) for label, count in present.items()}
 
 
 def loss_weights(choice: str, dataset: Dataset, train: Indices) -> NDArray[np.float32]:

@@ -2,14 +2,15 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from eoltag.errors import DataError
-from train.prepare.candidate import SPLITS
 
 Shares = tuple[float, ...]
 
+SPLITS: Final = ("train", "val", "test")
 _TOLERANCE = 1e-6
 
 

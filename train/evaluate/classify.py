@@ -17,7 +17,6 @@ from eoltag.records import Fetched, Outcome, Pixels
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.cli import cores, progress, start_keras
 from train.images.sources import Source, read_sources
-from train.ranking import predictions
 
 BATCH: Final = 16
 
@@ -111,3 +110,13 @@ def _judged(
             yield Row(path, picture.outcome, picture.detail, None)
         else:
             yield Row(path, Outcome.OK, None, next(judged))
+
+
+def ranked(verdict: Verdict, top: int | None = None) -> list[tuple[str, float]]:
+    """(label, probability) by falling probability, at most `top`; equal ones in the model's order."""
+    return sorted(verdict.scores.items(), key=lambda item: -item[1])[:top]
+
+
+def predictions(verdict: Verdict, top: int | None = None) -> list[dict[str, str | float]]:
+    """The same as JSON: [{"label": ..., "probability": ...}, ...]."""
+    return [{"label": label, "probability": probability} for label, probability in ranked(verdict, top)]

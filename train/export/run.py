@@ -21,8 +21,13 @@ from train.cli import start_keras
 from train.export.agreement import LEAST_IMAGES, Agreement
 from train.export.held_out import Pictures, read_pictures, trained_on
 from train.export.proving import cpu_ms, prove
-from train.export.quantizing import CALIBRATION_IMAGES, CONTROL_IMAGES, LEAST_CALIBRATION_IMAGES, LEAST_CONTROL_IMAGES
-from train.int8 import make_int8
+from train.export.quantizing import (
+    CALIBRATION_IMAGES,
+    CONTROL_IMAGES,
+    LEAST_CALIBRATION_IMAGES,
+    LEAST_CONTROL_IMAGES,
+    make_int8,
+)
 from train.package.runtimes import check_agreement, write_openvino
 from train.package.staging import check_destination, staged
 

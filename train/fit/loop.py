@@ -21,11 +21,10 @@ from train.data.dataset import Dataset, Indices
 from train.fit.checkpoints import Checkpoint, Epoch, State
 from train.fit.features import FeatureCache, predict_rows
 from train.fit.multi_step import Stepper
-from train.fit.optimizer import make_optimizer
+from train.fit.optimizer import learning_rate, make_optimizer
 from train.fit.phases import Lesson, Phase, lesson, phases
 from train.fit.precise_bn import norms_of, settle
 from train.fit.seeding import make_repeatable, reseed
-from train.pacing import learning_rate
 from train.settings import FitSettings
 
 VALIDATION_BATCH: Final = 64

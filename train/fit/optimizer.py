@@ -1,5 +1,6 @@
-"""Optimisers by name."""
+"""Optimisers by name, and the learning rate of every step."""
 
+import math
 from typing import Any
 
 import keras
@@ -17,3 +18,17 @@ def make_optimizer(settings: FitSettings) -> Any:
     if settings.optimizer == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
     return keras.optimizers.Adam(rate)
+
+
+def learning_rate(settings: FitSettings, highest: float, step: int, steps_per_epoch: int, epochs: int) -> float:
+    """Of step 0, 1, ... of a phase that may take so many epochs; the cuts of `plateau` come on top.
+
+    Rises over the warm-up in equal steps, then stays, or falls to 0 along half a cosine.
+    """
+    warmup = min(settings.warmup_epochs, epochs) * steps_per_epoch
+    if step < warmup:
+        return highest * (step + 1) / (warmup + 1)
+    if settings.schedule != "cosine":
+        return highest
+    left = max(1, epochs * steps_per_epoch - warmup)
+    return highest * (1 + math.cos(math.pi * (step - warmup) / left)) / 2

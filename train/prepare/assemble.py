@@ -10,10 +10,10 @@ from typing import Final
 
 from eoltag.errors import DataError
 from train.cli import say
+from train.data.class_weights import class_weights
 from train.data.splitting import Shares
 from train.images.manifest import FILE_NAME, write_manifest
 from train.prepare.augmenting import add_copies
-from train.prepare.balance import class_weights
 from train.prepare.candidate import Candidate, Offer, check_labels
 from train.prepare.download import Downloads
 from train.prepare.examine import Finish, examine_all

@@ -8,8 +8,6 @@ from typing import Final
 
 from eoltag.errors import DataError
 
-SPLITS: Final = ("train", "val", "test")
-
 _MAX_LABEL: Final = 100
 
 

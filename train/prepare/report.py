@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from train.data.splitting import straddling
+from train.data.splitting import SPLITS, straddling
 from train.images.manifest import ManifestRow
-from train.prepare.candidate import SPLITS
 from train.prepare.output import REPORT_JSON, REPORT_TEXT
 
 UNSPLIT = "all"

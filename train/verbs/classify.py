@@ -68,7 +68,7 @@ def _table(rows: list["Row"], top: int) -> str:
 
 
 def _cells(row: "Row", top: int) -> tuple[str, str, str]:
-    from train.ranking import ranked
+    from train.evaluate.classify import ranked
 
     if row.verdict is None:
         return row.path, "-", f"{row.outcome}: {row.detail}"

@@ -15,8 +15,7 @@ from eoltag.records import Pixels, Scores
 from tests.support.colours import SIDE
 from train.export.agreement import compare
 from train.export.held_out import read_pictures
-from train.export.quantizing import RECIPES, Recipe, divide, margin
-from train.int8 import Int8, make_int8
+from train.export.quantizing import RECIPES, Int8, Recipe, divide, make_int8, margin
 
 CARD = Card(
     card_version=1, name="kind", labels=("bad", "good", "map"), input=CardInput(height=32, width=32), files={}

@@ -14,9 +14,9 @@ from train.data.augment import SETS, augment
 from train.data.class_weights import loss_weights
 from train.data.dataset import read_dataset, split
 from train.evaluate.calibration import calibrate
+from train.fit.optimizer import learning_rate
 from train.fit.preview import draw_preview
 from train.images.listing import list_images
-from train.pacing import learning_rate
 from train.settings import FitSettings
 
 SPEC = InputSpec(64, 64, "stretch", "bilinear")

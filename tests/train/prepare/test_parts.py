@@ -14,9 +14,9 @@ from PIL import Image
 from eoltag.image.decode import decode
 from tests.support.pictures import encoded, picture, save
 from train.__main__ import main
+from train.data.class_weights import class_weights
 from train.data.splitting import parse_shares, split_groups
 from train.images.manifest import FILE_NAME, read_manifest
-from train.prepare.balance import class_weights
 from train.prepare.examine import Finish, examine
 from train.similar.groups import groups_of
 
