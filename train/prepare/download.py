@@ -15,7 +15,7 @@ from eoltag.errors import DataError
 from eoltag.records import Fetched, Outcome
 from eoltag.settings import FetchSettings
 from train.cli import progress
-from train.prepare.candidate import Candidate
+from train.prepare.sources.candidate import Candidate
 
 FOLDER: Final = "downloads"
 FAILURES: Final = "failures.jsonl"

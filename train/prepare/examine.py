@@ -21,7 +21,7 @@ from eoltag.settings import DecodeSettings
 from train.cli import progress
 from train.images.files import read_image_file
 from train.images.parallel import in_chunks
-from train.prepare.candidate import Rejection
+from train.prepare.sources.candidate import Rejection
 from train.similar.fingerprints import SPEC, Look, look_at
 from train.similar.hamming import Hashes
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from eoltag.errors import DataError
 from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
-from train.prepare.candidate import Candidate, Offer, visible_files
 from train.prepare.output import IMAGES
+from train.prepare.sources.candidate import Candidate, Offer, visible_files
 
 SPLIT_NAMES: Final = {
     "train": "train",

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from eoltag.errors import DataError
 from eoltag.records import Outcome
-from train.prepare.candidate import Candidate, Offer, Rejection, visible_files
+from train.prepare.sources.candidate import Candidate, Offer, Rejection, visible_files
 
 CLASSES: Final = {
     "Entire": "entire",

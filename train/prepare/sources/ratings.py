@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from eoltag.bundle.text import find_encoding, find_sources
 from eoltag.errors import DataError
-from train.prepare.candidate import Candidate, Offer
+from train.prepare.sources.candidate import Candidate, Offer
 
 LIST_FILES: Final = "https://editors.eol.org/other_files/EOL_v2_files"
 RATINGS_URL: Final = f"{LIST_FILES}/image_ratings.txt.zip"
