@@ -79,7 +79,7 @@ class Card(Strict):
     created_at: str = ""
     precision: Precision = Precision()
     int8_margin: float = Field(0.0, ge=0, allow_inf_nan=False, strict=False)
-    """In logits: what int8 scores leave this close to call is scored again in f32; see eoltag.model.engines.close_calls."""
+    """In logits: int8 scores as close to call as this are scored again in f32, see engines.close_calls."""
     files: dict[str, str]
     """Path inside the package -> sha256 of its content."""
 

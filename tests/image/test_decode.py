@@ -19,8 +19,8 @@ from eoltag.errors import ImageError, NotImage, TooManyPixels, Truncated, Undeco
 from eoltag.image.decode import decode, difference_hash
 from eoltag.records import Decoded, Fit, InputSpec, Outcome, Pixels
 from tests.support.images import png
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 95_000_000
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 200, 40), (40, 60, 210), (230, 220, 40)
 SMALL = InputSpec(32, 32, "stretch", "bilinear")

@@ -112,6 +112,7 @@ def test_tasks_that_share_a_package_share_the_image_and_the_inference(
 
 
 def test_importing_the_pipeline_loads_no_tensorflow() -> None:
-    code = "import sys, eoltag.pipeline.partition, eoltag.model.engines.openvino; print({'tensorflow', 'keras'} & set(sys.modules))"
+    imports = "import sys, eoltag.pipeline.partition, eoltag.model.engines.openvino"
+    code = imports + "; print({'tensorflow', 'keras'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -11,8 +11,7 @@ from pyspark.sql import SparkSession
 
 from eoltag.spark.runtime.session import open_session
 from tests.support.loopback import Loopback
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="session")

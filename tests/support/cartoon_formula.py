@@ -1,4 +1,4 @@
-"""EOL's cartoonization in numpy alone, from the published formulas: what eoltag.image.cartoon must equal to the last bit."""
+"""EOL's cartoonization in numpy alone, by the published formulas: what eoltag.image.cartoon must equal bit for bit."""
 
 from collections.abc import Iterator
 from math import exp, hypot

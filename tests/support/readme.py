@@ -1,10 +1,10 @@
 """README.md taken apart, for the tests that keep it true."""
 
 import re
-from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+from tests.support.paths import ROOT
+
 TEXT: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from eoltag.errors import DataError
 
 FILE_NAME: Final = "manifest.parquet"
+IMAGES: Final = "images"
+"""Folder of the images, beside the manifest."""
 
 SCHEMA: Final = pa.schema(
     [

@@ -8,7 +8,7 @@ import numpy as np
 from eoltag.errors import DataError
 from eoltag.model.package import OPENVINO_FILES
 from eoltag.records import Pixels, Scores
-from train.import_.run import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs, input_size
+from train.import_.foreign import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs, input_size
 from train.import_.scaling import scale_array, scale_in_openvino
 from train.package.runtimes import name_anew
 

@@ -12,13 +12,13 @@ from eoltag.errors import DataError
 from train.cli import say
 from train.data.class_weights import class_weights
 from train.data.splitting import Shares
-from train.images.manifest import FILE_NAME, write_manifest
+from train.images.manifest import FILE_NAME, IMAGES, write_manifest
 from train.prepare.augmenting import add_copies
 from train.prepare.download import Downloads
 from train.prepare.examine import Finish, examine_all
 from train.prepare.gather import Examined, gather, rejected
 from train.prepare.operations import AugmentSet
-from train.prepare.output import IMAGES, QUARANTINE, WEIGHTS, building
+from train.prepare.output import QUARANTINE, WEIGHTS, building
 from train.prepare.placing import copy_rejected, place_all
 from train.prepare.report import Report, Sizes, make_report, write_report
 from train.prepare.sources.candidate import Candidate, Offer, check_labels

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.data.splitting import Shares, split_groups
-from train.images.manifest import ManifestRow
+from train.images.manifest import IMAGES, ManifestRow
 from train.prepare.gather import Examined
-from train.prepare.output import IMAGES
 from train.similar.groups import groups_of
 
 

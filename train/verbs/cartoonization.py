@@ -30,7 +30,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.verbs.cartoonize import cartoonize
+    from train.cartoonize.run import cartoonize
 
     if options.limit < 1:
         raise DataError(f"--limit: wanted 1 or more. Received: {options.limit}")

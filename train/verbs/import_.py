@@ -58,7 +58,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.import_.run import ImportRequest, import_model, read_labels, read_size
+    from train.import_.foreign import ImportRequest
+    from train.import_.run import import_model, read_labels, read_size
 
     summary = import_model(
         ImportRequest(

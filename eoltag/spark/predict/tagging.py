@@ -1,4 +1,4 @@
-"""The one pass over images: mapInPandas around eoltag.pipeline.partition. Rows go in and out; pixels stay in the worker."""
+"""The one pass over images: mapInPandas around eoltag.pipeline. Rows go in and out; pixels stay in the worker."""
 
 import json
 import os

@@ -19,8 +19,8 @@ from pyspark.sql import SparkSession
 from eoltag.spark.runtime.command import run_command
 from jobs import decide_tags, tag_bundles
 from tests.support.loopback import Loopback
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 URLS = "https://eol.org/a.jpg\nhttps://eol.org/b.jpg\n"
 RULE = '[[rules]]\nname = "bad"\nwhen = "label = \'map\'"\ntag = "map"\n'
 

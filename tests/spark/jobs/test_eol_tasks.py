@@ -17,10 +17,10 @@ from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tsv import export_tsv
+from tests.support.paths import ROOT
 from tests.support.tables import VERSION, bundle_rows, predictions
 
 pytestmark = pytest.mark.spark
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
 IDS: Final = "eolMediaURL\tidentifier\tdataObjectVersionID\tancestry"
 PLANT, GRASS = "Plantae|Rosaceae|Rosa", "Plantae|Poaceae|Poa"
 

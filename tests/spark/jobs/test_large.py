@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from tests.support.loopback import Loopback
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = 20_000
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.timeout(1800)]

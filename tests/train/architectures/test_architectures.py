@@ -1,4 +1,4 @@
-"""Networks by name: sizes, scaling, blocks, parameters. tests/spark/jobs/test_architectures.py trains every one of them."""
+"""Networks by name: sizes, scaling, blocks, parameters. tests/spark/jobs/test_architectures.py trains them."""
 
 from pathlib import Path
 from typing import get_args

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.pictures import save_two_classes
 from train.__main__ import main
 from train.cli import start_keras
@@ -17,11 +18,7 @@ start_keras()
 from train.architectures.bases import BASES  # noqa: E402
 from train.fit.precise_bn import settle  # noqa: E402
 
-CONFIGS = sorted(
-    path
-    for path in Path(__file__).resolve().parent.parent.glob("conf/train/*.toml")
-    if not path.stem.startswith("tune")
-)
+CONFIGS = sorted(path for path in ROOT.glob("conf/train/*.toml") if not path.stem.startswith("tune"))
 SIDE_PX = 80
 """Large enough for every base."""
 SMALL_PX = 48

@@ -16,6 +16,7 @@ from PIL import Image
 from eoltag.errors import PackageError
 from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, read_package
 from eoltag.records import InputSpec, Outcome
+from tests.support.paths import ROOT
 from train.__main__ import main
 from train.data.dataset import read_dataset, split
 from train.fit.attempts import find_package
@@ -23,7 +24,6 @@ from train.package import runtimes as export
 from train.package.staging import staged
 from train.settings import FitSettings, read_fit_settings
 
-ROOT = Path(__file__).resolve().parent.parent
 SPEC = InputSpec(16, 16, "stretch", "bilinear")
 QUICK = "image_size_px = 16\nfirst_filters = 2\nepochs = 2\nbatch_size = 4\n"
 
@@ -216,7 +216,8 @@ def test_the_best_epoch_is_kept_when_patience_runs_out(data: Path, config: Path,
 def test_a_training_that_diverges_is_said_to_do_so(
     data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from train import architectures, learning
+    from train import architectures
+    from train.fit import loop as learning
 
     def spoilt(settings: FitSettings, classes: int) -> Any:
         network = architectures.build(settings, classes)

@@ -21,7 +21,6 @@ from train.fit.loop import learn, start_network
 from train.fit.package import _scores
 from train.settings import FitSettings, read_fit_settings
 
-ROOT = Path(__file__).resolve().parent.parent
 SIDE_PX = 32
 CONFIG = (
     'architecture = "mobilenet"\nalpha = 0.25\nimage_size_px = 32\nepochs = 2\nbatch_size = 8\nhead_units = [6]\n'

@@ -1,12 +1,9 @@
 """EOL's training recipes as they ship: each is one that `fit` takes, with the numbers that EOL published."""
 
-from pathlib import Path
-
 import pytest
 
+from tests.support.paths import ROOT
 from train.settings import read_fit_settings
-
-ROOT = Path(__file__).resolve().parent.parent
 
 PUBLISHED = {
     # architecture, side, epochs of the whole network, batch, learning rate, dropout, label smoothing, augmentation

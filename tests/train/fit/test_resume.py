@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support.paths import ROOT
 from train.__main__ import main
 from train.fit.attempts import find_package
 
-ROOT = Path(__file__).resolve().parent.parent
 EPOCHS = 60
 PIPE_BYTES = 4096
 """Of what the training says about its epochs, less than all: unread, it cannot end before it is killed."""

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from eoltag.errors import SettingsError
+from tests.support.paths import ROOT
 from tests.support.pictures import picture
 from train.__main__ import main
 from train.settings import read_fit_settings
 from train.tune.space import read_search
 
-ROOT = Path(__file__).resolve().parent.parent
 SPACE = """
 startup_trials = 3
 pruner = "off"

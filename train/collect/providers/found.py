@@ -24,7 +24,7 @@ class Query:
 
     term: str
     licences: frozenset[str] | None = None
-    """Codes, see train.collect.providers.licences; None takes every licence. The provider may filter, the caller does in any case."""
+    """Codes, see providers.licences; None takes every licence. The provider may filter, the caller does in any case."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     """By the name of their environment variable."""
 

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
-from train.prepare.output import IMAGES
+from train.images.manifest import FILE_NAME, IMAGES, ManifestRow, read_manifest
 from train.prepare.sources.candidate import Candidate, Offer, visible_files
 
 SPLIT_NAMES: Final = {

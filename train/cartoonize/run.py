@@ -12,8 +12,8 @@ from eoltag.errors import DataError, ImageError
 from eoltag.image.cartoon import Cartoonization, cartoonization
 from eoltag.image.decode import decode
 from eoltag.settings import DecodeSettings
+from train.cartoonize.plots import draw_norms
 from train.cli import progress
-from train.fit.plots import draw_norms
 from train.images.files import read_image_file
 
 COLUMNS: Final = ("filename", "mnorm", "mnorm_pp", "znorm", "znorm_pp")
