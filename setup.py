@@ -36,8 +36,8 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["eoltag*", "train*"]),
     package_data={
-        "eoltag": ["architecture.md", "py.typed", "templates/*"],
-        "train": ["py.typed", "serving/page.html", "templates/*.j2"],
+        "eoltag": ["architecture.md", "py.typed", "report/templates/*"],
+        "train": ["py.typed", "serving/page.html", "report/templates/*.j2"],
     },
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[

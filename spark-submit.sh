@@ -115,7 +115,7 @@ make_class_archive() {
   echo "archiving Spark's classes for faster starts (once, under a minute) ..." >&2
   if PYSPARK_SUBMIT_ARGS="--master local[2] --properties-file $(printf '%q' "$root/conf/spark/local.conf") pyspark-shell" \
     SPARK_CONF_DIR=$venv/spark-conf SPARK_SUBMIT_OPTS="$2 \"-XX:ArchiveClassesAtExit=$made\"" \
-    "$venv/bin/python" -m eoltag.spark.rehearsal >"$made.txt" 2>&1 && [ -s "$made" ]; then
+    "$venv/bin/python" -m eoltag.spark.start.class_archive >"$made.txt" 2>&1 && [ -s "$made" ]; then
     rm "$made.txt"
   else
     echo "that failed, and jobs run without it; $made.txt says why" >&2

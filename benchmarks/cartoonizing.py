@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from eoltag.cartoon import cartoonization
-from eoltag.decode import decode
 from eoltag.errors import ImageError
+from eoltag.image.cartoon import cartoonization
+from eoltag.image.decode import decode
 
 LIMITS: Final = (2.0, 15.0)
 MAX_PIXELS: Final = 95_000_000

@@ -25,10 +25,10 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.package import Card, CardInput, Package, write_card
-from eoltag.spark.schemas import IDENTITY, PREDICTIONS
-from eoltag.spark.session import open_session
-from eoltag.spark.tables import Output
+from eoltag.model.package import Card, CardInput, Package, write_card
+from eoltag.spark.runtime.session import open_session
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import IDENTITY, PREDICTIONS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _TITLES: Final = {

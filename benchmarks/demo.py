@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import duckdb
 
-from tests.loopback import Loopback
+from tests.support.loopback import Loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "build" / "demo"

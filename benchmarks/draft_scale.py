@@ -15,13 +15,13 @@ from unittest.mock import patch
 
 import numpy as np
 
-from eoltag import decode as decoding
-from eoltag.decode import decode
-from eoltag.engines import load_engine
 from eoltag.errors import ImageError
-from eoltag.package import read_package, unpack
+from eoltag.image import decode as decoding
+from eoltag.image.decode import decode
+from eoltag.model.engines import load_engine
+from eoltag.model.package import read_package, unpack
+from eoltag.model.score import score
 from eoltag.records import InputSpec
-from eoltag.score import score
 
 MAX_PIXELS: Final = 95_000_000
 LARGER: Final = InputSpec(299, 299, "stretch", "bilinear")

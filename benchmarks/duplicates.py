@@ -18,9 +18,9 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from train.duplicates import DISTANCE, find_groups
-from train.fingerprints import ORIENTATIONS, Fingerprint, read_fingerprints
-from train.hamming import near_pairs
+from train.similar.fingerprints import ORIENTATIONS, Fingerprint, read_fingerprints
+from train.similar.groups import DISTANCE, find_groups
+from train.similar.hamming import near_pairs
 
 PLANTED: Final = 100
 Edit = Callable[[Image.Image], Image.Image]

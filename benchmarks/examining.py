@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from train.command import cores
+from train.cli import cores
 from train.prepare.examine import Finish, Job, examine_all
 
 SIZE = (96, 72)

@@ -26,7 +26,7 @@ from benchmarks.parts import cpu_s_per_item, fetch_part, infer_part, pin, worker
 from benchmarks.photos import drawn_pictures, photo_names, url_list
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
-from eoltag.package import Card, CardInput, read_package, write_card
+from eoltag.model.package import Card, CardInput, read_package, write_card
 from eoltag.settings import Settings
 
 TASKS: Final = ("rating", "image_type", "flower_fruit", "flowers")
@@ -143,7 +143,7 @@ def _part(options: argparse.Namespace) -> dict[str, float]:
 
 def _decode(options: argparse.Namespace) -> dict[str, float]:
     """Once for all models, with the whole picture that cartoonization wants."""
-    from eoltag.decode import decode
+    from eoltag.image.decode import decode
 
     pin()
     cards = [read_package(FOLDER / "models" / name).card for name in PACKAGES]
@@ -158,8 +158,8 @@ def _infer() -> dict[str, float]:
 
 
 def _cartoon(options: argparse.Namespace) -> dict[str, float]:
-    from eoltag.cartoon import cartoonization
-    from eoltag.decode import decode
+    from eoltag.image.cartoon import cartoonization
+    from eoltag.image.decode import decode
 
     pin()
     limit = Settings().decode.max_pixels
@@ -189,8 +189,8 @@ def _run(options: argparse.Namespace) -> dict[str, float]:
 
 def _run_inside(folder: Path) -> None:
     """In the driver: both jobs, below the folder where the shipped task files find models/."""
+    from eoltag.spark.jobs.tag import tag_bundles
     from eoltag.spark.requests import TagRequest
-    from eoltag.spark.run import tag_bundles
 
     os.chdir(FOLDER)
     settings = Settings()

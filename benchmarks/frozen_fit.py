@@ -32,13 +32,13 @@ def config(options: argparse.Namespace) -> str:
 
 def one_pass(settings_file: Path, data: Path) -> None:
     """Read, decode and hash every image and compute its features, by the code that `fit` uses."""
-    from train.command import start_keras
+    from train.cli import start_keras
 
     start_keras()
-    from train.dataset import read_dataset
-    from train.features import FeatureCache
-    from train.learning import start_network
-    from train.listing import list_images
+    from train.data.dataset import read_dataset
+    from train.fit.features import FeatureCache
+    from train.fit.loop import start_network
+    from train.images.listing import list_images
     from train.settings import read_fit_settings
 
     settings = read_fit_settings(settings_file)

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.photos import drawn_pictures
-from eoltag.decode import decode
-from eoltag.package import Card, CardInput, write_card
+from eoltag.image.decode import decode
+from eoltag.model.package import Card, CardInput, write_card
 from eoltag.records import InputSpec
 
 LABELS: Final = ("herbarium_sheet", "illustration", "map", "photo", "phylogeny")

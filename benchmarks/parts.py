@@ -26,11 +26,11 @@ from benchmarks.photos import drawn_pictures, model_package, photo_names, url_li
 from benchmarks.results import spread
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
-from eoltag.decode import decode
-from eoltag.engines import best_batch_size, load_engine
-from eoltag.package import EngineName, Package, PrecisionChoice, read_package, unpack
-from eoltag.pipeline import Prediction
-from eoltag.read_ahead import fetch_ahead
+from eoltag.fetch.read_ahead import fetch_ahead
+from eoltag.image.decode import decode
+from eoltag.model.engines import best_batch_size, load_engine
+from eoltag.model.package import EngineName, Package, PrecisionChoice, read_package, unpack
+from eoltag.pipeline.partition import Prediction
 from eoltag.settings import Settings
 
 PARTS: Final = ("fetch", "decode", "infer")
@@ -38,7 +38,7 @@ PARTS: Final = ("fetch", "decode", "infer")
 BESIDE: Final = ("rows",)
 """What a Spark task does for an image besides: its row as pandas and as Arrow."""
 FRAME_ROWS: Final = 512
-"""As in eoltag.spark.tagging."""
+"""As in eoltag.spark.predict.tagging."""
 _WORKER_VARIABLE: Final = "spark.executorEnv."
 WARM_UP: Final = 0.1
 """Share of the images that is worked on before the clock starts."""
@@ -197,7 +197,7 @@ def _frames(count: int) -> Iterator[None]:
     import pyarrow as pa
     from pyspark.sql.pandas.types import to_arrow_schema
 
-    from eoltag.spark.schemas import WORKER_OUTPUT
+    from eoltag.spark.tables.schemas import WORKER_OUTPUT
 
     names, schema = WORKER_OUTPUT.fieldNames(), to_arrow_schema(WORKER_OUTPUT, timezone="UTC")
     rows: list[tuple[Any, ...]] = []

@@ -32,7 +32,7 @@ from benchmarks.arms.command import taken_up
 from benchmarks.server import ROOT, Server, served
 from benchmarks.throughput import BUILD, machine
 from benchmarks.usage import Usage, run_measured
-from eoltag.package import Card, CardInput, write_card
+from eoltag.model.package import Card, CardInput, write_card
 
 PICTURES: Final = 100
 SIDE_PX: Final = 32

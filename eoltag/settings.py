@@ -158,7 +158,7 @@ def read_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     content = read_toml(path)
-    content.pop("job", None)  # options of a job, see eoltag/spark/job_file.py
+    content.pop("job", None)  # options of a job, see eoltag/spark/runtime/job_file.py
     return parse(Settings, content, str(path))
 
 

@@ -7,9 +7,9 @@ import argparse
 import sys
 
 from eoltag.errors import ExitCode
-from eoltag.spark.command import Parser, run_command
-from eoltag.spark.java import start_java
 from eoltag.spark.requests import IMAGES_PER_FILE, CompactRequest
+from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.java import start_java
 
 EXAMPLES = """\
 example, now and then after many nightly runs:
@@ -44,7 +44,7 @@ def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
     start_java()
-    from eoltag.spark.compacting import compact_tables  # takes a while, in which Java starts
+    from eoltag.spark.jobs.compact import compact_tables  # takes a while, in which Java starts
 
     return compact_tables(CompactRequest(options.output, options.rows_per_file, options.dry_run, options.json))
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from eoltag.errors import ExitCode, SettingsError
-from eoltag.spark.command import Parser, run_command
-from eoltag.spark.java import start_java
 from eoltag.spark.requests import DecideRequest
+from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.java import start_java
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,7 +40,7 @@ def main() -> ExitCode:
         raise SettingsError("--flips: wanted --dry-run as well, which finds what changes")
     request = DecideRequest(options.task, options.output, ROOT, options.json, options.dry_run, options.flips)
     start_java()
-    from eoltag.spark.run import decide_tags  # takes a while, in which Java starts
+    from eoltag.spark.jobs.tag import decide_tags  # takes a while, in which Java starts
 
     return decide_tags(request)
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from eoltag.errors import ExitCode
-from eoltag.spark.command import Parser, run_command
-from eoltag.spark.java import start_java
 from eoltag.spark.requests import DiffRequest
+from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.java import start_java
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,7 +50,7 @@ def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
     start_java()
-    from eoltag.spark.differing import diff_runs  # takes a while, in which Java starts
+    from eoltag.spark.jobs.diff import diff_runs  # takes a while, in which Java starts
 
     return diff_runs(
         DiffRequest(

@@ -7,9 +7,9 @@ import argparse
 import sys
 
 from eoltag.errors import ExitCode
-from eoltag.spark.command import Parser, run_command
-from eoltag.spark.java import start_java
 from eoltag.spark.requests import ReportRequest
+from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.java import start_java
 
 EXAMPLES = """\
 examples:
@@ -35,7 +35,7 @@ def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
     start_java()
-    from eoltag.spark.run import report_tags  # takes a while, in which Java starts
+    from eoltag.spark.jobs.tag import report_tags  # takes a while, in which Java starts
 
     return report_tags(ReportRequest(options.output, options.task, options.json))
 

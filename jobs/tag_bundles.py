@@ -9,9 +9,9 @@ from pathlib import Path
 
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.settings import Settings, parse, read_settings
-from eoltag.spark.command import Parser, run_command
-from eoltag.spark.java import start_java
 from eoltag.spark.requests import TagRequest
+from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.java import start_java
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -121,7 +121,7 @@ def main() -> ExitCode:
         as_json=options.json,
     )
     start_java()
-    from eoltag.spark.run import tag_bundles  # takes a while, in which Java starts
+    from eoltag.spark.jobs.tag import tag_bundles  # takes a while, in which Java starts
 
     return tag_bundles(request)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from eoltag.engines.precision import cpu_precisions
-from tests.colours import TRAINED_ON, draw, write_package
+from eoltag.model.engines.precision import cpu_precisions
+from tests.support.colours import TRAINED_ON, draw, write_package
 from train.__main__ import main
 
 

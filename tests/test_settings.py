@@ -6,8 +6,7 @@ import pytest
 
 from eoltag.errors import SettingsError
 from eoltag.settings import Settings, read_settings
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.paths import ROOT
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from typing import Final, NoReturn
 
 from eoltag.errors import UsageError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 from train.verbs import (
     cartoonization,
     classify,

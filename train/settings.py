@@ -140,7 +140,7 @@ class FitSettings(Strict):
 
     @property
     def spec(self) -> InputSpec:
-        """What eoltag.decode needs to know."""
+        """What eoltag.image.decode needs to know."""
         return InputSpec(self.side_px, self.side_px, self.fit, self.resample)
 
     @property

@@ -17,8 +17,8 @@ from typing import Final
 from benchmarks.arms.command import read_job, warm_s
 from benchmarks.arms.eoltag_job import ROOT, engine_settings, eoltag_parser, write_inputs
 from eoltag.settings import read_settings
+from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.run import tag_bundles
 
 WARM_UP_IMAGES: Final = 500
 

@@ -6,12 +6,12 @@ from typing import Final
 
 from docs.generator import commands, values
 from docs.generator.settings import settings_table
-from eoltag.decide import TaskFile
-from eoltag.package import Card
+from eoltag.decide.task import TaskFile
+from eoltag.model.package import Card
 from eoltag.settings import Settings
 from train.serving.settings import ServeSettings
 from train.settings import FitSettings
-from train.tuning_space import SearchFile
+from train.tune.space import SearchFile
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
     **{f"job {name}": partial(commands.job, name) for name in commands.job_names()},

@@ -8,9 +8,9 @@ from docs.generator.docstrings import first_sentence, meaning
 from docs.generator.markdown import code, plain, table
 from eoltag.errors import ExitCode, UsageError
 from eoltag.records import TRANSIENT, Outcome
-from eoltag.spark.command import INTERRUPTED
-from eoltag.spark.meanings import PREDICTION_MEANINGS, TAG_MEANINGS
-from eoltag.spark.schemas import PREDICTIONS, TAGS
+from eoltag.spark.runtime.command import INTERRUPTED
+from eoltag.spark.tables.meanings import PREDICTION_MEANINGS, TAG_MEANINGS
+from eoltag.spark.tables.schemas import PREDICTIONS, TAGS
 
 
 def outcomes() -> str:

@@ -8,9 +8,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from eoltag.errors import BadUrl
+from eoltag.fetch.urls import check_url
 from eoltag.records import Cut
 from eoltag.report.content import Found, TaskFacts
-from eoltag.urls import check_url
 
 LINE: Final = 8
 """Images side by side on a wide screen; a strip is made of whole lines."""

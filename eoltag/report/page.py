@@ -21,7 +21,7 @@ from eoltag.report.charts import Chart, histograms, tag_colours
 from eoltag.report.content import PENDING, Counted, PageFacts, TaskFacts, Written, totals
 from eoltag.report.gallery import Card, Strip, failures_of, strip_length, strips_of
 
-TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_TAGS: Final = 40
 """Tags of a task that are shown, the most frequent ones."""
 MOST_LINES: Final = 25

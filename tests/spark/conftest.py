@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.spark.session import open_session
-from tests.loopback import Loopback
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from eoltag.spark.runtime.session import open_session
+from tests.support.loopback import Loopback
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.command import say
-from train.duplicates import DISTANCE
-from train.manifest import FILE_NAME, write_manifest
+from train.cli import say
+from train.data.class_weights import class_weights
+from train.data.splitting import Shares
+from train.images.manifest import FILE_NAME, IMAGES, write_manifest
 from train.prepare.augmenting import add_copies
-from train.prepare.balance import class_weights
-from train.prepare.candidate import Candidate, Offer, check_labels
 from train.prepare.download import Downloads
 from train.prepare.examine import Finish, examine_all
 from train.prepare.gather import Examined, gather, rejected
 from train.prepare.operations import AugmentSet
-from train.prepare.output import IMAGES, QUARANTINE, WEIGHTS, building
+from train.prepare.output import QUARANTINE, WEIGHTS, building
 from train.prepare.placing import copy_rejected, place_all
 from train.prepare.report import Report, Sizes, make_report, write_report
-from train.prepare.splitting import Shares
+from train.prepare.sources.candidate import Candidate, Offer, check_labels
+from train.similar.groups import DISTANCE
 
 _SAID: Final = 5
 """Images left out that are named on the terminal; the manifest names all."""

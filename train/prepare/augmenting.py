@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from train.command import progress
-from train.contact_sheet import RED, Tile, draw_sheet
-from train.manifest import ManifestRow
-from train.parallel import in_chunks
+from train.cli import progress
+from train.images.contact_sheet import RED, Tile, draw_sheet
+from train.images.manifest import ManifestRow
+from train.images.parallel import in_chunks
 from train.prepare.examine import write_picture
 from train.prepare.operations import AugmentSet, augment
 from train.prepare.output import SHEET

@@ -14,8 +14,8 @@ from typing import Final
 from eoltag.errors import DataError
 from eoltag.records import Fetched, Outcome
 from eoltag.settings import FetchSettings
-from train.command import progress
-from train.prepare.candidate import Candidate
+from train.cli import progress
+from train.prepare.sources.candidate import Candidate
 
 FOLDER: Final = "downloads"
 FAILURES: Final = "failures.jsonl"
@@ -63,7 +63,7 @@ class Downloads:
         """The URLs that failed, with outcome and detail; the others are files when this ends."""
         if not urls:
             return
-        from eoltag.read_ahead import fetch_ahead  # brings the HTTP client along
+        from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
 
         fetching = fetch_ahead(
             urls,

@@ -1,6 +1,6 @@
 """One file looked at: can it be used, what is it, and the picture that training will see. In parallel over files.
 
-Decoding and resizing are eoltag.decode's, the same that the Spark job uses.
+Decoding and resizing are eoltag.image.decode's, the same that the Spark job uses.
 """
 
 import hashlib
@@ -14,16 +14,16 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from PIL import ExifTags, Image
 
-from eoltag.decode import FORMATS, decode
 from eoltag.errors import ImageError
+from eoltag.image.decode import FORMATS, decode
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from eoltag.settings import DecodeSettings
-from train.command import progress
-from train.files import read_image_file
-from train.fingerprints import SPEC, Look, look_at
-from train.hamming import Hashes
-from train.parallel import in_chunks
-from train.prepare.candidate import Rejection
+from train.cli import progress
+from train.images.files import read_image_file
+from train.images.parallel import in_chunks
+from train.prepare.sources.candidate import Rejection
+from train.similar.fingerprints import SPEC, Look, look_at
+from train.similar.hamming import Hashes
 
 Suffix = Literal["jpg", "png"]
 

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from eoltag.records import Outcome
-from train.prepare.candidate import Candidate
 from train.prepare.examine import Finding
+from train.prepare.sources.candidate import Candidate
 
 _SALT: Final = 7_000
 """Keeps these draws apart from others of the same seed."""

@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from eoltag.bundle import expand_ranges
+from eoltag.bundle.lists import expand_ranges
 from eoltag.errors import DataError
-from eoltag.fetch import download
+from eoltag.fetch.client import download
 from eoltag.settings import FetchSettings, read_settings
-from train.hamming import LARGEST_DISTANCE
+from train.data.splitting import parse_shares
 from train.prepare.assemble import Plan, prepare
-from train.prepare.candidate import Offer, check_labels
 from train.prepare.download import FOLDER, Downloads
 from train.prepare.examine import Finish
-from train.prepare.folders import read_folder
-from train.prepare.lists import parse_classes, read_lists, read_null_folder
 from train.prepare.output import check_output
-from train.prepare.plantclef import read_plantclef
 from train.prepare.preview import Preview, draw_preview
-from train.prepare.ratings import EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
 from train.prepare.report import Report
-from train.prepare.splitting import parse_shares
+from train.prepare.sources.candidate import Offer, check_labels
+from train.prepare.sources.folders import read_folder
+from train.prepare.sources.lists import parse_classes, read_lists, read_null_folder
+from train.prepare.sources.plantclef import read_plantclef
+from train.prepare.sources.ratings import EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
+from train.similar.hamming import LARGEST_DISTANCE
 
 MAX_SIDE_PX: Final = 8192
 

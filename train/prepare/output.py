@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import OutputError
-from train.manifest import FILE_NAME
+from train.images.manifest import FILE_NAME, IMAGES
 from train.prepare.download import FOLDER as DOWNLOADS
 
-IMAGES: Final = "images"
 QUARANTINE: Final = "quarantine"
 WEIGHTS: Final = "class_weights.json"
 SHEET: Final = "augmented.jpg"

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from train.duplicates import groups_of
-from train.manifest import ManifestRow
+from train.data.splitting import Shares, split_groups
+from train.images.manifest import IMAGES, ManifestRow
 from train.prepare.gather import Examined
-from train.prepare.output import IMAGES
-from train.prepare.splitting import Shares, split_groups
+from train.similar.groups import groups_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError
-from train.contact_sheet import GREEN, RED, Tile, draw_sheet
+from train.images.contact_sheet import GREEN, RED, Tile, draw_sheet
 from train.prepare.assemble import Plan, look_at_all
 from train.prepare.augmenting import SHOWN_COPIES, SHOWN_ORIGINALS, Copy, make_copy
-from train.prepare.candidate import Offer, check_labels
 from train.prepare.download import Downloads
 from train.prepare.gather import Examined
 from train.prepare.placing import place_all
+from train.prepare.sources.candidate import Offer, check_labels
 
 _SALT: Final = 8_128
 """Keeps these draws apart from others of the same seed."""

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from train.manifest import ManifestRow
-from train.prepare.candidate import SPLITS
+from train.data.splitting import SPLITS, straddling
+from train.images.manifest import ManifestRow
 from train.prepare.output import REPORT_JSON, REPORT_TEXT
-from train.prepare.splitting import straddling
 
 UNSPLIT = "all"
 

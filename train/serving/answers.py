@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from eoltag.errors import ImageError
-from train.ranking import predictions
+from train.evaluate.classify import predictions
 from train.serving.classifier import Result
 from train.serving.refusals import IMAGE_STATUS, Refused, problem
 from train.serving.uploads import Upload

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from eoltag import __version__
-from eoltag.package import Package
+from eoltag.model.package import Package
 from train.serving.admission import House, Visit
 from train.serving.answers import Answer, Answers, Health, Problem, answer_all, answer_one
 from train.serving.body import Body

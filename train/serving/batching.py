@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from eoltag.engines import Engine, load_engine
-from eoltag.package import EngineName, Package, unpack
+from eoltag.model.engines import Engine, load_engine
+from eoltag.model.package import EngineName, Package, unpack
 from eoltag.records import Pixels, Scores
-from train.command import cores, start_keras
+from train.cli import cores, start_keras
 
 GROWTH: Final = 4
 """Engines of fixed batch sizes 1, 4, 16, ...: a lone image must not pay for a full batch."""

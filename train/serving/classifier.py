@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from eoltag.decode import decode
 from eoltag.errors import ImageError
-from eoltag.package import EngineName, Package
+from eoltag.image.decode import decode
+from eoltag.model.package import EngineName, Package
+from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Outcome, Pixels
-from eoltag.score import Verdict, verdicts
-from train.command import cores
+from train.cli import cores
 from train.serving.batching import Batcher, Ladder
 from train.serving.metrics import Metrics
 from train.serving.settings import ServeSettings

@@ -11,7 +11,7 @@ IMAGE_STATUS: Final = {
     Outcome.UNDECODABLE: HTTPStatus.UNPROCESSABLE_ENTITY,
     Outcome.TOO_MANY_PIXELS: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
-"""What `eoltag.decode` may say of an image, as HTTP has it."""
+"""What `eoltag.image.decode` may say of an image, as HTTP has it."""
 
 
 class Refused(Exception):

@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 import uvicorn
 
 from eoltag.errors import SettingsError
-from eoltag.package import Package
-from train.command import say
+from eoltag.model.package import Package
+from train.cli import say
 from train.serving.application import Service, build_application
 from train.serving.protocol import JsonProtocol
 from train.serving.settings import ServeSettings

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError, ExitCode
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 FOLDER holds one folder of images per class. Every image is turned into a cartoon, and it is measured how far its hues
@@ -30,7 +30,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.cartoonizing import cartoonize
+    from train.cartoonize.run import cartoonize
 
     if options.limit < 1:
         raise DataError(f"--limit: wanted 1 or more. Received: {options.limit}")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from eoltag.errors import DataError, ExitCode
 from eoltag.records import Outcome
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 if TYPE_CHECKING:
-    from train.classifying import Row
+    from train.evaluate.classify import Row
 
 TEACHING: Final = """\
 PATH is an image file, a folder (all images in it, at any depth, known by their content), an http or https URL, or - for
@@ -41,9 +41,9 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Answer:
     from eoltag.settings import read_settings
-    from train.attempts import find_package
-    from train.classifying import classify
-    from train.sources import find_sources
+    from train.evaluate.classify import classify
+    from train.fit.attempts import find_package
+    from train.images.sources import find_sources
 
     if options.top < 1:
         raise DataError(f"--top: wanted 1 or more. Received: {options.top}")
@@ -68,7 +68,7 @@ def _table(rows: list["Row"], top: int) -> str:
 
 
 def _cells(row: "Row", top: int) -> tuple[str, str, str]:
-    from train.ranking import ranked
+    from train.evaluate.classify import ranked
 
     if row.verdict is None:
         return row.path, "-", f"{row.outcome}: {row.detail}"

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from eoltag.errors import DataError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 TERMS.csv has the columns search_term, number_imgs, folder_name (or category) and train_val (or set: train, val, test).
@@ -44,9 +44,9 @@ def _run(options: Namespace) -> Answer:
     import os
 
     from eoltag.settings import FetchSettings
-    from train.collecting import collect, find_provider
-    from train.licences import parse_licences
-    from train.search_terms import read_terms
+    from train.collect.providers.licences import parse_licences
+    from train.collect.search import collect, find_provider
+    from train.collect.search_terms import read_terms
 
     licences = None if options.licenses is None else parse_licences(options.licenses)
     provider = find_provider(options.provider, licences, os.environ)

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 from train.verbs.evaluate import ENGINES, SPLITS
 
 TEACHING: Final = """\
@@ -38,10 +38,10 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Answer:
     from eoltag.errors import DataError
-    from train.comparing import by_architecture, contenders, measured
-    from train.comparing_report import MARKER, make_table, notes, terminal, write_report
-    from train.evaluating import Request
-    from train.reports import check_report_folder
+    from train.compare.report import MARKER, make_table, notes, terminal, write_report
+    from train.compare.run import by_architecture, contenders, measured
+    from train.evaluate.run import Request
+    from train.report.pages import check_report_folder
 
     rows = contenders(options.paths)
     if options.data is None and (options.split or options.unseen):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError, ExitCode
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 Finds images below the folders, at any depth, that are copies of each other: the same bytes, or the same picture
@@ -34,8 +34,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.deduping import dedupe
-    from train.hamming import LARGEST_DISTANCE
+    from train.dedupe.run import dedupe
+    from train.similar.hamming import LARGEST_DISTANCE
 
     if not 0 <= options.distance <= LARGEST_DISTANCE:
         raise DataError(f"--distance: wanted 0 to {LARGEST_DISTANCE}. Received: {options.distance}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import ExitCode
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 DIR holds one folder of images per label, or train, val and test with such folders inside, or the manifest.parquet
@@ -52,10 +52,10 @@ def add_images(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.attempts import find_package
-    from train.evaluating import Request, evaluate
-    from train.evaluating_report import MARKER, write_report
-    from train.reports import check_report_folder
+    from train.evaluate.report import MARKER, write_report
+    from train.evaluate.run import Request, evaluate
+    from train.fit.attempts import find_package
+    from train.report.pages import check_report_folder
 
     package = find_package(options.package)
     if options.out is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 Makes the OpenVINO files of a package from its model.keras where they are missing, and checks that they score alike.
@@ -48,8 +48,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.attempts import find_package
-    from train.exporting import ExportRequest, export_package, lines
+    from train.export.run import ExportRequest, export_package, lines
+    from train.fit.attempts import find_package
 
     if options.most_images < 1:
         raise DataError(f"--most-images: wanted 1 or more. Received: {options.most_images}")

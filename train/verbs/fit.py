@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import SettingsError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 DIR of --data holds one folder per label: sorted names are the labels, files at any depth the images (hidden
@@ -43,13 +43,13 @@ def _run(options: Namespace) -> Answer:
 
     settings = read_fit_settings(options.config, options.set, seed=options.seed, weights=options.weights)
     if options.preview is not None:
-        from train.preview import draw_preview
+        from train.fit.preview import draw_preview
 
         shown = draw_preview(settings, options.data, options.preview)
         return Answer({"preview": str(options.preview), "images": shown}, f"{options.preview}: {shown} images drawn")
     if options.out is None:
         raise SettingsError("fit: --out is missing (wanted a folder for attempts; see python -m train fit --help)")
-    from train.fitting import fit_package
+    from train.fit.run import fit_package
 
     summary = fit_package(settings, options.data, options.out, is_resumed=options.resume)
     text = (

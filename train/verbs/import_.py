@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 SOURCE is a TensorFlow SavedModel folder, a .keras file or an .h5 file that holds a whole model: a classifier of RGB
@@ -58,7 +58,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.importing import ImportRequest, import_model, read_labels, read_size
+    from train.import_.foreign import ImportRequest
+    from train.import_.run import import_model, read_labels, read_size
 
     summary = import_model(
         ImportRequest(

@@ -4,7 +4,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from pathlib import Path
 from typing import Final
 
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 KIND says what there is: plantclef (PlantCLEF 2016, an XML file beside each JPEG), ratings (EOL's image ratings and

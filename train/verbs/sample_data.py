@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Final
 
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 Five classes, one folder each: herbarium_sheet, illustration, map, photo, phylogeny. They are drawings of what EOL has,
@@ -27,7 +27,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.sample_data import write_samples
+    from train.samples.write import write_samples
 
     summary = write_samples(options.out, options.per_class, options.seed, options.max_side)
     counts = ", ".join(f"{label} {count}" for label, count in summary["images"].items())

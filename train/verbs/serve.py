@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import SettingsError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 POST /classify takes images in the multipart field img and answers {"predictions": [{"label", "probability"}, ...],
@@ -49,7 +49,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Answer:
     from eoltag.settings import parse
-    from train.attempts import find_package
+    from train.fit.attempts import find_package
     from train.serving.settings import ServeSettings
 
     given = {name: getattr(options, name) for name in ServeSettings.model_fields}

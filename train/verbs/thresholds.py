@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Final
 
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 from train.verbs.evaluate import add_images
 
 TEACHING: Final = """\
@@ -49,10 +49,10 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.attempts import find_package
-    from train.choosing import Promise, choose, write_thresholds
-    from train.choosing_report import MARKER, write_report
-    from train.reports import check_report_folder
+    from train.fit.attempts import find_package
+    from train.report.pages import check_report_folder
+    from train.thresholds.report import MARKER, write_report
+    from train.thresholds.run import Promise, choose, write_thresholds
 
     package = find_package(options.package)
     if options.out is not None:

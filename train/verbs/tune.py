@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import SettingsError
-from train.command import Answer, Verb
+from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 SPACE.toml has a table [base] of settings of `fit` and, in [space.KEY], what may be tried for each searched one: low and
@@ -59,10 +59,10 @@ def _run(options: Namespace) -> Answer:
     ):
         if value is not None and not low <= value <= high:
             raise SettingsError(f"{name}: wanted {low} or more, at most {high}. Received: {value}")
-    from train.tuning_space import read_search
+    from train.tune.space import read_search
 
     search = read_search(options.space, options.set, seed=options.seed, weights=options.weights)
-    from train.tuning import tune
+    from train.tune.run import tune
 
     summary = tune(
         search, options.data, options.out,

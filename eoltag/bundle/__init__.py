@@ -1,0 +1,1 @@
+"""Bundles: lists of image URLs in any of their file formats, as rows."""

@@ -1,0 +1,205 @@
+"""--bundle arguments to local Parquet files of rows, streamed: the driver never holds a bundle."""
+
+import glob
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from eoltag.bundle.lists import Bundle, Tally, bundle_name, expand_ranges, open_bundles
+from eoltag.errors import BundleError
+from eoltag.fetch.client import download
+from eoltag.fetch.urls import is_usable
+from eoltag.records import ImageRef
+from eoltag.settings import FetchSettings
+
+ROWS: Final = pa.schema(
+    [
+        pa.field("eolMediaURL", pa.string()),
+        pa.field("identifier", pa.string()),
+        pa.field("dataObjectVersionID", pa.string()),
+        pa.field("ancestry", pa.string()),
+        pa.field("bundle_row", pa.int64(), nullable=False),
+        pa.field("is_usable", pa.bool_(), nullable=False),
+    ]
+)
+"""Of the staged files; the folder names the bundle. is_usable: the row holds an http or https URL."""
+
+PART: Final = "part-0.parquet"
+"""The one file of a staged bundle."""
+
+ROW_BREAKS: Final = "\t\r\n\u000b\u000c\u0085\u2028\u2029"
+"""What could break a row of a TSV file."""
+
+MOST_HOSTS: Final = 50
+"""A list of more hosts than this is hardly held up by the rate of one."""
+
+_CHUNK_ROWS: Final = 20_000
+_HOST: Final = re.compile(r"\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)")
+
+
+@dataclass(slots=True)
+class Staged:
+    """What staging saw."""
+
+    folder: Path
+    """Holds a file for every bundle (schema ROWS), in the order of its rows."""
+    bundles: list[str] = field(default_factory=list)
+    digests: dict[str, list[str]] = field(default_factory=dict)
+    """Bundle -> number of rows, sha256 of its file."""
+    is_plain: bool = True
+    """No column of any row holds one of ROW_BREAKS."""
+    rows: int = 0
+    bad_rows: int = 0
+    """Rows without a usable URL."""
+    hosts: set[str] = field(default_factory=set)
+    """Of the URLs, in lower case, without port; no more than MOST_HOSTS and one."""
+    skipped_lines: int = 0
+    notes: list[str] = field(default_factory=list)
+    is_known: bool = False
+    """What an earlier run saw in the same lists, which need not be read again: the folder holds nothing."""
+
+    def path(self, bundle: str) -> Path:
+        """The file of a bundle."""
+        return self.folder / f"bundle={bundle}" / PART
+
+
+def is_remote(origin: str) -> bool:
+    """A file system that only Spark can read: s3a://, hdfs://, ...; not http(s), file or a plain path."""
+    return "://" in origin and urlsplit(origin).scheme not in ("http", "https", "file")
+
+
+def local_files(
+    arguments: list[str],
+    folder: Path,
+    settings: FetchSettings,
+    fetch_remote: Callable[[str, Path], list[tuple[str, Path]]] | None,
+) -> list[tuple[str, Path]]:
+    """(what the user named, local file) of every bundle file, downloaded into `folder` where it is not local.
+
+    fetch_remote: copies whatever a remote path or glob names into a folder; None refuses remote paths.
+    Raises BundleError.
+    """
+    found: dict[str, Path] = {}
+    for origin in (item for argument in arguments for item in expand_ranges(argument)):
+        if is_remote(origin):
+            if fetch_remote is None:
+                raise BundleError(f"{origin}: this kind of address is read by Spark only")
+            found |= dict(fetch_remote(origin, folder))
+        elif urlsplit(origin).scheme in ("http", "https"):
+            target = folder / f"download-{len(found)}"
+            download(origin, target, settings)
+            found[origin] = target
+        else:
+            found |= {str(path): path for path in _local(origin.removeprefix("file://"))}
+    return list(found.items())
+
+
+def stage(files: list[tuple[str, Path]], folder: Path, limit: int | None = None) -> Staged:
+    """All rows of all bundles as Parquet files in a new folder. Raises BundleError, also where there is no row.
+
+    limit: at most so many rows, from the first bundle on.
+    """
+    staged = Staged(folder)
+    for name, bundle in _named([bundle for origin, path in files for bundle in open_bundles(path, origin)]):
+        if limit is not None and staged.rows >= limit:
+            break
+        staged.bundles.append(name)
+        staged.notes += [f"{bundle.origin}: {note}" for note in bundle.notes]
+        _stage_bundle(staged, name, bundle, limit)
+    return staged
+
+
+def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) -> None:
+    path, before, tally = staged.path(name), staged.rows, Tally()
+    path.parent.mkdir(parents=True)
+    with pq.ParquetWriter(path, ROWS, compression="zstd") as writer:
+        for chunk in _chunks(bundle.rows(tally)):
+            kept = chunk if limit is None else chunk[: limit - staged.rows]
+            table = _table(kept)
+            writer.write_table(table)
+            staged.rows += len(kept)
+            staged.bad_rows += len(kept) - (pc.sum(table["is_usable"]).as_py() or 0)
+            staged.is_plain = staged.is_plain and not _has_breaks(table)
+            _add_hosts(staged.hosts, kept)
+            if limit is not None and staged.rows >= limit:
+                break
+        else:
+            staged.skipped_lines += tally.skipped
+    with path.open("rb") as file:
+        staged.digests[name] = [str(staged.rows - before), hashlib.file_digest(file, "sha256").hexdigest()]
+
+
+def _local(text: str) -> list[Path]:
+    """The files that a path, directory or glob names, sorted."""
+    path = Path(text)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        if not files:
+            raise BundleError(f"{text}: an empty directory; wanted bundle files in it")
+        return files
+    if path.exists():
+        return [path]
+    files = sorted(Path(match) for match in glob.glob(text) if Path(match).is_file())  # noqa: PTH207  text may be absolute
+    if not files:
+        raise BundleError(f"{text}: no such bundle (wanted a file, directory, glob or URL)")
+    return files
+
+
+def _named(bundles: list[Bundle]) -> list[tuple[str, Bundle]]:
+    """A name for each bundle, its own unless two share it: then the folder's name goes in front, then a number."""
+    taken: dict[str, Bundle] = {}
+    for bundle in bundles:
+        name, number = bundle.name, 1
+        if name in taken:
+            name = f"{bundle_name(str(Path(bundle.origin).parent))}_{bundle.name}"
+        while name in taken:
+            number += 1
+            name = f"{bundle.name}_{number}"
+        taken[name] = bundle
+    return list(taken.items())
+
+
+def _add_hosts(hosts: set[str], rows: list[ImageRef]) -> None:
+    for row in rows:
+        if len(hosts) > MOST_HOSTS:
+            return
+        if row.url and (found := _HOST.match(row.url)):
+            hosts.add(found.group(1).lower())
+
+
+def _chunks(rows: Iterator[ImageRef]) -> Iterator[list[ImageRef]]:
+    chunk: list[ImageRef] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == _CHUNK_ROWS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _has_breaks(table: pa.Table) -> bool:
+    texts = [table[field.name] for field in ROWS if field.type == pa.string()]
+    return any(pc.any(pc.match_substring_regex(text, f"[{ROW_BREAKS}]")).as_py() for text in texts)
+
+
+def _table(rows: list[ImageRef]) -> pa.Table:
+    return pa.table(
+        {
+            "eolMediaURL": [row.url for row in rows],
+            "identifier": [row.identifier for row in rows],
+            "dataObjectVersionID": [row.data_object_version_id for row in rows],
+            "ancestry": [row.ancestry for row in rows],
+            "bundle_row": [row.bundle_row for row in rows],
+            "is_usable": [is_usable(row.url) for row in rows],
+        },
+        schema=ROWS,
+    )

@@ -1,0 +1,1 @@
+"""Task files: rules and columns in SQL, read and checked without Spark."""

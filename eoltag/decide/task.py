@@ -1,0 +1,198 @@
+"""Task files to SQL: which rule gives which tag. Strings only; Spark runs them, and no image is touched."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, model_validator
+
+from eoltag.errors import TaskError
+from eoltag.model.package import Package, read_package
+from eoltag.records import Feature, Outcome
+from eoltag.settings import Strict, parse, read_toml
+
+TASK_FOLDER: Final = Path("conf/tasks")
+_NAME: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
+_THRESHOLD: Final = re.compile(r"\$\{threshold\.([^}]+)\}")
+
+
+class ModelEntry(Strict):
+    """One model of a task."""
+
+    package: str = Field(min_length=1)
+    """A model package: an absolute path, or relative to the task file, else to the current directory, else to the
+    project."""
+
+
+class Rule(Strict):
+    """When `when` holds, the image gets the tag."""
+
+    name: str = Field(min_length=1)
+    """Name of the rule, different in each; the column `rule` of the tags table holds it."""
+    when: str = Field(min_length=1)
+    """A condition in Spark SQL; rules are tried in their order, and the first that holds wins."""
+    tag: str | None = None
+    """The tag, as text."""
+    tag_sql: str | None = None
+    """In place of `tag`: an expression such as `label`."""
+
+    @model_validator(mode="after")
+    def _one_tag(self) -> "Rule":
+        if (self.tag is None) == (self.tag_sql is None):
+            raise ValueError(f"rule '{self.name}' wants either tag or tag_sql")
+        return self
+
+
+class TaskFile(Strict):
+    """conf/tasks/*.toml."""
+
+    name: str = Field(pattern=_NAME)
+    """Names the task in the tables (`task=NAME`): letters, digits and `_`."""
+    description: str = ""
+    """For people."""
+    missing: str = "NA"
+    """The tag of an image that was read but that no rule tags."""
+    columns: tuple[str, ...] = Field(
+        ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "tag", "confidence"),
+        strict=False,
+        min_length=1,
+    )
+    """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
+    models: dict[str, ModelEntry] = Field(min_length=1)
+    features: tuple[Feature, ...] = Field((), strict=False)
+    """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""
+    rules: tuple[Rule, ...] = Field((), strict=False)
+    extras: dict[str, str] = {}
+    """Further columns of the tags table: `NAME = "SQL"`."""
+    where: str = Field("true", min_length=1)
+    """Which of the images that were read stand in the TSV: a condition over the columns of the tags table."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "TaskFile":
+        names = [rule.name for rule in self.rules]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"two rules of one name: {', '.join(doubled)}")
+        for name in (*self.models, *self.extras):
+            if not re.match(_NAME, name):
+                raise ValueError(f"{name!r} is no usable name for a model or an extra column")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task file with its packages read and verified."""
+
+    path: Path
+    file: TaskFile
+    packages: dict[str, Package]
+
+    @property
+    def name(self) -> str:
+        """As in the tables: task=NAME."""
+        return self.file.name
+
+
+def read_task(name_or_file: str, root: Path) -> Task:
+    """The task NAME of conf/tasks (below the current directory, else below `root`), or a task file.
+
+    Raises TaskError, and PackageError for its packages.
+    """
+    path = _find_task(name_or_file, root)
+    file = parse(TaskFile, read_toml(path, TaskError), str(path), TaskError)
+    packages = {name: read_package(_find_package(entry.package, path, root)) for name, entry in file.models.items()}
+    task = Task(path, file, packages)
+    for expression in (*(rule.when for rule in file.rules), *file.extras.values(), file.where):
+        _filled(expression, task)
+    return task
+
+
+def read_tasks(names: list[str], root: Path) -> list[Task]:
+    """Each task once. Raises TaskError where two files carry the same name."""
+    tasks: dict[str, Task] = {}
+    for name in names:
+        task = read_task(name, root)
+        known = tasks.setdefault(task.name, task)
+        if known.path != task.path:
+            raise TaskError(f"{task.path}: task '{task.name}' is already given by {known.path}")
+    return list(tasks.values())
+
+
+def rule_conditions(task: Task) -> list[tuple[str, str]]:
+    """(rule name, SQL condition) with thresholds filled in, in the order in which they are tried."""
+    return [(rule.name, _filled(rule.when, task)) for rule in task.file.rules]
+
+
+def extra_columns(task: Task) -> dict[str, str]:
+    """Extra column -> SQL expression with thresholds filled in."""
+    return {name: _filled(expression, task) for name, expression in task.file.extras.items()}
+
+
+def tag_expression(task: Task) -> str:
+    """The tag: NULL for an image that failed, that of the first rule that holds, else the task's missing literal."""
+    tags = [_quoted(rule.tag) if rule.tag is not None else str(rule.tag_sql) for rule in task.file.rules]
+    return _case(task, tags, _quoted(task.file.missing))
+
+
+def rule_expression(task: Task) -> str:
+    """The name of the rule that fired; NULL where none did."""
+    return _case(task, [_quoted(rule.name) for rule in task.file.rules], "NULL")
+
+
+def tsv_columns(task: Task) -> list[tuple[str, str]]:
+    """(header, SQL expression over the tags table) of each column of the TSV."""
+    pairs = (column.partition("=") for column in task.file.columns)
+    return [(name.strip(), expression.strip() or name.strip()) for name, _, expression in pairs]
+
+
+def tsv_condition(task: Task) -> str:
+    """Which rows of the tags table stand in the TSV, with thresholds filled in."""
+    return _filled(task.file.where, task)
+
+
+def _case(task: Task, values: list[str], otherwise: str) -> str:
+    branches = [f"WHEN NOT outcome <=> '{Outcome.OK}' THEN NULL"]
+    branches += [
+        f"WHEN ({condition}) THEN {value}" for (_, condition), value in zip(rule_conditions(task), values, strict=True)
+    ]
+    return f"CAST(CASE {' '.join(branches)} ELSE {otherwise} END AS STRING)"
+
+
+def _filled(expression: str, task: Task) -> str:
+    """${threshold.LABEL}, or ${threshold.MODEL.LABEL} where the task has several models, from the packages' cards."""
+
+    def value(match: re.Match[str]) -> str:
+        model, label = next(iter(task.packages)), match.group(1)
+        if len(task.packages) > 1:
+            model, _, label = label.partition(".")
+        package = task.packages.get(model)
+        if package is None or label not in package.card.thresholds:
+            known = ", ".join(sorted(package.card.thresholds)) if package else f"models {', '.join(task.packages)}"
+            raise TaskError(f"{task.path}: {match.group(0)} is not in the package's card; known: {known or 'none'}")
+        return repr(package.card.thresholds[label])
+
+    return _THRESHOLD.sub(value, expression)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _find_task(name_or_file: str, root: Path) -> Path:
+    given = Path(name_or_file)
+    if given.suffix == ".toml":
+        if given.is_file():
+            return given
+        raise TaskError(f"{given}: no such task file")
+    for folder in (TASK_FOLDER, root / TASK_FOLDER):
+        if (folder / f"{name_or_file}.toml").is_file():
+            return folder / f"{name_or_file}.toml"
+    known = sorted({path.stem for folder in (TASK_FOLDER, root / TASK_FOLDER) for path in folder.glob("*.toml")})
+    raise TaskError(f"unknown task '{name_or_file}'; known: {', '.join(known) or 'none'} (or give a .toml file)")
+
+
+def _find_package(entry: str, task_path: Path, root: Path) -> Path:
+    candidates = [Path(entry)] if Path(entry).is_absolute() else [task_path.parent / entry, Path(entry), root / entry]
+    return next((path for path in candidates if path.is_dir()), candidates[-1] if len(candidates) == 1 else Path(entry))

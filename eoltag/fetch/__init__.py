@@ -1,0 +1,1 @@
+"""Downloads: one URL to bytes or an outcome, politely and safely."""

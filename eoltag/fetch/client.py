@@ -1,0 +1,297 @@
+"""URL -> bytes, or the outcome that says why there are none."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urljoin
+
+import aiohttp
+from yarl import URL
+
+from eoltag.errors import (
+    BadRedirect,
+    BadUrl,
+    BundleError,
+    Forbidden,
+    Gone,
+    ImageError,
+    OptedOut,
+    TimedOut,
+    TooLarge,
+    Truncated,
+)
+from eoltag.fetch.addresses import is_in, is_public
+from eoltag.fetch.answers import explain_exception, explain_status, find_opt_out
+from eoltag.fetch.connection import Guard, open_session, refuse_address
+from eoltag.fetch.hosts import Clock, Host, Hosts, Jitter, Sleep
+from eoltag.fetch.renditions import rendition_of
+from eoltag.fetch.retry import RetryPolicy, parse_retry_after
+from eoltag.fetch.sinks import InFile, InMemory, Sink
+from eoltag.fetch.urls import check_url
+from eoltag.records import Fetched, Outcome
+from eoltag.settings import FetchSettings
+
+T = TypeVar("T")
+
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+_DETAIL_LENGTH: Final = 300
+
+_DRAINED: Final = 65_536
+"""Bytes of an error page that are read to keep its connection; a new TLS handshake costs more."""
+
+_DRAIN_S: Final = 1.0
+
+DOWNLOAD_MAX_BYTES: Final = 4_000_000_000
+DOWNLOAD_DEADLINE_S: Final = 86_400.0
+"""For a whole bundle file; a silent server is given up after the deadline of one image."""
+
+
+class _Attempt:
+    """One image on its way: the current attempt."""
+
+    deadline: asyncio.Timeout
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.number = 0
+        self.status: int | None = None
+
+    async def off_the_clock(self, waiting: Awaitable[T]) -> T:
+        """What `waiting` gives; the time that takes does not count against the deadline."""
+        now = asyncio.get_running_loop().time
+        when = self.deadline.when()
+        assert when is not None
+        left_s = when - now()
+        self.deadline.reschedule(None)
+        result = await waiting
+        self.deadline.reschedule(now() + left_s)
+        return result
+
+    def failed(self, error: ImageError) -> Fetched:
+        """The end of it."""
+        detail = " ".join(error.detail.split())[:_DETAIL_LENGTH]
+        return Fetched(None, error.outcome, detail, self.status, self.number)
+
+
+class Fetcher:
+    """Fetches images over pooled connections. For one event loop; close it when done.
+
+    rate_share: this worker's part of every host's rate, in (0, 1]. stall_s: longest silence within an answer, where
+    the deadline alone would be too patient. guard: which addresses may be connected to, unless the settings
+    allow all.
+    """
+
+    def __init__(
+        self,
+        settings: FetchSettings,
+        rate_share: float = 1.0,
+        *,
+        stall_s: float | None = None,
+        guard: Guard = is_public,
+        clock: Clock = time.monotonic,
+        wall_clock: Clock = time.time,
+        sleep: Sleep = asyncio.sleep,
+        jitter: Jitter = random.random,
+    ) -> None:
+        self._settings = settings
+        self._policy = RetryPolicy.of(settings)
+        self._guard = _guard_of(settings, guard)
+        self._stall_s = stall_s
+        self._wall_clock = wall_clock
+        self._sleep = sleep
+        self._jitter = jitter
+        self._session: aiohttp.ClientSession | None = None
+        self.hosts = Hosts(settings, rate_share, clock=clock, sleep=sleep, jitter=jitter)
+
+    async def fetch(self, url: str | None, sink: Sink | None = None) -> Fetched:
+        """The image's bytes or why there are none, after as many attempts as make sense. Raises for bugs only."""
+        attempt = _Attempt(InMemory() if sink is None else sink)
+        try:
+            target = check_url(url)
+        except ImageError as error:
+            return attempt.failed(error)
+        host = self._host(URL(target, encoded=True))
+        smaller = rendition_of(target, self._settings.renditions)
+        while True:
+            attempt.number += 1
+            attempt.status = None
+            try:
+                await self._follow(smaller or target, attempt)
+                note = f"read from {smaller}" if smaller else None
+                return Fetched(attempt.sink.content(), Outcome.OK, note, attempt.status, attempt.number)
+            except ImageError as error:
+                if smaller and isinstance(error, (Gone, Forbidden)):  # object stores answer 403 for what is not there
+                    smaller = None
+                    continue
+                wait_s = self._policy.wait_s(attempt.number, self._jitter(), error.retry_after_s)
+                if wait_s is None or not error.is_retryable or host.is_down:
+                    return attempt.failed(error)
+            await self._sleep(wait_s)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _follow(self, target: str, attempt: "_Attempt") -> None:
+        """One attempt: the request and its redirects, under one deadline. Raises ImageError."""
+        seen = {target}
+        try:
+            async with asyncio.timeout(self._settings.deadline_s) as attempt.deadline:
+                for _ in range(self._settings.max_redirects + 1):
+                    location = await self._ask(URL(target, encoded=True), attempt)
+                    if location is None:
+                        return
+                    target = _resolve_location(target, location)
+                    if target in seen:
+                        raise BadRedirect(f"redirected in a circle, back to {target}")
+                    seen.add(target)
+                raise BadRedirect(f"more than {self._settings.max_redirects} redirects, the last to {target}")
+        except TimeoutError as problem:
+            raise TimedOut(f"not complete within {self._settings.deadline_s:g} s") from problem
+
+    async def _ask(self, url: URL, attempt: "_Attempt") -> str | None:
+        """One request in its host's turn: None when the image is in the sink, the Location of a redirect otherwise."""
+        refuse_address(url, self._guard)
+        host = self._host(url)
+        asked_at = await attempt.off_the_clock(host.take_turn())
+        is_answered = False
+        try:
+            async with self._connected().get(url, allow_redirects=False) as response:
+                is_answered = True
+                attempt.status = response.status
+                retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._wall_clock())
+                host.answered(asked_at, response.status, retry_after_s)
+                if response.status == 200:
+                    await self._receive(response, attempt)
+                    return None
+                await _drain(response)
+                if response.status in REDIRECTS:
+                    return response.headers.get("Location", "")
+                raise explain_status(response.status, response.reason, retry_after_s)
+        except (aiohttp.ClientError, OSError) as problem:
+            if not is_answered:
+                host.gave_no_answer()
+            raise explain_exception(problem) from problem
+        except asyncio.CancelledError:
+            if not is_answered and attempt.deadline.expired():
+                host.gave_no_answer()
+            raise
+        finally:
+            host.end_turn()
+
+    async def _receive(self, response: aiohttp.ClientResponse, attempt: "_Attempt") -> None:
+        """The body of a 200 into the sink, unless its headers already say no."""
+        directive = find_opt_out(response.headers.getall("X-Robots-Tag", ()), self._settings.opt_out_directives)
+        if directive is not None:
+            raise OptedOut(f"X-Robots-Tag: {directive}")
+        max_bytes = self._settings.max_bytes
+        if (response.content_length or 0) > max_bytes:
+            raise TooLarge(f"{response.content_length} bytes announced, over {max_bytes}")
+        received = 0
+        try:
+            while chunk := await response.content.readany():
+                received += len(chunk)
+                if received > max_bytes:
+                    raise TooLarge(f"more than {max_bytes} bytes")
+                pause = attempt.sink.write(chunk)
+                if pause is not None:
+                    await attempt.off_the_clock(pause)
+            if not received:
+                raise Truncated("empty body")
+        except BaseException:
+            attempt.sink.clear()
+            raise
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = open_session(self._settings, self._guard, self._stall_s)
+        return self._session
+
+    def _host(self, url: URL) -> Host:
+        name = (url.raw_host or "").rstrip(".")
+        return self.hosts.of(f"[{name}]" if ":" in name else name)
+
+
+def download(url: str, target: Path, settings: FetchSettings) -> None:
+    """The file behind a URL that the user gave, written to `target` as it arrives. Raises BundleError.
+
+    A URL that somebody typed may name a private host, and one file needs no pacing.
+    """
+    part = target.with_name(target.name + ".part")
+    try:
+        sink = InFile(part)
+        try:
+            fetched = _run(_download(url, sink, settings))
+        finally:
+            sink.close()
+        if fetched.outcome is not Outcome.OK:
+            raise BundleError(f"{url}: cannot be downloaded ({fetched.outcome}: {fetched.detail})")
+        part.replace(target)
+    except OSError as problem:
+        raise BundleError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _download(url: str, sink: InFile, settings: FetchSettings) -> Fetched:
+    patient = settings.model_copy(
+        update={
+            "allow_private_hosts": True,
+            "requests_per_s": 0.0,
+            "hosts": {},
+            "max_bytes": DOWNLOAD_MAX_BYTES,
+            "deadline_s": DOWNLOAD_DEADLINE_S,
+            "opt_out_directives": (),
+        }
+    )
+    fetcher = Fetcher(patient, stall_s=settings.deadline_s)
+    try:
+        return await fetcher.fetch(url, sink)
+    finally:
+        await fetcher.close()
+
+
+def _run(job: Coroutine[Any, Any, T]) -> T:
+    """What `job` returns; also where the caller's thread runs an event loop already, as a notebook's does."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(job)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, job).result()
+
+
+def _guard_of(settings: FetchSettings, guard: Guard) -> Guard:
+    if settings.allow_private_hosts:
+        return lambda _address: True
+    if settings.private_networks:
+        return lambda address: guard(address) or is_in(address, settings.private_networks)
+    return guard
+
+
+def _resolve_location(base: str, location: str) -> str:
+    if not location:
+        raise BadRedirect("redirected without a Location")
+    try:
+        return check_url(urljoin(base, location))
+    except (BadUrl, ValueError) as problem:
+        raise BadRedirect(f"redirected to what cannot be requested: {problem}") from problem
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Reads a short error page to its end, so that its connection can serve the next image."""
+    if response.content_length is None or response.content_length > _DRAINED:
+        return
+    left = _DRAINED
+    try:
+        async with asyncio.timeout(_DRAIN_S):
+            while left > 0 and (chunk := await response.content.readany()):
+                left -= len(chunk)
+    except (aiohttp.ClientError, OSError):
+        return  # the status says all there is to say

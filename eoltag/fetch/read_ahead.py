@@ -1,0 +1,200 @@
+"""Images fetched in the background while the caller works on those that came before.
+
+One thread and one event loop per process and settings, kept for the next call: Spark reuses its Python workers, so
+connections, and what was learnt about hosts, outlive a task.
+"""
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from queue import Empty, SimpleQueue
+from typing import Final, TypeVar
+
+from eoltag.fetch.client import Fetcher
+from eoltag.fetch.sinks import ByteBudget, Rationed
+from eoltag.records import Fetched
+from eoltag.settings import FetchSettings
+
+T = TypeVar("T")
+
+_Wanted = tuple[int, str | None]
+_Result = tuple[int, Fetched | BaseException]
+
+_AT_ONCE: Final = 8
+"""Images begun together, out of 64 ahead: to wake the other thread for each of them took 0.4 ms of CPU an image."""
+
+_CHECK_S: Final = 30.0
+"""How often a caller that waits looks whether anybody still works for it."""
+
+_CLOSE_S: Final = 2.0
+
+
+def fetch_ahead(
+    items: Iterable[T],
+    url_of: Callable[[T], str | None],
+    settings: FetchSettings,
+    *,
+    rate_share: float,
+    max_images: int,
+    max_bytes: int,
+) -> Iterator[tuple[T, Fetched]]:
+    """Each item once, with its image or the reason why there is none, in the order in which they come in.
+
+    `items` is pulled in the caller's thread, at most max_images ahead of what was yielded. max_bytes bounds what was
+    received and not yet yielded, see ByteBudget. Closing the generator cancels what is under way.
+    """
+    background = _background(settings)
+    call = _Call(background, max_bytes)
+    at_once = max(1, min(_AT_ONCE, max_images // 8))
+    background.call_soon(background.set_rate_share, rate_share)
+    source = enumerate(items)
+    waiting: dict[int, T] = {}
+    try:
+        while True:
+            if len(waiting) <= max_images - at_once:
+                begun = list(islice(source, max_images - len(waiting)))
+                waiting.update(begun)
+                call.submit([(number, url_of(item)) for number, item in begun])
+            if not waiting:
+                return
+            number, fetched = call.next_result()
+            yield waiting.pop(number), fetched
+    finally:
+        call.cancel()
+
+
+class _Background:
+    """A daemon thread that runs an event loop with one Fetcher."""
+
+    def __init__(self, settings: FetchSettings) -> None:
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self.fetcher = Fetcher(settings)
+
+    def started(self) -> "_Background":
+        """This, with its thread running."""
+        with self._starting:
+            if self._thread is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="eoltag-fetch", daemon=True)
+                self._thread.start()
+                atexit.register(self._close, os.getpid())
+        return self
+
+    @property
+    def is_alive(self) -> bool:
+        """The thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def call_soon(self, function: Callable[..., object], *args: object) -> None:
+        """Calls it in the thread."""
+        self._loop.call_soon_threadsafe(function, *args)
+
+    def set_rate_share(self, rate_share: float) -> None:
+        """For all requests from now on."""
+        self.fetcher.hosts.rate_share = rate_share
+
+    def _close(self, pid: int) -> None:
+        """At the end of the process that began it; a fork shares its sockets and must leave them alone."""
+        if os.getpid() != pid or self._thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(_CLOSE_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_CLOSE_S)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    async def _finish(self) -> None:
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await self.fetcher.close()
+
+
+_backgrounds: dict[tuple[int, str], _Background] = {}
+"""By process and settings. After a fork the parent's stay here, unused: to collect them would close what is shared."""
+
+
+def _background(settings: FetchSettings) -> _Background:
+    key = (os.getpid(), settings.model_dump_json())
+    found = _backgrounds.get(key)
+    if found is None:
+        found = _backgrounds.setdefault(key, _Background(settings))
+    return found.started()
+
+
+class _Call:
+    """One run of fetch_ahead: what it has under way in the background."""
+
+    def __init__(self, background: _Background, max_bytes: int) -> None:
+        self._background = background
+        self._budget = ByteBudget(max_bytes)
+        self._results: SimpleQueue[_Result] = SimpleQueue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._handed_over = 0
+        """Bytes that the background has not been told of yet."""
+        self._most_untold = max_bytes // 16
+
+    # Called in the caller's thread.
+
+    def submit(self, wanted: list[_Wanted]) -> None:
+        """Begins to fetch."""
+        handed_over, self._handed_over = self._handed_over, 0
+        if wanted or handed_over:
+            self._background.call_soon(self._go_on, wanted, handed_over)
+
+    def next_result(self) -> tuple[int, Fetched]:
+        """Waits for the next image, whichever comes first; raises what a bug in the background raised."""
+        number, result = self._wait()
+        if isinstance(result, BaseException):
+            raise result
+        if result.data is not None:
+            self._handed_over += len(result.data)
+            if self._handed_over > self._most_untold:
+                self.submit([])
+        return number, result
+
+    def _wait(self) -> _Result:
+        with suppress(Empty):
+            return self._results.get_nowait()
+        self.submit([])  # nothing may come until the background knows what was handed over
+        while True:
+            with suppress(Empty):
+                return self._results.get(timeout=_CHECK_S)
+            if not self._background.is_alive:
+                raise RuntimeError("the thread that fetches images has ended")
+
+    def cancel(self) -> None:
+        """Stops what is under way, without waiting for it."""
+        with suppress(RuntimeError):  # the process ends, and the event loop has ended before
+            self._background.call_soon(self._cancel)
+
+    # Called in the background.
+
+    def _go_on(self, wanted: list[_Wanted], handed_over: int) -> None:
+        for number, url in wanted:
+            task = asyncio.get_running_loop().create_task(self._fetch(number, url))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if handed_over:
+            self._budget.hand_over(handed_over)
+
+    async def _fetch(self, number: int, url: str | None) -> None:
+        result: Fetched | BaseException
+        try:
+            result = await self._background.fetcher.fetch(url, Rationed(self._budget))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as bug:  # the one boundary: whatever it is, the caller's thread must not wait for ever
+            result = bug
+        self._results.put((number, result))
+
+    def _cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()

@@ -1,0 +1,1 @@
+"""Images: bytes to upright RGB pixels, and what is measured on them."""

@@ -1,0 +1,1 @@
+"""Model packages, the engines that run them, and their outputs as labels."""

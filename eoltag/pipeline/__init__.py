@@ -1,0 +1,1 @@
+"""The stages inside one Spark task, in order: fetch, decode, predict."""

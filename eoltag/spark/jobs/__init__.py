@@ -1,0 +1,1 @@
+"""The jobs: tag, decide, report, diff, compact."""

@@ -1,0 +1,201 @@
+"""What changed between two runs, or between two versions of a model: which tags flipped. Touches no image."""
+
+import csv
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from eoltag.decide.task import Task, TaskFile, read_task
+from eoltag.errors import ExitCode, OutputError
+from eoltag.settings import parse
+from eoltag.spark.decide.checking import check_task
+from eoltag.spark.decide.rules import tag_rows
+from eoltag.spark.jobs.tag import open_output
+from eoltag.spark.requests import DiffRequest
+from eoltag.spark.runtime.command import show
+from eoltag.spark.runtime.session import open_session
+from eoltag.spark.tables.output import Output
+
+RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
+KEYS: Final = ("bundle", "bundle_row")
+IMAGE: Final = ("eolMediaURL", "identifier", "dataObjectVersionID")
+COMPARED: Final = ("tag", "rule", "outcome", "label", "confidence", "model_version")
+SHOWN: Final = 20
+"""Kinds of flips in the text; --json has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two that are compared."""
+
+    name: str
+    task: Task
+    """With the rules and the model versions of that side."""
+    until: str | None
+    """The last run whose predictions count; None for all."""
+
+
+def diff_runs(request: DiffRequest) -> ExitCode:
+    """Prints what changed. Raises UsageError."""
+    task = read_task(request.task, request.root)
+    session = open_session("eoltag diff")
+    check_task(session, task)
+    output = open_output(session, request.output)
+    predictions = output.predictions()
+    if predictions is None:
+        raise OutputError(f"{output.root}: holds no predictions; run jobs/tag_bundles.py first")
+    old, new = sides(output, task, predictions, request.old, request.new)
+    changed = compare(output.bundles(task.name), predictions, old, new).cache()
+    try:
+        document = {"task": task.name, "old": described(old), "new": described(new), **counted(changed)}
+        if request.csv is not None:
+            document["csv"] = str(request.csv)
+            write_csv(changed.where("is_flip").orderBy(*KEYS), request.csv)
+    finally:
+        changed.unpersist()
+    show(document, text_of(document), as_json=request.as_json)
+    return ExitCode.DONE
+
+
+def sides(output: Output, task: Task, predictions: DataFrame, old: str | None, new: str | None) -> tuple[Side, Side]:
+    """Both as named, by default the last two runs of the task. Raises OutputError."""
+    if old is None or new is None:
+        runs = [name for name in _runs(output) if task.name in _run(output, name).get("tasks", {})]
+        earlier = [run for run in runs if new is None or not RUN.match(new) or run < new]
+        new_run = new or (runs[-1] if runs else None)
+        old_run = old or next((run for run in reversed(earlier) if run != new_run), None)
+        if old_run is None or new_run is None:
+            raise OutputError(
+                f"{output.root}: two runs of task '{task.name}' were wanted, to compare. Received: {len(runs)}"
+            )
+        old, new = old_run, new_run
+    return _side(output, task, predictions, old), _side(output, task, predictions, new)
+
+
+def compare(bundles: DataFrame, predictions: DataFrame, old: Side, new: Side) -> DataFrame:
+    """Every bundle row once: the image, old_tag, new_tag, ... of COMPARED, and is_flip."""
+    before, after = (_tagged(bundles, predictions, side) for side in (old, new))
+    left = before.select(*KEYS, *IMAGE, *[F.col(name).alias(f"old_{name}") for name in COMPARED])
+    right = after.select(*KEYS, *[F.col(name).alias(f"new_{name}") for name in COMPARED])
+    return left.join(right, on=list(KEYS), how="inner").withColumn(
+        "is_flip", ~F.col("old_tag").eqNullSafe(F.col("new_tag"))
+    )
+
+
+def counted(changed: DataFrame) -> dict[str, Any]:
+    """Rows by what became of them, and flips by (old tag, new tag)."""
+    groups = changed.groupBy("old_tag", "new_tag", "old_outcome", "new_outcome").count().collect()
+    flips: Counter[tuple[str | None, str | None]] = Counter()
+    outcomes: Counter[tuple[str | None, str | None]] = Counter()
+    for old_tag, new_tag, old_outcome, new_outcome, rows in groups:
+        if old_tag != new_tag:
+            flips[old_tag, new_tag] += rows
+        if old_outcome != new_outcome:
+            outcomes[old_outcome, new_outcome] += rows
+    rows = sum(group[-1] for group in groups)
+    return {
+        "rows": rows,
+        "same": rows - flips.total(),
+        "flipped": sum(number for (old, new), number in flips.items() if old is not None and new is not None),
+        "gained": sum(number for (old, _), number in flips.items() if old is None),
+        "lost": sum(number for (_, new), number in flips.items() if new is None),
+        "flips": [{"old": old, "new": new, "rows": number} for (old, new), number in flips.most_common()],
+        "outcomes": [{"old": old, "new": new, "rows": number} for (old, new), number in outcomes.most_common()],
+    }
+
+
+def write_csv(flips: DataFrame, path: Path) -> None:
+    """A line for each row whose tag differs. Raises OutputError."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            columns = [name for name in flips.columns if name != "is_flip"]
+            writer.writerow(columns)
+            for row in flips.select(*columns).toLocalIterator():
+                writer.writerow(["" if value is None else value for value in row])
+    except OSError as problem:
+        raise OutputError(f"--csv {path}: cannot be written ({problem.strerror or problem})") from problem
+
+
+def described(side: Side) -> dict[str, Any]:
+    """For the document."""
+    return {"name": side.name, "models": {name: package.version for name, package in side.task.packages.items()}}
+
+
+def text_of(document: dict[str, Any]) -> str:
+    """For a person."""
+    old, new = document["old"], document["new"]
+    lines = [
+        f"task {document['task']}: {old['name']} -> {new['name']}",
+        *(f"  model {name}: {version} -> {new['models'][name]}" for name, version in old["models"].items()),
+        f"rows     {document['rows']:>12,}",
+        f"same     {document['same']:>12,}",
+        f"flipped  {document['flipped']:>12,}",
+        f"gained   {document['gained']:>12,}   had no tag before",
+        f"lost     {document['lost']:>12,}   have none now",
+    ]
+    lines += [
+        f"  {flip['old'] or '(none)'} -> {flip['new'] or '(none)'}: {flip['rows']:,}"
+        for flip in document["flips"][:SHOWN]
+    ]
+    lines += [
+        f"  outcome {flip['old'] or '(none)'} -> {flip['new'] or '(none)'}: {flip['rows']:,}"
+        for flip in document["outcomes"][:SHOWN]
+    ]
+    return "\n".join([*lines, *([f"rows that differ: {document['csv']}"] if "csv" in document else [])])
+
+
+def _tagged(bundles: DataFrame, predictions: DataFrame, side: Side) -> DataFrame:
+    known = predictions if side.until is None else predictions.where(F.col("run_id") <= side.until)
+    return tag_rows(bundles, known, side.task).select(*KEYS, *IMAGE, *COMPARED)
+
+
+def _side(output: Output, task: Task, predictions: DataFrame, name: str) -> Side:
+    if RUN.match(name):
+        return _side_of_run(output, task, name)
+    found = predictions.where((F.col("task") == task.name) & (F.col("model_version") == name)).select("model").first()
+    if found is None:
+        known = predictions.where(F.col("task") == task.name).select("model", "model_version").distinct().collect()
+        versions = ", ".join(sorted({row["model_version"] for row in known})) or "none"
+        raise OutputError(
+            f"{output.root}: {name!r} is neither a run (runs/NAME.json) nor a model version of task '{task.name}'; "
+            f"versions: {versions}"
+        )
+    packages = {**task.packages, found["model"]: replace(task.packages[found["model"]], version=name)}
+    return Side(name, replace(task, packages=packages), None)
+
+
+def _side_of_run(output: Output, task: Task, name: str) -> Side:
+    """Its rules, its model versions, and what was predicted until then. Thresholds are those of the packages now."""
+    then = _run(output, name).get("tasks", {}).get(task.name)
+    if then is None:
+        raise OutputError(f"{output.path('runs', name)}.json: task '{task.name}' was not part of that run")
+    file = parse(TaskFile, then["content"], output.path("runs", f"{name}.json"), OutputError)
+    if set(file.models) != set(task.packages):
+        raise OutputError(
+            f"run {name}: task '{task.name}' had the models {', '.join(file.models)}; "
+            f"it has {', '.join(task.packages)} now, so the two cannot be compared"
+        )
+    packages = {model: replace(package, version=then["models"][model]) for model, package in task.packages.items()}
+    return Side(name, replace(task, file=file, packages=packages), name)
+
+
+def _runs(output: Output) -> list[str]:
+    """By time."""
+    names = [name.removesuffix(".json") for name in output.files.names(output.path("runs"))]
+    return sorted(name for name in names if RUN.match(name) and _run(output, name).get("status") != "running")
+
+
+def _run(output: Output, name: str) -> dict[str, Any]:
+    path = output.path("runs", f"{name}.json")
+    try:
+        document: dict[str, Any] = json.loads(output.files.read_text(path))
+    except (OSError, ValueError) as problem:
+        raise OutputError(f"{path}: cannot be read as a run ({problem})") from problem
+    return document

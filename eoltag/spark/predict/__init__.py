@@ -1,0 +1,1 @@
+"""The pass over images on Spark: plan, waves, tasks."""

@@ -1,0 +1,1 @@
+"""The report: what the page shows, asked of the tables."""

@@ -1,0 +1,108 @@
+"""The page report/index.html: reads what was written, and lets eoltag.report make a page of it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from eoltag import __version__
+from eoltag.decide.cuts import find_cuts
+from eoltag.errors import OutputError
+from eoltag.report.content import Counted, Found, PageFacts, TaskFacts, Written
+from eoltag.spark.report.queries import count_groups, find_rows, tags_of
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.thumbnails import read_thumbnails
+
+MOST_RUNS: Final = 10
+"""Shown in the list of runs."""
+PAGE: Final = "report/index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the tables say of these tasks."""
+
+    names: list[str]
+    counts: list[Counted]
+    pictures: dict[tuple[str, str], bytes]
+    """(task, URL) -> thumbnail."""
+    found: list[Found] | None
+    """Rows that the page may show; None where nobody has asked for them yet."""
+
+
+def ask(output: Output, tasks: Sequence[str] = (), *, has_rows: bool = True) -> Asked:
+    """All queries of the page, of these tasks or of all that have tags. Raises OutputError where there are none."""
+    names = _tasks(output, tasks)
+    pictures = {(one.task, one.url): one.jpeg for name in names for one in read_thumbnails(output, name)}
+    tags = tags_of(output, names)
+    counts = count_groups(tags)
+    return Asked(names, counts, pictures, find_rows(tags, counts, pictures.keys()) if has_rows else None)
+
+
+def write_report(output: Output, asked: Asked, *, is_forced: bool = False) -> PageFacts:
+    """report/index.html from the tables and the latest runs; left alone where nothing that it shows has changed.
+
+    is_forced: write it in any case.
+    """
+    names, pictures = asked.names, asked.pictures
+    runs = _runs(output, names)
+    facts = [_facts(name, runs) for name in names]
+    digest = _digest(facts, asked.counts, pictures)
+    path = output.path(PAGE)
+    if not is_forced and output.files.exists(path) and digest in output.files.read_text(path):
+        return PageFacts(path, names, is_new=False)
+    from eoltag.report.page import render  # brings matplotlib and jinja2, which no other step of a job needs
+
+    found = find_rows(tags_of(output, names), asked.counts, pictures.keys()) if asked.found is None else asked.found
+    text, facts_of_page = render(Written(output.root, runs, facts, asked.counts, found, pictures, digest), path)
+    output.files.write_text(path, text)
+    return facts_of_page
+
+
+def _tasks(output: Output, wanted: Sequence[str]) -> list[str]:
+    there = [name.removeprefix("task=") for name in output.files.names(output.path("tags"))]
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise OutputError(f"{output.root}: holds no tags of task '{missing[0]}'; known: {', '.join(there) or 'none'}")
+    if not there:
+        raise OutputError(f"{output.root}: holds no tags yet; run jobs/tag_bundles.py first")
+    return [name for name in there if name in wanted or not wanted]
+
+
+def _runs(output: Output, tasks: Sequence[str]) -> list[dict[str, Any]]:
+    """The documents of the latest finished runs, latest first, and back to where each task was last decided."""
+    documents: list[dict[str, Any]] = []
+    unseen = set(tasks)
+    for name in reversed(output.files.names(output.path("runs"))):
+        if len(documents) >= MOST_RUNS and not unseen:
+            break
+        try:
+            document = json.loads(output.files.read_text(output.path("runs", name)))
+        except ValueError:  # cut short by a kill
+            continue
+        if isinstance(document, dict) and isinstance(document.get("summary"), dict):
+            documents.append(document)
+            unseen -= set(document.get("tasks", {}))
+    return documents
+
+
+def _facts(name: str, runs: Sequence[dict[str, Any]]) -> TaskFacts:
+    """From the latest run that decided the task; only the name where none of those at hand did."""
+    document: dict[str, Any] = next((run["tasks"][name] for run in runs if name in run.get("tasks", {})), {})
+    content = document.get("content", {})
+    conditions = document.get("conditions", {})
+    rules = [
+        (rule["name"], conditions.get(rule["name"], rule["when"]), rule.get("tag") or rule.get("tag_sql") or "")
+        for rule in content.get("rules", [])
+    ]
+    models = document.get("models", {})
+    cuts = find_cuts([rule[:2] for rule in rules], list(models)) if models else []
+    return TaskFacts(name, content.get("description", ""), content.get("missing", ""), models, rules, cuts)
+
+
+def _digest(facts: Sequence[TaskFacts], counts: Sequence[Counted], pictures: dict[tuple[str, str], bytes]) -> str:
+    """Changes whenever anything changes that the page shows of the tables."""
+    jpegs = sorted((*key, sha256(jpeg).hexdigest()) for key, jpeg in pictures.items())
+    content = [__version__, [asdict(one) for one in facts], sorted(str(one) for one in counts), jpegs]
+    return sha256(json.dumps(content).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The Spark session, its JVM, progress, and the command line of the jobs."""

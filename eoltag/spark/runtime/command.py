@@ -1,0 +1,89 @@
+"""What every job shares: errors to one line and an exit code, results to stdout, everything else to stderr."""
+
+import json
+import sys
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from eoltag.errors import ExitCode, UsageError
+from eoltag.spark.runtime.java import stop_java
+from eoltag.spark.runtime.job_file import missing, read_job
+
+INTERRUPTED = 130
+"""What shells expect after Ctrl-C: 128 + SIGINT."""
+
+
+class Parser(ArgumentParser):
+    """The command line of a job, with the options that every job has.
+
+    Says what is wrong in one line, like every other mistake of a user.
+    """
+
+    def __init__(
+        self, prog: str, description: str, epilog: str, *, has_tasks: bool = True, has_all_tasks: bool = False
+    ) -> None:
+        """has_tasks: there is a --task. has_all_tasks: without one, the job takes all that it finds in the output."""
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if has_tasks:
+            self.add_argument(
+                "--task",
+                nargs="+",
+                action="extend",
+                required=not has_all_tasks,
+                default=[] if has_all_tasks else None,
+                metavar="NAME" if has_all_tasks else "NAME_OR_FILE",
+                help="only these tasks (default: all that have tags)"
+                if has_all_tasks
+                else "a name in conf/tasks, or a file",
+            )
+        self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Namespace | None = None) -> Namespace:  # type: ignore[override]
+        """The options; where there is a --config with a [job] table, that fills in what the command line leaves out.
+
+        Raises UsageError.
+        """
+        if not any(action.dest == "config" for action in self._actions):
+            return super().parse_args(args, namespace)
+        defaults = {action.dest: action.default for action in self._actions if action.dest != "help"}
+        required = [action for action in self._actions if action.required]
+        for action in self._actions:
+            action.default, action.required = SUPPRESS, False
+        given = vars(super().parse_args(args, namespace))
+        for action in required:
+            action.required = True
+        config, table = given.get("config"), {}
+        if config is not None and (config.is_file() or missing(given, self._actions)):  # else its settings are missed
+            table = read_job(config, self._actions)
+        if absent := missing({**table, **given}, self._actions):
+            self.error(f"the following arguments are required: {', '.join(absent)}")
+        return Namespace(**{**defaults, **table, **given})
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def run_command(main: Callable[[], ExitCode]) -> int:
+    """The exit code of `main`. A bug or a lost cluster leaves its stack trace and exit code 1 to Python."""
+    try:
+        return int(main())
+    except UsageError as problem:
+        stop_java()
+        print(f"error: {' '.join(str(problem).split())}", file=sys.stderr)
+        return int(problem.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted: what was committed stays; the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+
+
+def show(document: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """The one thing that goes to stdout."""
+    print(json.dumps(document, indent=2) if as_json else text, flush=True)

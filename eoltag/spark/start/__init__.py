@@ -1,0 +1,1 @@
+"""What makes a local run start quickly: warm Python workers, an archive of Java classes."""

@@ -1,0 +1,1 @@
+"""What is known of an output directory without reading its tables again."""

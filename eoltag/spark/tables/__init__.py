@@ -1,0 +1,1 @@
+"""The output directory: tables, TSV files, thumbnails, run documents."""

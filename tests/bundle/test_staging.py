@@ -1,0 +1,114 @@
+"""--bundle arguments to staged rows."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from eoltag.bundle.staging import local_files, stage
+from eoltag.errors import BundleError
+from eoltag.settings import FetchSettings
+from tests.support.loopback import Loopback
+
+
+def written(path: Path, *urls: str) -> Path:
+    """A download list."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{url}\n" for url in urls), encoding="utf-8")
+    return path
+
+
+def found(*arguments: str, folder: Path) -> list[str]:
+    """File names that the arguments lead to."""
+    return [path.name for _, path in local_files(list(arguments), folder, FetchSettings(), None)]
+
+
+def test_files_directories_globs_and_ranges_are_found_once_each(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        written(tmp_path / f"lists/b_{number:06}.txt", "https://eol.org/x.jpg")
+    written(tmp_path / "lists/.hidden", "x")
+    everything = ["b_000001.txt", "b_000002.txt", "b_000003.txt"]
+    lists = str(tmp_path / "lists")
+    assert found(lists, folder=tmp_path) == everything
+    assert found(f"{lists}/*.txt", folder=tmp_path) == everything
+    assert found(f"{lists}/b_{{000002..000003}}.txt", folder=tmp_path) == everything[1:]
+    assert found(f"{lists}/b_000001.txt", lists, f"file://{lists}/b_000002.txt", folder=tmp_path) == everything
+
+
+@pytest.mark.parametrize("argument", ["no/such.txt", "no/such/*.txt", "b_{1..2}.txt"])
+def test_a_bundle_that_is_not_there_is_named(tmp_path: Path, argument: str) -> None:
+    with pytest.raises(BundleError, match="no such bundle"):
+        local_files([argument], tmp_path, FetchSettings(), None)
+
+
+def test_an_empty_directory_and_a_remote_path_without_spark_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BundleError, match="an empty directory"):
+        local_files([str(tmp_path / "empty")], tmp_path, FetchSettings(), None)
+    with pytest.raises(BundleError, match="read by Spark only"):
+        local_files(["s3a://bucket/list.txt"], tmp_path, FetchSettings(), None)
+
+
+def test_a_bundle_is_downloaded_and_named_by_its_url(tmp_path: Path) -> None:
+    written(tmp_path / "served/birds_download_000001.txt", "https://eol.org/a.jpg")
+    with Loopback(tmp_path / "served") as server:
+        files = local_files([server.url("birds_download_000001.txt")], tmp_path, FetchSettings(), None)
+        assert stage(files, tmp_path / "rows").bundles == ["birds_download_000001"]
+        with pytest.raises(BundleError, match="404"):
+            local_files([server.url("/status/404/list.txt")], tmp_path, FetchSettings(), None)
+
+
+def test_rows_are_staged_in_order_with_their_bundle_and_usability(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.txt", "https://eol.org/a.jpg", "# note", "", "nonsense")
+    two = written(tmp_path / "two.txt", "https://eol.org/b.jpg")
+    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows")
+    assert (staged.rows, staged.bad_rows, staged.skipped_lines, staged.bundles) == (3, 1, 2, ["one", "two"])
+    names = ["bundle_row", "eolMediaURL", "is_usable"]
+    tables = [pq.ParquetFile(staged.path(bundle)).read(names) for bundle in ("one", "two")]
+    assert [list(row.values()) for row in tables[0].select(names).to_pylist()] == [
+        [1, "https://eol.org/a.jpg", True],
+        [2, "nonsense", False],
+    ]
+    assert [list(row.values()) for row in tables[1].select(names).to_pylist()] == [[1, "https://eol.org/b.jpg", True]]
+
+
+def test_a_limit_counts_over_all_bundles(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.txt", "https://eol.org/a.jpg", "https://eol.org/b.jpg")
+    two = written(tmp_path / "two.txt", "https://eol.org/c.jpg", "https://eol.org/d.jpg")
+    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows", limit=3)
+    tables = [pq.ParquetFile(staged.path(bundle)).read() for bundle in ("one", "two")]
+    assert staged.rows == 3
+    assert [url[-5:] for table in tables for url in table["eolMediaURL"].to_pylist()] == ["a.jpg", "b.jpg", "c.jpg"]
+    whole = stage([("one.txt", one), ("two.txt", two)], tmp_path / "whole")
+    assert staged.digests["one"] == whole.digests["one"]
+    assert staged.digests["two"] != whole.digests["two"]
+    assert (staged.digests["two"][0], whole.digests["two"][0]) == ("1", "2")
+
+
+def test_what_could_break_a_row_of_a_tsv_is_noticed(tmp_path: Path) -> None:
+    header = "identifier\tdataObjectVersionID\teolMediaURL\tancestry"
+    for number, ancestry in enumerate(("Life|Plantae", "Life\u2028Plantae", "Life\x0bPlantae", "")):
+        path = written(tmp_path / f"{number}.txt", header, f"1\t2\thttps://eol.org/a.jpg\t{ancestry}")
+        assert stage([(path.name, path)], tmp_path / f"rows{number}").is_plain == (number in (0, 3)), ancestry
+
+
+def test_bundles_of_one_name_from_two_folders_keep_apart(tmp_path: Path) -> None:
+    files = [
+        (str(path), path)
+        for path in (written(tmp_path / f"{name}/list.txt", "https://eol.org/a.jpg") for name in ("a", "b", "c"))
+    ]
+    assert stage(files, tmp_path / "rows").bundles == ["list", "b_list", "c_list"]
+
+
+def test_the_hosts_of_a_list_are_known_but_not_without_end(tmp_path: Path) -> None:
+    urls = [
+        "https://Slow.org/a.jpg",
+        "http://me@SLOW.org:80/b.jpg",
+        "http://[::1]:8080/a.jpg",
+        "https://eol.org?x",
+        "no",
+    ]
+    staged = stage([("list.txt", written(tmp_path / "list.txt", *urls))], tmp_path / "rows")
+    assert staged.hosts == {"slow.org", "[::1]", "eol.org"}
+    many = written(tmp_path / "many.txt", *(f"https://{number}.org/a.jpg" for number in range(1000)))
+    assert len(stage([("many.txt", many)], tmp_path / "rows").hosts) == 51

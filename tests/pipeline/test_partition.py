@@ -1,0 +1,118 @@
+"""Fetch, decode, batch, predict in one process: every image and model once, whatever becomes of it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eoltag.image.decode import decode
+from eoltag.model.engines import load_engine
+from eoltag.model.package import Package, read_package, unpack
+from eoltag.model.score import verdicts
+from eoltag.pipeline.partition import ModelSource, Prediction, predict_images
+from eoltag.records import ModelSlot, Wanted
+from eoltag.settings import EngineSettings, FetchSettings, Settings
+from tests.support.loopback import Loopback
+
+SETTINGS = Settings(
+    fetch=FetchSettings(allow_private_hosts=True, attempts=2, backoff_base_s=0.0),
+    engine=EngineSettings(batch_size=4),
+)
+
+
+@dataclass
+class Held:
+    """Stands where Spark's broadcast does."""
+
+    value: bytes
+
+
+@pytest.fixture
+def package(small_package: Path) -> Package:
+    """A small trained model."""
+    return read_package(small_package)
+
+
+@pytest.fixture
+def server(sample_images: Path) -> Iterator[Loopback]:
+    """The sample images, and faults."""
+    with Loopback(sample_images) as running:
+        yield running
+
+
+def files(folder: Path) -> list[Path]:
+    """Every picture of the samples."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def run(package: Package, wanted: list[Wanted], slots: list[ModelSlot]) -> list[tuple[Wanted, Prediction]]:
+    """All predictions, through OpenVINO in one thread."""
+    source = ModelSource("openvino", package.card, Held(package.pack("openvino")))
+    keyed = {slot.key: slot for slot in slots}
+    return list(predict_images(wanted, keyed, {package.version: source}, SETTINGS, threads=1, rate_share=1.0))
+
+
+def test_each_image_gets_the_label_that_its_own_pixels_get(
+    package: Package, server: Loopback, sample_images: Path
+) -> None:
+    paths = files(sample_images)[:10]
+    slot = ModelSlot("kind", "main", package.version)
+    wanted = [Wanted(server.url(str(path.relative_to(sample_images))), (slot.key,), (path,)) for path in paths]
+    got = {item.carried[0]: prediction for item, prediction in run(package, wanted, [slot])}
+    engine = load_engine(
+        "openvino", unpack(package.pack("openvino")), batch_size=1, threads=1, keras_backend="tensorflow"
+    )
+    assert set(got) == set(paths)
+    for path in paths:
+        pixels = decode(path.read_bytes(), [package.card.spec], 10**8).pixels[0]
+        (alone,) = verdicts(engine.predict(pixels[np.newaxis]), package.card.labels, package.card.temperature)
+        assert got[path].engine == "openvino-f32"
+        assert got[path].label == alone.label
+        assert got[path].confidence == pytest.approx(alone.confidence, abs=1e-5)
+        assert got[path].logit == pytest.approx(alone.logit, abs=1e-4)
+        assert got[path].bytes == path.stat().st_size
+    assert len({prediction.logit for prediction in got.values()}) == len(paths)
+
+
+def test_a_failure_is_a_row_for_every_model_that_wanted_the_image(package: Package, server: Loopback) -> None:
+    slots = [ModelSlot("kind", "main", package.version), ModelSlot("other", "main", package.version)]
+    keys = tuple(slot.key for slot in slots)
+    wanted = [Wanted(server.url("/status/404/x.jpg"), keys), Wanted("nonsense", keys), Wanted(None, keys[:1])]
+    wanted.append(Wanted(server.url("/html/x.jpg"), keys[:1]))
+    got = [(item.url, found.task, found.outcome) for item, found in run(package, wanted, slots)]
+    assert sorted(got, key=str) == sorted(
+        [
+            (wanted[0].url, "kind", "gone"),
+            (wanted[0].url, "other", "gone"),
+            ("nonsense", "kind", "bad_url"),
+            ("nonsense", "other", "bad_url"),
+            (None, "kind", "bad_url"),
+            (wanted[3].url, "kind", "not_image"),
+        ],
+        key=str,
+    )
+
+
+def test_tasks_that_share_a_package_share_the_image_and_the_inference(
+    package: Package, server: Loopback, sample_images: Path
+) -> None:
+    name = str(files(sample_images)[0].relative_to(sample_images))
+    slots = [ModelSlot("kind", "main", package.version), ModelSlot("other", "second", package.version)]
+    found = run(package, [Wanted(server.url(name), tuple(slot.key for slot in slots))], slots)
+    assert sorted((prediction.task, prediction.model) for _, prediction in found) == [
+        ("kind", "main"),
+        ("other", "second"),
+    ]
+    assert len({prediction.logit for _, prediction in found}) == 1
+    assert len(server.requests) == 1
+
+
+def test_importing_the_pipeline_loads_no_tensorflow() -> None:
+    imports = "import sys, eoltag.pipeline.partition, eoltag.model.engines.openvino"
+    code = imports + "; print({'tensorflow', 'keras'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

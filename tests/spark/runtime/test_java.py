@@ -1,0 +1,103 @@
+"""Spark's JVM on its way while Python imports: found, given up, or left to pyspark. A script stands in for Spark."""
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eoltag.spark.runtime import java
+
+LISTENS = """#!/bin/bash
+echo "WARNING: Using incubator modules: jdk.incubator.vector" >&2
+echo "a line of Java's, $*" >&2
+echo $$ > {folder}/pid
+cp {folder}/told "$_PYSPARK_DRIVER_CONN_INFO_PATH.new"
+mv "$_PYSPARK_DRIVER_CONN_INFO_PATH.new" "$_PYSPARK_DRIVER_CONN_INFO_PATH"
+read -r _
+"""
+FAILS = """#!/bin/bash
+exit 1
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A SPARK_HOME whose spark-submit is to be written, and the environment that ./spark-submit.sh leaves."""
+    secret = b"open sesame"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "told").write_bytes(struct.pack("!i", 4711) + struct.pack("!i", len(secret)) + secret)
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "--master 'local[2]' pyspark-shell")
+    for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(java, "_in_use", [])
+    monkeypatch.setattr(java, "has_java", lambda: False)  # other tests may have started one
+    yield tmp_path
+    for one in java._in_use:
+        assert one.process.stdin is not None
+        one.process.stdin.close()
+        one.process.wait()
+
+
+def submit(home: Path, script: str) -> None:
+    """What stands in for bin/spark-submit."""
+    path = home / "bin/spark-submit"
+    path.write_text(script.format(folder=home))
+    path.chmod(0o755)
+
+
+def test_pyspark_is_told_where_java_listens_and_all_but_its_usual_warning_is_heard(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    submit(home, LISTENS)
+    java.start_java()
+    java.start_java()  # once is enough
+    java.await_java()
+    assert (os.environ["PYSPARK_GATEWAY_PORT"], os.environ["PYSPARK_GATEWAY_SECRET"]) == ("4711", "open sesame")
+    (one,) = java._in_use
+    assert one.process.poll() is None, "it waits for its standard input to end"
+    assert one.process.stdin is not None
+    one.process.stdin.close()
+    assert one.process.wait() == 1  # read found no line
+    heard = ""
+    while "local[2]" not in heard:
+        heard += capfd.readouterr().err
+    assert heard == "a line of Java's, --master local[2] pyspark-shell\n"
+
+
+def test_java_that_ends_by_itself_is_left_to_pyspark(home: Path) -> None:
+    submit(home, FAILS)
+    java.start_java()
+    java.await_java()
+    assert "PYSPARK_GATEWAY_PORT" not in os.environ
+
+
+def test_a_job_that_stops_before_it_needs_java_leaves_none_behind(home: Path) -> None:
+    submit(home, LISTENS)
+    java.start_java()
+    while not (home / "pid").exists() or not (home / "pid").read_text():
+        pass
+    pid = int((home / "pid").read_text())
+    java.stop_java()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    java.await_java()
+    assert "PYSPARK_GATEWAY_PORT" not in os.environ
+
+
+def test_without_the_options_of_spark_submit_nothing_is_started(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit(home, LISTENS)
+    monkeypatch.delenv("PYSPARK_SUBMIT_ARGS")
+    java.start_java()
+    assert java._on_its_way == []
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    java.start_java()
+    assert java._on_its_way == []
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT")
+    monkeypatch.setattr(java, "has_java", lambda: True)
+    java.start_java()
+    assert java._on_its_way == []

@@ -1,0 +1,1 @@
+"""`cartoonization`: how much the images of each class change as cartoons."""

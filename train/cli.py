@@ -1,0 +1,83 @@
+"""What a verb of `python -m train` is."""
+
+import importlib
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from eoltag.errors import ExitCode, SettingsError
+
+T = TypeVar("T")
+
+tqdm.monitor_interval = 0
+"""No thread that watches over bars: a process with threads cannot be forked safely, see train/images/parallel.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb has to say when it is done."""
+
+    document: Any
+    """For --json: plain JSON values."""
+    text: str
+    """For a person."""
+    exit_code: ExitCode = ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: its help, its arguments, what it does. Importing it costs nothing; `run` imports what is heavy."""
+
+    summary: str
+    """One line."""
+    teaching: str
+    """What the verb reads and writes, then examples."""
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], Answer]
+
+
+def say(line: str) -> None:
+    """A line for the person who waits: on stderr, above any progress bar."""
+    tqdm.write(line, file=sys.stderr)
+
+
+def progress(steps: Iterable[T], total: int | None, unit: str, label: str) -> Iterator[T]:
+    """The steps, with a bar on stderr where that is a terminal."""
+    yield from tqdm(steps, total=total, unit=unit, desc=label, file=sys.stderr, disable=None, leave=False)
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start_keras() -> None:
+    """Import Keras without TensorFlow's greetings. Before anything else imports it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        with _mute_stderr():  # its C++ part greets before it reads the level
+            importlib.import_module("keras")
+    except ImportError as problem:
+        raise SettingsError(f"this needs Keras: pip install 'eoltag[train]' ({problem})") from problem
+
+
+@contextmanager
+def _mute_stderr() -> Iterator[None]:
+    """Nothing reaches file descriptor 2, whoever writes; errors are raised as ever."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,1 @@
+"""`collect`: a search for images by term, with their sources."""

@@ -1,0 +1,48 @@
+"""What a provider is asked for, and what it finds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from train.collect.providers.client import ApiClient
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One image that a service offers, with what its owner wants to be told of."""
+
+    url: str
+    page: str | None = None
+    """Where a person finds it: the file page, observation, occurrence or post."""
+    licence: str | None = None
+    """As the service states it, a URL where it gives one; None where it states none."""
+    author: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One term to search for."""
+
+    term: str
+    licences: frozenset[str] | None = None
+    """Codes, see providers.licences; None takes every licence. The provider may filter, the caller does in any case."""
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By the name of their environment variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A service that images are searched with, through its official API."""
+
+    name: str
+    requests_per_s: float
+    """To its API, as its rules for use ask."""
+    search: Callable[[ApiClient, Query], Iterator[Found]]
+    """Asks for pages as results are taken, best first. Raises DataError."""
+    needs: tuple[str, ...] = ()
+    """Environment variables without which it does not answer."""
+    takes: tuple[str, ...] = ()
+    """Environment variables with which it answers faster."""
+    states_licences: bool = True
+    """False: it cannot be asked for licences."""
+    is_filtered: bool = False
+    """True: it filters by licence itself and does not say which licence an image has."""

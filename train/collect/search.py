@@ -1,0 +1,187 @@
+"""`collect`: search terms to a folder of images per set and class, each with its source, licence and author."""
+
+import hashlib
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from eoltag.errors import DataError
+from eoltag.records import Outcome
+from eoltag.settings import FetchSettings
+from train.cli import progress, say
+from train.collect.journal import Collection
+from train.collect.providers import PROVIDERS
+from train.collect.providers.client import ApiClient
+from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.licences import licence_code
+from train.collect.search_terms import Wish
+from train.images.manifest import ManifestRow
+
+WAVE: Final = 64
+"""Images fetched together before they are numbered in the order of the search: the same answers, the same names."""
+AHEAD_BYTES: Final = 256_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """With what, and what for."""
+
+    provider: Provider
+    client: ApiClient
+    licences: frozenset[str] | None
+    credentials: Mapping[str, str]
+    fetch: FetchSettings
+    seed: int
+
+
+def find_provider(name: str, licences: frozenset[str] | None, environment: Mapping[str, str]) -> Provider:
+    """The provider of that name. Raises DataError where it is unknown, or lacks what it needs."""
+    if name not in PROVIDERS:
+        raise DataError(f"--provider: wanted one of {', '.join(PROVIDERS)}. Received: {name!r}")
+    provider = PROVIDERS[name]
+    missing = [variable for variable in provider.needs if not environment.get(variable)]
+    if missing:
+        raise DataError(
+            f"{name}: wanted {' and '.join(provider.needs)} in the environment; missing: {', '.join(missing)}"
+        )
+    if licences is not None and not provider.states_licences:
+        raise DataError(f"{name} states no licences: leave out --licenses, or take another provider")
+    return provider
+
+
+def collect(
+    wishes: Sequence[Wish],
+    provider: Provider,
+    out: Path,
+    *,
+    licences: frozenset[str] | None = None,
+    seed: int = 0,
+    fetch: FetchSettings | None = None,
+    base_url: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> dict[str, Any]:
+    """The report. What was brought stays, also where the search breaks off. Raises DataError."""
+    fetch = fetch or FetchSettings()
+    credentials = {name: environment[name] for name in (*provider.needs, *provider.takes) if environment.get(name)}
+    collection = Collection(out)
+    client = ApiClient(provider.name, fetch, provider.requests_per_s, base_url=base_url, secrets=credentials.values())
+    search = Search(provider, client, licences, credentials, fetch, seed)
+    total = sum(map(collection.missing, wishes))
+    try:
+        for _ in progress(_collect(search, wishes, collection), total, "image", "collecting"):
+            pass
+    except DataError as problem:
+        kept = sum(row.is_kept for row in collection.rows)
+        raise DataError(f"{problem}; {kept} images are in {out}, the same command goes on from there") from problem
+    finally:
+        client.close()
+        with closing(collection):
+            collection.write_manifest()
+    return _report(wishes, provider, out, collection)
+
+
+def _collect(search: Search, wishes: Sequence[Wish], collection: Collection) -> Iterator[ManifestRow]:
+    """Every image as it is kept, term by term. Rows that share a term are dealt its images by the seed."""
+    terms: dict[str, list[Wish]] = {}
+    for wish in wishes:
+        terms.setdefault(wish.term, []).append(wish)
+    for term, rows in terms.items():
+        wanted = [wish for wish in rows for _ in range(collection.missing(wish))]
+        random.Random(f"{search.seed} {term}").shuffle(wanted)
+        if wanted:
+            yield from _collect_term(search, term, wanted, collection)
+
+
+def _collect_term(search: Search, term: str, wanted: list[Wish], collection: Collection) -> Iterator[ManifestRow]:
+    found = _new(search, Query(term, search.licences, search.credentials), collection)
+    while wanted and (wave := list(islice(found, min(WAVE, len(wanted))))):
+        for row, result in _fetched(wave, search.fetch):
+            wish = wanted[-1]
+            if isinstance(result, bytes):
+                kept = collection.keep(wish, result, row)
+            else:
+                kept = collection.note(wish, row, *result)
+            if kept.is_kept:
+                wanted.pop()
+                yield kept
+    if wanted:
+        say(f"{term}: {len(wanted)} images fewer than wanted; {search.provider.name} has no more")
+
+
+def _new(search: Search, query: Query, collection: Collection) -> Iterator[Found]:
+    """What the provider finds, without what is known, twice there, or of no licence that is wanted."""
+    seen: set[str] = set()
+    pages: set[str] = set()
+    for found in search.provider.search(search.client, query):
+        is_allowed = (
+            search.licences is None or search.provider.is_filtered or licence_code(found.licence) in search.licences
+        )
+        if found.url in seen or found.page in pages or not is_allowed or collection.is_settled(found.url, found.page):
+            continue
+        seen.add(found.url)
+        if found.page is not None:
+            pages.add(found.page)
+        yield found
+
+
+def _fetched(
+    wave: Sequence[Found], settings: FetchSettings
+) -> Iterator[tuple[ManifestRow, bytes | tuple[str, str | None]]]:
+    """The image of each, or outcome and detail; in the order of the search, whichever came first."""
+    from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
+
+    failures: dict[str, tuple[str, str | None]] = {}
+    with TemporaryDirectory(prefix="eoltag-collect-") as folder:
+        for found, fetched in fetch_ahead(
+            wave, lambda found: found.url, settings, rate_share=1, max_images=WAVE, max_bytes=AHEAD_BYTES
+        ):
+            if fetched.data is None:
+                failures[found.url] = str(fetched.outcome), fetched.detail
+            else:
+                _place(folder, found).write_bytes(fetched.data)
+        for found in wave:
+            row = ManifestRow(
+                None, "", source_url=found.url, page=found.page, licence=found.licence, author=found.author
+            )
+            yield row, failures.get(found.url) or _place(folder, found).read_bytes()
+
+
+def _place(folder: str, found: Found) -> Path:
+    return Path(folder) / hashlib.sha256(found.url.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _report(wishes: Sequence[Wish], provider: Provider, out: Path, collection: Collection) -> dict[str, Any]:
+    rows = collection.rows
+    kept = [row for row in rows if row.is_kept]
+    if not kept:
+        raise DataError(
+            f"{provider.name}: no image for any of {', '.join(sorted({wish.term for wish in wishes}))}{_reasons(rows)}"
+        )
+    return {
+        "out": str(out),
+        "provider": provider.name,
+        "images": len(kept),
+        "terms": [
+            {
+                "search_term": wish.term,
+                "class": wish.label,
+                "set": wish.split,
+                "wanted": wish.count,
+                "collected": wish.count - collection.missing(wish),
+            }
+            for wish in wishes
+        ],
+        "failed": dict(sorted(Counter(row.outcome for row in rows if row.outcome != Outcome.OK).items())),
+    }
+
+
+def _reasons(rows: Sequence[ManifestRow]) -> str:
+    counted = Counter(row.outcome for row in rows)
+    return f" ({', '.join(f'{count} {outcome}' for outcome, count in sorted(counted.items()))})" if counted else ""

@@ -1,0 +1,1 @@
+"""`compare`: packages side by side."""

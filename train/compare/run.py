@@ -1,0 +1,204 @@
+"""`compare`: attempts and packages side by side, from their cards, on the same images, and by speed."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from eoltag.errors import DataError, PackageError
+from eoltag.model.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package, read_package
+from train.cli import progress, say
+from train.compare.speed import images_per_s
+from train.evaluate.metrics import macro
+from train.evaluate.run import Request, evaluate
+from train.fit.attempts import PACKAGE_FOLDER, attempts
+
+MEGABYTE: Final = 1_000_000
+
+_PEAK_BYTES: Final = {"peak_memory_bytes": 1, "peak_rss_bytes": 1, "peak_memory_mb": MEGABYTE, "peak_rss_mb": MEGABYTE}
+"""Names under which a card may hold it, and their unit in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One row: a package, or an attempt that has none yet. None where nothing is known."""
+
+    path: str
+    package: Package | None = None
+    name: str | None = None
+    model_version: str | None = None
+    architecture: str | None = None
+    labels: int | None = None
+    image_size_px: int | None = None
+    parameters: int | None = None
+    size_mb: dict[str, float] = field(default_factory=dict)
+    """Engine -> size of the files that it needs."""
+    epochs: int | None = None
+    seconds_per_epoch: dict[str, float] = field(default_factory=dict)
+    """Phase of the training -> seconds; one phase without a name where the card tells no phases."""
+    peak_memory_mb: float | None = None
+    """Of training."""
+    val_accuracy: float | None = None
+    val_macro_f1: float | None = None
+    """Both on the images that its own `fit` held back; two contenders may have held back different ones."""
+    accuracy: float | None = None
+    accuracy_interval: tuple[float, float] | None = None
+    macro_f1: float | None = None
+    """These three on the images of --data."""
+    in_training: int | None = None
+    """Of the images of --data."""
+    images_per_s: dict[str, float] = field(default_factory=dict)
+    """Engine -> speed of inference alone, measured now on this machine."""
+    note: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        names = [name for name in self.__slots__ if name != "package"]
+        values = {name: getattr(self, name) for name in names}
+        return {**values, "accuracy_interval": list(self.accuracy_interval) if self.accuracy_interval else None}
+
+
+def contenders(paths: Iterable[Path]) -> list[Contender]:
+    """A row for each package, and for each attempt of a folder of attempts, finished or not. Raises PackageError."""
+    found = [row for path in paths for row in _below(path)]
+    different = {row.path: row for row in found}
+    return list(different.values())
+
+
+def measured(rows: Sequence[Contender], data: Request | None, *, with_speed: bool) -> list[Contender]:
+    """The rows with what is measured now: scores on `data`, and images per second of each engine."""
+    done = []
+    for row in progress(rows, len(rows), "model", "comparing"):
+        known = row
+        if row.package is not None and data is not None:
+            known = _scored(known, row.package, data)
+        if row.package is not None and with_speed:
+            known = replace(known, images_per_s=images_per_s(row.package))
+        done.append(known)
+    if data is not None and done and all(row.accuracy is None for row in done):
+        raise DataError(f"{data.data}: no model could be evaluated on it; {done[0].path}: {done[0].note}")
+    return done
+
+
+def by_architecture(rows: Sequence[Contender]) -> list[dict[str, Any]]:
+    """For each architecture: models, mean and spread of accuracy, mean macro F1. On --data where there is one."""
+    groups: dict[str, list[Contender]] = {}
+    for row in rows:
+        if row.architecture and row.package is not None:
+            groups.setdefault(row.architecture, []).append(row)
+    report = []
+    for architecture, members in groups.items():
+        accuracies = _known(row.accuracy if row.accuracy is not None else row.val_accuracy for row in members)
+        scores = _known(row.macro_f1 if row.macro_f1 is not None else row.val_macro_f1 for row in members)
+        report.append(
+            {
+                "architecture": architecture,
+                "models": len(members),
+                "accuracy": statistics.fmean(accuracies) if accuracies else None,
+                "accuracy_sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+                "best_accuracy": max(accuracies, default=None),
+                "macro_f1": statistics.fmean(scores) if scores else None,
+            }
+        )
+    return sorted(report, key=lambda group: -(group["accuracy"] or 0.0))
+
+
+def _below(path: Path) -> list[Contender]:
+    if (path / CARD_FILE).is_file():
+        return [_from_card(str(path), read_package(path))]
+    if (path / PACKAGE_FOLDER / CARD_FILE).is_file():
+        return [_from_card(str(path), read_package(path / PACKAGE_FOLDER))]
+    numbered = attempts(path)
+    if not numbered:
+        raise PackageError(f"{path}: wanted a model package, an attempt, or a folder of attempts")
+    return [
+        row
+        for attempt in numbered
+        for row in (
+            _below(attempt)
+            if (attempt / PACKAGE_FOLDER / CARD_FILE).is_file()
+            else [Contender(str(attempt), note="not finished")]
+        )
+    ]
+
+
+def _from_card(path: str, package: Package) -> Contender:
+    """What other versions of `fit` did not write is None."""
+    card = package.card
+    costs = card.metrics.get("training")
+    known: Mapping[str, Any] = {**card.hyperparameters, **card.metrics, **(costs if isinstance(costs, dict) else {})}
+    per_class = known.get("per_class")
+    return Contender(
+        path=path,
+        package=package,
+        name=card.name,
+        model_version=package.version,
+        architecture=str(known["architecture"]) if known.get("architecture") else None,
+        labels=len(card.labels),
+        image_size_px=card.input.height,
+        parameters=_whole(known.get("parameters")),
+        size_mb=_sizes(package),
+        epochs=_whole(known.get("epochs_run")),
+        seconds_per_epoch=_by_phase(known.get("seconds_per_epoch")),
+        peak_memory_mb=_peak(known),
+        val_accuracy=_number(known.get("val_accuracy")),
+        val_macro_f1=macro(per_class)["f1"] if per_class is not None and _is_report(per_class) else None,
+    )
+
+
+def _scored(row: Contender, package: Package, data: Request) -> Contender:
+    """The row with its scores, or with a note why it has none."""
+    try:
+        found = evaluate(package, data).document()
+    except (DataError, PackageError) as problem:
+        say(f"{row.path}: {problem}")
+        return replace(row, note=str(problem))
+    interval = found["accuracy_interval"]
+    return replace(
+        row,
+        accuracy=found["accuracy"],
+        accuracy_interval=(interval[0], interval[1]) if interval else None,
+        macro_f1=found["macro_f1"] if interval else None,
+        in_training=found["images"]["in_training"],
+        note="; ".join(found["notes"]) or None,
+    )
+
+
+def _sizes(package: Package) -> dict[str, float]:
+    files = {"openvino": OPENVINO_FILES, "keras": (KERAS_FILE,)}
+    return {
+        engine: sum((package.path / name).stat().st_size for name in files[engine]) / MEGABYTE
+        for engine in package.engines
+        if engine in files
+    }
+
+
+def _peak(known: Mapping[str, Any]) -> float | None:
+    for name, unit in _PEAK_BYTES.items():
+        if (value := _number(known.get(name))) is not None:
+            return value * unit / MEGABYTE
+    return None
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if _number(value) is not None else None
+
+
+def _by_phase(value: Any) -> dict[str, float]:
+    """Of a number, or of a table of phases."""
+    phases = value if isinstance(value, dict) else {"": value}
+    return {str(phase): seconds for phase, one in phases.items() if (seconds := _number(one)) is not None}
+
+
+def _is_report(value: Any) -> bool:
+    wanted = {"precision", "recall", "f1", "support"}
+    return isinstance(value, dict) and all(isinstance(row, dict) and wanted <= set(row) for row in value.values())

@@ -1,0 +1,1 @@
+"""Training sets: reading, splitting, augmenting, weighting."""

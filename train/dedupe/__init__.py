@@ -1,0 +1,1 @@
+"""`dedupe`: the same picture more than once in folders of images."""

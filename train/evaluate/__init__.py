@@ -1,0 +1,1 @@
+"""`evaluate` and `classify`: a package on images."""

@@ -1,0 +1,1 @@
+"""`export`: OpenVINO files of a package, and faster precisions that are proven."""

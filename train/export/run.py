@@ -1,0 +1,196 @@
+"""`export`: a package gets its OpenVINO files, and faster precisions where they are proven on held-out images."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from eoltag.errors import DataError, PackageError
+from eoltag.model.package import (
+    INT8_FILES,
+    KERAS_FILE,
+    OPENVINO_FILES,
+    Package,
+    Precision,
+    write_card,
+)
+from train.cli import start_keras
+from train.export.agreement import LEAST_IMAGES, Agreement
+from train.export.held_out import Pictures, read_pictures, trained_on
+from train.export.proving import cpu_ms, prove
+from train.export.quantizing import (
+    CALIBRATION_IMAGES,
+    CONTROL_IMAGES,
+    LEAST_CALIBRATION_IMAGES,
+    LEAST_CONTROL_IMAGES,
+    make_int8,
+)
+from train.package.runtimes import check_agreement, write_openvino
+from train.package.staging import check_destination, staged
+
+TRAINING_IMAGES: Final = CALIBRATION_IMAGES + CONTROL_IMAGES
+LEAST_TRAINING_IMAGES: Final = LEAST_CALIBRATION_IMAGES + LEAST_CONTROL_IMAGES
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What the command line of `export` asks for."""
+
+    out: Path | None
+    """None: in place."""
+    overwrite: bool
+    int8: bool
+    bf16: bool
+    calibration: Path | None
+    held_out: tuple[Path, ...]
+    """Folders."""
+    most_images: int
+    """Of the held-out ones."""
+    renew: bool
+    """Make the f32 OpenVINO files anew even though the package has them."""
+
+
+def export_package(package: Package, request: ExportRequest) -> dict[str, Any]:
+    """Write the package with what was asked for; returns the summary. Raises UsageError, and then nothing changed."""
+    out = request.out or package.path
+    check_destination(out, overwrite=request.overwrite or request.out is None)
+    if request.renew and KERAS_FILE not in package.card.files:
+        raise PackageError(f"{package.path}: --renew makes OpenVINO files from {KERAS_FILE}, which this package lacks")
+    held, calibration = _images(package, request)
+    with staged(out, overwrite=True) as folder:
+        _copy(package, folder, is_renewed=request.renew)
+        if not (folder / OPENVINO_FILES[0]).is_file():
+            _make_openvino(folder)
+        card = package.card
+        if request.renew:  # what was proven of other files is proven no more
+            card = card.model_copy(update={"precision": Precision(keras_bf16=card.precision.keras_bf16)})
+        made = make_int8(folder, card, calibration.pixels) if request.int8 else None
+        if made is not None:
+            unproven = card.precision.model_copy(update={"int8": False})
+            card = card.model_copy(update={"precision": unproven, "int8_margin": made.margin})
+        fresh = write_card(folder, card)
+        difference = check_agreement(fresh, held.pixels) if KERAS_FILE in card.files and len(held.pixels) else None
+        agreements = prove(fresh, _asked(package, request), held.pixels)
+        measured = {name: agreement.document() for name, agreement in agreements.items()}
+        if made is not None:
+            measured["int8"] |= {**made.document(), "cpu_ms_per_image": cpu_ms(fresh, held.pixels)}
+        final = _finish(fresh, measured)
+    return {
+        "out": str(out),
+        "model_version": final.version,
+        "was_model_version": package.version,
+        "precision": final.card.precision.model_dump(),
+        "held_out_images": len(held.pixels),
+        "engines_differ_by": difference,
+        "measured": measured,
+        "said": [_sentence(name, agreement, measured[name]) for name, agreement in agreements.items()],
+    }
+
+
+def _sentence(name: str, agreement: Agreement, measured: dict[str, Any]) -> str:
+    """One line for people."""
+    costs = measured.get("cpu_ms_per_image")
+    cost = f"; {costs['int8']:.1f} ms of CPU an image, {costs['f32']:.1f} in f32" if costs else ""
+    return agreement.sentence(name) + cost
+
+
+def _make_openvino(folder: Path) -> None:
+    """The f32 files from model.keras. Raises PackageError where Keras refuses it."""
+    start_keras()
+    import keras
+
+    try:
+        model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
+    except Exception as problem:  # Keras raises nearly anything on a file that it refuses
+        reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
+        raise PackageError(f"{folder / KERAS_FILE}: Keras refuses it ({reason})") from problem
+    write_openvino(model, folder)
+
+
+def _asked(package: Package, request: ExportRequest) -> list[str]:
+    """Flags of the card that are to be proven."""
+    asked = ["int8"] if request.int8 else []
+    if request.bf16:
+        asked += ["bf16", "keras_bf16"] if KERAS_FILE in package.card.files else ["bf16"]
+    return asked
+
+
+def _finish(package: Package, measured: dict[str, dict[str, Any]]) -> Package:
+    """The card with what was measured; int8 files that did not pass the gate are dropped."""
+    card = package.card
+    flags = {name: found["is_proven"] for name, found in measured.items()}
+    known = {**card.metrics.get("precision", {}), **measured}
+    metrics = {**card.metrics, "precision": known} if measured else card.metrics
+    precision = card.precision.model_copy(update=flags)
+    margin = card.int8_margin if precision.int8 else 0.0
+    if not precision.int8:
+        shutil.rmtree((package.path / INT8_FILES[0]).parent, ignore_errors=True)
+    changed = {"precision": precision, "metrics": metrics, "int8_margin": margin}
+    return write_card(package.path, card.model_copy(update=changed))
+
+
+def _copy(package: Package, folder: Path, *, is_renewed: bool) -> None:
+    """The package's files but for those that are made anew."""
+    left_out = {*OPENVINO_FILES, *INT8_FILES} if is_renewed else set()
+    for name in package.card.files:
+        if name not in left_out:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(package.path / name, folder / name)
+
+
+def _images(package: Package, request: ExportRequest) -> tuple[Pictures, Pictures]:
+    """Held-out and calibration images, never the same ones. Raises DataError."""
+    trained = trained_on(package)
+    spec = package.card.spec
+    of_training = [request.calibration] if request.calibration is not None else list(request.held_out)
+    of_proof = list(request.held_out) or of_training
+    if (request.int8 or request.bf16) and not of_proof:
+        raise DataError("--int8 and --bf16 are proven on images: wanted --held-out DIR, or --calibration DIR, or both")
+    if trained is None and request.int8 and (not request.held_out or request.calibration is None):
+        raise DataError(
+            f"{package.path}: does not say what it was trained on (no data.tsv), so that --int8 wants both "
+            "--calibration DIR and --held-out DIR"
+        )
+    calibration = read_pictures(of_training, spec, TRAINING_IMAGES, _in(trained)) if request.int8 else _none(spec)
+    if request.int8 and len(calibration.pixels) < LEAST_TRAINING_IMAGES:
+        raise DataError(
+            f"{_names(of_training)}: wanted {LEAST_TRAINING_IMAGES} or more images that the package was trained on, to "
+            f"calibrate int8. Received: {len(calibration.pixels)}"
+        )
+    used = frozenset(calibration.sha256) | (trained or frozenset())
+    if not of_proof:
+        return _none(spec), calibration
+    held = read_pictures(of_proof, spec, request.most_images, lambda digest: digest not in used)
+    if (request.int8 or request.bf16) and not len(held.pixels):
+        raise DataError(
+            f"{_names(of_proof)}: wanted {LEAST_IMAGES} or more images that the package was not trained on. "
+            "Received: none"
+        )
+    return held, calibration
+
+
+def _names(folders: Sequence[Path]) -> str:
+    return ", ".join(map(str, folders))
+
+
+def _in(trained: frozenset[str] | None) -> Any:
+    """All images where nothing is known of the training."""
+    return (lambda _: True) if trained is None else trained.__contains__
+
+
+def _none(spec: Any) -> Pictures:
+    return Pictures((), np.empty((0, spec.height, spec.width, 3), np.uint8))
+
+
+def lines(summary: dict[str, Any]) -> Sequence[str]:
+    """The summary for people."""
+    version, was = summary["model_version"], summary["was_model_version"]
+    said = [*summary["said"], f"{summary['out']}: version {version}"]
+    if summary["engines_differ_by"] is not None:
+        said[-1] += f", OpenVINO f32 differs from Keras by up to {summary['engines_differ_by']:.2g} in a logit"
+    if version != was:
+        said.append(f"the version was {was}: the next run predicts every image anew")
+    return said

@@ -1,0 +1,1 @@
+"""`fit`: a folder of classes to a model package."""

@@ -1,0 +1,134 @@
+"""Numbered attempts: OUT/001, OUT/002, ...; each holds what a `fit` left, its model package in `package`."""
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from eoltag.errors import DataError, OutputError, PackageError, SettingsError
+from eoltag.model.package import CARD_FILE, Package, read_package
+from train.fit.checkpoints import Checkpoint, Epoch
+from train.settings import FitSettings, read_fit_settings, write_settings
+
+PACKAGE_FOLDER: Final = "package"
+CONFIG_FILE: Final = "config.toml"
+HISTORY_FILE: Final = "history.csv"
+CURVES_FILE: Final = "curves.png"
+TENSORBOARD_FOLDER: Final = "tensorboard"
+CHECKPOINT_FOLDER: Final = "checkpoint"
+STARTED_FILE: Final = "started.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One training, finished or not.
+
+    config.toml (all settings, the seed too), started.json (which images), history.csv (a line per epoch), curves.png,
+    tensorboard/ and package/; checkpoint/ while it can be gone on with.
+    """
+
+    folder: Path
+
+    @property
+    def package(self) -> Path:
+        """There once it is finished."""
+        return self.folder / PACKAGE_FOLDER
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where it stands."""
+        return Checkpoint(self.folder / CHECKPOINT_FOLDER)
+
+    @property
+    def features(self) -> Path:
+        """What a frozen base made of the images, for going on."""
+        return self.folder / CHECKPOINT_FOLDER / "features"
+
+    def write_history(self, history: Sequence[Epoch]) -> None:
+        """The whole of history.csv, replaced at once: a kill leaves the old one, not half of the new."""
+        staged = self.folder / f"{HISTORY_FILE}.tmp"
+        with staged.open("w", encoding="utf-8", newline="") as stream:
+            table = csv.DictWriter(stream, [field.name for field in fields(Epoch)], lineterminator="\n")
+            table.writeheader()
+            table.writerows(asdict(epoch) for epoch in history)
+        staged.replace(self.folder / HISTORY_FILE)
+
+    def close(self) -> None:
+        """Nothing is left to go on with."""
+        shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
+
+
+def start_attempt(out: Path, settings: FitSettings, data: Path, digest: str) -> Attempt:
+    """The next number below `out`. Raises OutputError."""
+    last = max((int(folder.name) for folder in attempts(out)), default=0)
+    folder = out / f"{last + 1:03d}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+        (folder / CHECKPOINT_FOLDER).mkdir()
+    except OSError as problem:
+        raise OutputError(f"{folder}: cannot be written ({problem.strerror})") from problem
+    write_settings(settings, folder / CONFIG_FILE, f"python -m train fit THIS_FILE --data {data} --out {out}")
+    started = {"data": str(data), "data_digest": digest}
+    (folder / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
+    return Attempt(folder)
+
+
+def unfinished_attempt(out: Path, settings: FitSettings) -> Attempt:
+    """The newest attempt that was not ended, begun with these settings. Raises OutputError, SettingsError."""
+    found = [folder for folder in attempts(out) if (folder / CHECKPOINT_FOLDER).is_dir()]
+    if not found:
+        raise OutputError(f"{out}: no attempt to go on with; leave --resume away to begin one")
+    begun = read_fit_settings(found[-1] / CONFIG_FILE)
+    for key in type(settings).model_fields:
+        wanted, came = getattr(begun, key), getattr(settings, key)
+        if wanted != came:
+            raise SettingsError(
+                f"{found[-1]}: was begun with {key} = {wanted!r}, and goes on only with that. Received: {came!r}"
+            )
+    return Attempt(found[-1])
+
+
+def check_same_images(attempt: Attempt, digest: str) -> None:
+    """Raises DataError where an attempt began with other images."""
+    begun: dict[str, Any] = json.loads((attempt.folder / STARTED_FILE).read_text(encoding="utf-8"))
+    if begun["data_digest"] != digest:
+        raise DataError(f"{attempt.folder}: began with other images in {begun['data']}; leave --resume away")
+
+
+def check_out(out: Path, data: Path) -> None:
+    """Raises OutputError where attempts may not be written to `out`."""
+    if out.resolve().is_relative_to(data.resolve()):
+        raise OutputError(f"{out}: lies in the data folder {data}, where the next fit would take it for a label")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: wanted a folder for attempts, found a file")
+    if (out / CARD_FILE).is_file():
+        raise OutputError(f"{out}: is a model package itself; wanted a folder for attempts")
+
+
+def find_package(path: Path) -> Package:
+    """The package at `path`: a package, an attempt, or a folder of attempts, whose newest finished one is meant.
+
+    Raises PackageError.
+    """
+    if (path / CARD_FILE).is_file():
+        return read_package(path)
+    finished = [
+        folder for folder in (path, *reversed(attempts(path))) if (folder / PACKAGE_FOLDER / CARD_FILE).is_file()
+    ]
+    if finished:
+        return read_package(finished[0] / PACKAGE_FOLDER)
+    if attempts(path):
+        raise PackageError(f"{path}: none of its attempts is finished; go on with `python -m train fit --resume`")
+    return read_package(path)
+
+
+def attempts(out: Path) -> list[Path]:
+    """The attempts below `out`, oldest first, finished or not."""
+    if not out.is_dir():
+        return []
+    folders = (folder for folder in out.iterdir() if folder.is_dir() and folder.name.isdecimal())
+    return sorted(folders, key=lambda folder: int(folder.name))

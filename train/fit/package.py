@@ -1,0 +1,155 @@
+"""A trained network to a model package: export, check, measure, describe."""
+
+import platform
+import resource
+import shutil
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from eoltag import __version__
+from eoltag.model.engines import load_engine
+from eoltag.model.package import CARD_VERSION, Card, CardInput, Package, unpack, write_card
+from eoltag.records import Scores
+from train.cli import cores
+from train.data.dataset import Dataset, Indices
+from train.evaluate.calibration import calibrate
+from train.evaluate.metrics import accuracy, confusion_matrix, per_class
+from train.fit.plots import draw_confusion
+from train.package.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, README_FILE, model_card
+from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
+from train.settings import FitSettings
+
+if TYPE_CHECKING:
+    from train.fit.loop import Trained
+
+LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow")
+MOST_COMPARED: Final = 64
+"""Validation images that both engines are compared on: what an export gets wrong shows on every image, and Keras is
+slow without a GPU."""
+
+
+def write_package(
+    folder: Path,
+    settings: FitSettings,
+    dataset: Dataset,
+    rows: tuple[Indices, Indices],
+    trained: "Trained",
+    curves: Path,
+    seconds: float,
+) -> Package:
+    """Fill the folder; every score on the card is one that the exported files give, not the model in memory.
+
+    curves: the picture of its epochs. seconds: that the training took. Raises PackageError where the engines disagree.
+    """
+    train, validation = rows
+    export_model(trained.model, folder)
+    spec = settings.spec
+    card = Card(
+        card_version=CARD_VERSION,
+        name=settings.name,
+        labels=dataset.labels,
+        input=CardInput(height=spec.height, width=spec.width, fit=spec.fit, resample=spec.resample),
+        hyperparameters={
+            **settings.model_dump(mode="json"),
+            "weights": settings.weights if settings.has_base else "none",
+            "epochs_run": len(trained.history),
+            "parameters": int(trained.model.count_params()),
+        },
+        data_digest=dataset.digest(),
+        versions=_versions(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        files={},
+    )
+    package = write_card(folder, card)
+    logits, difference = _scores(package, dataset, validation, trained.scores)
+    truth = dataset.targets[validation]
+    matrix = confusion_matrix(truth, logits.argmax(axis=1), len(dataset.labels))
+    raw, fitted = calibrate(logits, truth)
+    scores = per_class(matrix, dataset.labels)
+    metrics = {
+        "val_accuracy": accuracy(matrix),
+        "val_loss": raw.nll,
+        "macro_f1": sum(row["f1"] for row in scores.values()) / len(scores),
+        "per_class": scores,
+        "confusion_matrix": matrix.tolist(),
+        "calibration": {
+            "temperature": fitted.temperature,
+            "error_before": raw.ece,
+            "error_after": fitted.ece,
+            "loss_before": raw.nll,
+            "loss_after": fitted.nll,
+        },
+        "engines_differ_by": difference,
+        "best_epoch": trained.history.index(trained.best) + 1,
+        "training": _costs(trained, seconds),
+    }
+    card = card.model_copy(update={"metrics": metrics, "temperature": fitted.temperature})
+    shutil.copyfile(curves, folder / CURVES_FILE)
+    draw_confusion(matrix, dataset.labels, folder / CONFUSION_FILE)
+    (folder / DATA_FILE).write_text(_data_table(dataset, validation), encoding="utf-8")
+    text = model_card(card, dataset.counts(train), dataset.counts(validation))
+    (folder / README_FILE).write_text(text, encoding="utf-8")
+    return write_card(folder, card)
+
+
+def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Scores | None) -> tuple[Scores, float]:
+    """Logits of the validation images as the exported files give them, and how far the engines differ.
+
+    kept: what the training has of these, in their order; taken where the files give the same on the compared images,
+    since only the pictures' way through the whole network is then left out.
+    """
+    compared = np.linspace(0, len(validation) - 1, min(len(validation), MOST_COMPARED)).astype(np.int64)
+    proof, difference = agreed_scores(package, dataset.pixels[validation[compared]])
+    if kept is not None and np.all(np.abs(kept[compared] - proof) <= tolerated(proof)):
+        return kept, difference
+    return _logits(package, dataset, validation), difference
+
+
+def _logits(package: Package, dataset: Dataset, rows: Indices) -> Scores:
+    """Of many images, a batch in memory at a time, by the engine that most workers use."""
+    name = package.engines[0]
+    engine = load_engine(
+        name, unpack(package.pack(name)), batch_size=BATCH, threads=cores(), keras_backend="tensorflow"
+    )
+    found = [engine.predict(dataset.pixels[rows[start : start + BATCH]]) for start in range(0, len(rows), BATCH)]
+    return np.concatenate(found)
+
+
+def _costs(trained: "Trained", seconds: float) -> dict[str, Any]:
+    """What the training took, of this process since its start."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    by_phase: dict[str, list[float]] = {}
+    for epoch in trained.history:
+        by_phase.setdefault(epoch.phase, []).append(epoch.seconds)
+    return {
+        "seconds": round(seconds, 1),
+        "feature_seconds": round(trained.feature_seconds, 1),
+        "seconds_per_epoch": {phase: round(median(values), 2) for phase, values in by_phase.items()},
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+    }
+
+
+def _data_table(dataset: Dataset, validation: Indices) -> str:
+    """Every image that the model has seen, so that an evaluation can leave it out."""
+    held = set(validation.tolist())
+    lines = ["sha256\tsplit\tlabel\tpath"]
+    for row, example in enumerate(dataset.examples):
+        part = "validation" if row in held else "train"
+        lines.append(f"{example.sha256}\t{part}\t{dataset.labels[example.target]}\t{example.path.as_posix()}")
+    return "\n".join(lines) + "\n"
+
+
+def _versions() -> dict[str, str]:
+    found = {"eoltag": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except ImportError:  # PackageNotFoundError: another backend, or TensorFlow under its other name
+            continue
+    return found

@@ -1,0 +1,139 @@
+"""`fit`: a folder of classes to a numbered attempt with a model package."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eoltag.errors import UsageError
+from eoltag.model.package import Package
+from train.cli import say, start_keras
+from train.data.class_weights import loss_weights
+from train.data.dataset import Dataset, read_dataset, split
+from train.fit.attempts import (
+    CURVES_FILE,
+    TENSORBOARD_FOLDER,
+    Attempt,
+    check_out,
+    check_same_images,
+    start_attempt,
+    unfinished_attempt,
+)
+from train.fit.checkpoints import Epoch
+from train.fit.package import write_package
+from train.fit.plots import draw_curves
+from train.images.listing import list_images
+from train.package.staging import staged
+from train.settings import FitSettings
+
+if TYPE_CHECKING:
+    from train.fit.loop import Trained
+
+
+def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: bool = False) -> dict[str, Any]:
+    """Train, package, check; returns the summary. Raises UsageError.
+
+    What is wrong with settings, weights or images is told before an attempt begins; a training that fails leaves its
+    attempt without a package.
+    """
+    started = time.monotonic()
+    check_out(out, data)
+    attempt = unfinished_attempt(out, settings) if is_resumed else None
+    listing = list_images(data)
+    start_keras()
+    from train.fit.features import FeatureCache
+    from train.fit.loop import learn, start_network
+
+    network = start_network(settings, len(listing.labels))  # before the images: it is quick to say what is wrong
+    dataset = read_dataset(listing, settings.spec)
+    rows = split(dataset, settings.validation_fraction, settings.seed)
+    loss_weights(settings.class_weights, dataset, rows[0])
+    if attempt is None:
+        attempt = start_attempt(out, settings, data, dataset.digest())
+    else:
+        check_same_images(attempt, dataset.digest())
+    say(
+        f"{attempt.folder}: {len(rows[0])} images to train on, {len(rows[1])} to validate with, "
+        f"labels {', '.join(dataset.labels)}"
+    )
+    with _closed_on_failure(attempt):
+        trained = learn(
+            settings,
+            dataset,
+            *rows,
+            cache=FeatureCache(attempt.features),
+            network=network,
+            checkpoint=attempt.checkpoint,
+            on_epoch=_recorder(attempt),
+        )
+        attempt.write_history(trained.history)
+        curves = attempt.folder / CURVES_FILE
+        draw_curves(trained.history, trained.best, curves)
+        with staged(attempt.package, overwrite=False) as folder:
+            seconds = time.monotonic() - started
+            package = write_package(folder, settings, dataset, rows, trained, curves, seconds)
+    attempt.close()
+    return _summary(attempt, package, data, dataset, rows, trained, time.monotonic() - started)
+
+
+@contextmanager
+def _closed_on_failure(attempt: Attempt) -> Iterator[None]:
+    """What is wrong with the training itself would be wrong again: there is nothing to go on with."""
+    try:
+        yield
+    except UsageError:
+        attempt.close()
+        raise
+
+
+def _recorder(attempt: Attempt) -> Callable[[Epoch], bool]:
+    """Writes history.csv and TensorBoard's log after every epoch."""
+    import tensorflow as tf
+
+    saved = attempt.checkpoint.load()
+    history = list(saved[0].history) if saved else []
+    writers = {
+        name: tf.summary.create_file_writer(str(attempt.folder / TENSORBOARD_FOLDER / name))
+        for name in ("train", "validation")
+    }
+
+    def record(epoch: Epoch) -> bool:
+        history.append(epoch)
+        attempt.write_history(history)
+        values = {
+            "train": {"loss": epoch.loss, "accuracy": epoch.accuracy, "learning_rate": epoch.learning_rate},
+            "validation": {"loss": epoch.val_loss, "accuracy": epoch.val_accuracy},
+        }
+        for name, writer in writers.items():
+            with writer.as_default(step=len(history)):
+                for key, value in values[name].items():
+                    tf.summary.scalar(key, value)
+            writer.flush()
+        return False
+
+    return record
+
+
+def _summary(
+    attempt: Attempt, package: Package, data: Path, dataset: Dataset, rows: Any, trained: "Trained", seconds: float
+) -> dict[str, Any]:
+    """Plain JSON values."""
+    return {
+        "attempt": str(attempt.folder),
+        "package": str(attempt.package),
+        "model_version": package.version,
+        "labels": list(dataset.labels),
+        "val_accuracy": package.card.metrics["val_accuracy"],
+        "metrics": package.card.metrics,
+        "temperature": package.card.temperature,
+        "images": {"train": len(rows[0]), "validation": len(rows[1])},
+        "skipped": [
+            {"path": str(data / file.path), "outcome": str(file.outcome), "detail": file.detail}
+            for file in dataset.skipped
+        ],
+        "epochs_run": len(trained.history),
+        "best_epoch": trained.history.index(trained.best) + 1,
+        "feature_seconds": round(trained.feature_seconds, 1),
+        "seconds": round(seconds, 1),
+    }

@@ -1,0 +1,198 @@
+"""`import`: a model that others trained, as a package that scores exactly as it does."""
+
+import re
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from eoltag import __version__
+from eoltag.errors import DataError, PackageError
+from eoltag.model.package import CARD_FILE, CARD_VERSION, Card, CardInput, Package, write_card
+from eoltag.records import Pixels, Scores
+from train.cli import start_keras
+from train.import_.foreign import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs
+from train.package.runtimes import TOLERANCE, check_agreement, predict, tolerated
+from train.package.staging import check_destination, staged
+
+COMPARED_IMAGES: Final = 16
+_PICKLES: Final = (".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".npy")
+
+
+def import_model(request: ImportRequest) -> dict[str, Any]:
+    """Write the package; returns the summary. Raises UsageError, and then nothing was written."""
+    check_destination(request.out, overwrite=request.overwrite)
+    _check_source(request.source)
+    start_keras()
+    foreign = _open(request)
+    pixels = noise_pictures(COMPARED_IMAGES, foreign.height, foreign.width)
+    wanted = _logits(foreign.scores(pixels), request)
+    with staged(request.out, overwrite=request.overwrite) as folder:
+        foreign.write(folder)
+        package = _package(folder, request, foreign)
+        if len(package.engines) > 1:
+            check_agreement(package, pixels)
+        difference = _check_scores(package, pixels, wanted, request.source)
+        (folder / "README.md").write_text(_readme(package.card, request, foreign), encoding="utf-8")
+        metrics = {"differs_from_source_by": difference}
+        package = write_card(folder, package.card.model_copy(update={"metrics": metrics}))
+    return {
+        "out": str(request.out),
+        "model_version": package.version,
+        "kind": foreign.kind,
+        "labels": list(request.labels),
+        "input": [foreign.height, foreign.width],
+        "engines": list(package.engines),
+        "differs_by": difference,
+        "images_compared": len(pixels),
+    }
+
+
+def read_labels(text: str) -> tuple[str, ...]:
+    """Labels from A,B,C or from a file with one a line. Raises DataError."""
+    path = Path(text)
+    if path.is_file():
+        try:
+            parts = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise DataError(f"--labels: {path} cannot be read as text ({problem})") from problem
+        labels = tuple(line.strip() for line in parts if line.strip())
+    else:
+        labels = tuple(part.strip() for part in text.split(","))
+    if len(labels) < 2 or not all(labels):
+        raise DataError(f"--labels: wanted two labels or more as A,B,C or a file with one a line. Received: {text!r}")
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise DataError(f"--labels: every label once was wanted. Received twice: {', '.join(twice)}")
+    return labels
+
+
+def read_size(text: str | None) -> tuple[int, int] | None:
+    """(height, width) from N or HxW, 8 to 4,096 pixels. Raises DataError."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text.strip())
+    height, width = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not (8 <= height <= 4096 and 8 <= width <= 4096):
+        raise DataError(f"--size: wanted N or HEIGHTxWIDTH, 8 to 4096 pixels each. Received: {text!r}")
+    return height, width
+
+
+def noise_pictures(count: int, height: int, width: int) -> Pixels:
+    """Coarse random pictures (N, H, W, 3) from dark to bright, the same ones every time."""
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 256, (count, 8, 8, 3)) * np.linspace(0.2, 1, count)[:, None, None, None]
+    rows, columns = (np.arange(side) * 8 // side for side in (height, width))
+    pictures: Pixels = cells[:, rows][:, :, columns].astype(np.uint8)
+    return pictures
+
+
+def _check_source(source: Path) -> None:
+    """Raises DataError where nothing can be imported, before Keras takes its seconds."""
+    name = source.name.lower()
+    if not source.exists():
+        raise DataError(f"{source}: no such file or folder")
+    if name.endswith(_PICKLES):
+        raise DataError(f"{source}: pickled files are refused, since loading one runs its code")
+    if (source / CARD_FILE).is_file():
+        raise DataError(f"{source}: is a model package already")
+    if name == "checkpoint" or re.search(r"\.ckpt($|\.)|\.index$|\.data-\d+-of-\d+$", name):
+        raise DataError(
+            f"{source}: a TensorFlow checkpoint holds weights without their network; load it where it was made and "
+            "write a SavedModel with tf.saved_model.save(model, FOLDER)"
+        )
+    if source.is_dir() and not (source / "saved_model.pb").is_file():
+        raise DataError(f"{source}: wanted a TensorFlow SavedModel, a folder with saved_model.pb in it")
+    if source.is_file() and not name.endswith((".keras", ".h5", ".hdf5")):
+        hint = f"; give its folder {source.parent}" if name == "saved_model.pb" else ""
+        raise DataError(f"{source}: wanted a SavedModel folder, a .keras file or an .h5 file{hint}")
+
+
+def _open(request: ImportRequest) -> Foreign:
+    if request.source.is_dir():
+        from train.import_.saved_model import open_saved_model
+
+        return open_saved_model(request)
+    from train.import_.keras import open_keras
+
+    return open_keras(request)
+
+
+def _logits(output: Scores, request: ImportRequest) -> Scores:
+    """What the package is to give for that output of the source. Raises DataError where --output cannot be true."""
+    check_outputs(output.shape, request)
+    sums_to_one = np.abs(output.sum(axis=1) - 1).max() < 1e-3 and output.min() >= 0
+    if request.output == "logits":
+        if sums_to_one:
+            raise DataError(
+                f"{request.source}: its outputs sum to 1 for every image, so they are probabilities; "
+                "wanted --output softmax. Received: --output logits"
+            )
+        return output
+    if not sums_to_one:
+        raise DataError(
+            f"{request.source}: its outputs are no probabilities (one image gives {output[0].min():.3g} to "
+            f"{output[0].max():.3g}, sum {output[0].sum():.3g}); wanted --output logits. Received: --output softmax"
+        )
+    logits: Scores = np.log(np.maximum(output, LEAST_PROBABILITY)).astype(np.float32)
+    return logits
+
+
+def _package(folder: Path, request: ImportRequest, foreign: Foreign) -> Package:
+    return write_card(
+        folder,
+        Card(
+            card_version=CARD_VERSION,
+            name=request.name,
+            labels=request.labels,
+            input=CardInput(height=foreign.height, width=foreign.width, fit=request.fit, resample=request.resample),
+            hyperparameters={
+                "imported_from": request.source.name,
+                "kind": foreign.kind,
+                "scaling": request.scaling,
+                "source_output": request.output,
+            },
+            versions={name: version(name) for name in ("keras", "openvino", "numpy")} | {"eoltag": __version__},
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            files={},
+        ),
+    )
+
+
+def _check_scores(package: Package, pixels: Pixels, wanted: Scores, source: Path) -> float:
+    """The largest difference from the source's logits. Raises PackageError above package.runtimes' tolerance."""
+    came = predict(package, package.engines[0], pixels)
+    differences = np.abs(came - wanted)
+    if not np.all(differences <= tolerated(wanted)):
+        raise PackageError(
+            f"{source}: the package's logits differ from the source's by up to {differences.max():.2g} over "
+            f"{len(pixels)} images; wanted {TOLERANCE:g} or less, or that share of the largest logit. "
+            "Nothing was written"
+        )
+    return float(differences.max())
+
+
+def _readme(card: Card, request: ImportRequest, foreign: Foreign) -> str:
+    """README.md of the package."""
+    logits = "raw scores" if request.output == "logits" else "logarithms of the probabilities that it gave"
+    return "\n".join(
+        [
+            f"# {card.name}",
+            "",
+            f"An image classifier with {len(card.labels)} labels, imported by `python -m train import` on "
+            f"{card.created_at} from `{request.source.name}` ({foreign.kind}).",
+            f"It takes {card.input.height} x {card.input.width} RGB (fit: {card.input.fit}); the graph scales pixels "
+            f"as `{request.scaling}`. Its logits are the {logits}.",
+            "",
+            "Labels, in the order of the scores: " + ", ".join(f"`{label}`" for label in card.labels) + ".",
+            "",
+            "What it was trained on is not recorded here: no image is known to be held out.",
+            "",
+            "## Use",
+            "",
+            "    python -m train classify THIS_FOLDER image.jpg",
+            "",
+        ]
+    )

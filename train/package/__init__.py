@@ -1,0 +1,1 @@
+"""Model packages as training writes them."""

@@ -1,0 +1,131 @@
+"""README.md of a model package: what it was trained on, how good it is, how to use it."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from eoltag.model.package import Card
+
+CURVES_FILE: Final = "training_curves.png"
+CONFUSION_FILE: Final = "confusion.png"
+README_FILE: Final = "README.md"
+DATA_FILE: Final = "data.tsv"
+_THRESHOLDS: Final = "## Thresholds"
+
+
+def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, int]) -> str:
+    """Markdown."""
+    metrics = card.metrics
+    return "\n".join(
+        [
+            f"# {card.name}",
+            "",
+            f"An image classifier with {len(card.labels)} labels, made by `python -m train fit` on {card.created_at}.",
+            f"It takes {card.input.height} x {card.input.width} RGB (fit: {card.input.fit}) and gives raw scores "
+            "(logits).",
+            "",
+            f"**Validation accuracy {metrics['val_accuracy']:.3f}** on {sum(validated_on.values())} images that it was "
+            f"not trained on (loss {metrics['val_loss']:.3f}), from the same source as its training images: expect "
+            "less on others.",
+            "",
+            "## Data",
+            "",
+            f"`{DATA_FILE}` lists every image by its sha256. Digest: `{card.data_digest}`.",
+            "",
+            *_table(
+                ("label", "trained on", "validated on", "precision", "recall", "F1"),
+                [_class_row(card, label, trained_on[label], validated_on[label]) for label in card.labels],
+            ),
+            "",
+            "## Confusion matrix",
+            "",
+            "Validation images by true label (row) and predicted label (column).",
+            "",
+            *_table(
+                ("", *card.labels),
+                [
+                    (f"**{label}**", *map(str, row))
+                    for label, row in zip(card.labels, metrics["confusion_matrix"], strict=True)
+                ],
+            ),
+            "",
+            f"![confusion matrix]({CONFUSION_FILE})",
+            "",
+            "## Calibration",
+            "",
+            _calibration(card),
+            "",
+            "## Training",
+            "",
+            *_table(("setting", "value"), [(key, f"`{value}`") for key, value in card.hyperparameters.items()]),
+            "",
+            f"![loss and accuracy by epoch]({CURVES_FILE})",
+            "",
+            "Made with " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
+            "",
+            "## Use",
+            "",
+            "    python -m train classify THIS_FOLDER image.jpg",
+            "",
+        ]
+    )
+
+
+def with_thresholds(text: str, card: Card) -> str:
+    """A package's README.md with the thresholds of its card, in place of those that it told of before.
+
+    The section goes before `Use`, or to the end where there is no such heading.
+    """
+    text = re.sub(rf"^{_THRESHOLDS}$.*?(?=^## |\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    before, heading, after = text.partition("\n## Use\n")
+    return before.rstrip("\n") + "\n\n" + "\n".join(_thresholds(card)) + "\n" + heading + after
+
+
+def _thresholds(card: Card) -> list[str]:
+    record = card.threshold_record
+    chosen, unmet = record["chosen"], record["unmet"]
+    rows = [
+        (
+            label,
+            f"{point['threshold']:.4g}",
+            f"{100 * point['coverage']:.1f} %",
+            str(point["wrong"]),
+            str(point["images"]),
+        )
+        for label, point in chosen.items()
+    ]
+    lines = [
+        _THRESHOLDS,
+        "",
+        f"Of the images that score at least this {record['on']} for their label, a share of {record['max_error']:g} "
+        f"or less is wrong, with {100 * record['confidence_level']:g} % confidence for each label by itself. Chosen on "
+        f"{record['images']} images on {record['chosen_at']}; task files call them `${{threshold.LABEL}}`.",
+        "",
+        *_table(("label", "threshold", "accepts", "wrong", "of"), rows),
+    ]
+    if record["in_training"]:
+        lines += ["", f"**{record['in_training']} of these images were in training: the thresholds are too low.**"]
+    if unmet:
+        lines += ["", *(f"- {label}: no threshold, {reason}" for label, reason in unmet.items())]
+    return lines
+
+
+def _calibration(card: Card) -> str:
+    found = card.metrics["calibration"]
+    return (
+        f"Scores are divided by the temperature {card.temperature:.3f} before the softmax; it was fitted to the "
+        f"validation images. Expected calibration error {found['error_before']:.3f} without it, "
+        f"{found['error_after']:.3f} with it."
+    )
+
+
+def _class_row(card: Card, label: str, trained_on: int, validated_on: int) -> tuple[str, ...]:
+    scores = card.metrics["per_class"][label]
+    shares = (f"{scores[name]:.3f}" for name in ("precision", "recall", "f1"))
+    return (label, str(trained_on), str(validated_on), *shares)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]

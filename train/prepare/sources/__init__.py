@@ -1,0 +1,1 @@
+"""What `prepare` reads: folders, lists of URLs, and published tables."""

@@ -1,0 +1,77 @@
+"""What may become a training image, before anybody has looked at it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from eoltag.errors import DataError
+
+_MAX_LABEL: Final = 100
+
+
+class Rejection(StrEnum):
+    """Why an image that could be read is left out all the same; beside eoltag's outcomes."""
+
+    NO_LABEL = "no_label"
+    """Nothing says which class it belongs to."""
+    CONFLICT = "conflict"
+    """Two classes claim it."""
+    TOO_SMALL = "too_small"
+    ANIMATED = "animated"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One image that a source offers: a file here, or a URL to be fetched."""
+
+    label: str
+    stratum: str
+    """Caps count by it: mostly the label, for ratings the stars."""
+    file: Path | None = None
+    source_path: str | None = None
+    """Of the file, relative to the folder that the user named."""
+    url: str | None = None
+    page: str | None = None
+    licence: str | None = None
+    author: str | None = None
+    split: str | None = None
+    """Where the source has put it."""
+    rejected: str | None = None
+    """A Rejection or Outcome that is known before the image is looked at."""
+    detail: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Sorts candidates whatever the order in which they were found."""
+        return self.label, self.source_path or "", self.url or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """All that a source offers."""
+
+    candidates: tuple[Candidate, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences for the user on what was decided and may surprise."""
+
+
+def check_labels(labels: Iterable[str]) -> None:
+    """Raises DataError where a label cannot be the name of a folder."""
+    for label in labels:
+        is_plain = label.isprintable() and not any(char in '/\\"' for char in label)
+        if not label.strip() or label.startswith(".") or len(label) > _MAX_LABEL or not is_plain:
+            raise DataError(f"class {label!r}: wanted a name that can be a folder's (no slash, no dot in front)")
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Every file below, sorted; hidden ones and those in hidden folders left out. Raises DataError."""
+    if not folder.is_dir():
+        came = "a file" if folder.exists() else "no such folder"
+        raise DataError(f"{folder}: wanted a folder. Received: {came}")
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
+    )

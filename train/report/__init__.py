@@ -1,0 +1,1 @@
+"""Pages of training: HTML, plots and JSON beside each other."""

@@ -1,0 +1,1 @@
+"""Near-duplicates: fingerprints, and which of them match."""

@@ -1,0 +1,122 @@
+"""What of an image file is compared to find its copies: its bytes, and its picture in all eight orientations."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from eoltag.errors import ImageError
+from eoltag.image.decode import decode
+from eoltag.records import InputSpec, Pixels
+from eoltag.settings import DecodeSettings
+from train.images.files import read_image_file
+from train.images.parallel import in_chunks
+from train.similar.hamming import Hashes
+
+Number = TypeVar("Number", bound=np.generic)
+
+SPEC: Final = InputSpec(64, 64, "stretch", "box")
+"""Twice what the hash sees: JPEG can then be decoded at a reduced scale."""
+SKETCH_SIDE_PX: Final = 32
+
+ORIENTATIONS: Final = 8
+"""Four right-angle turns, each as it is and mirrored."""
+INVERSE: Final = (0, 3, 2, 1, 4, 5, 6, 7)
+"""The orientation that undoes each: to mirror twice is to do nothing."""
+
+WORTH_A_PROCESS: Final = 400
+"""Images below which another process does not pay for its start."""
+CHUNK: Final = 32
+
+
+class Look(NamedTuple):
+    """What of a picture is compared with others."""
+
+    hashes: Hashes
+    """64-bit pHash of each orientation, (8,)."""
+    sketch: Pixels
+    """The picture as it stands, (32, 32, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """One image file that could be decoded."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    color_mode: str
+    perceptual_hash: str
+    """As in the tables and manifests, see eoltag.image.decode.difference_hash."""
+    look: Look
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Sorts the copy to keep first: most pixels, then most bytes, then the first path."""
+        return -self.width * self.height, -self.bytes, str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """One file that is no image, or a broken one."""
+
+    path: Path
+    outcome: str
+    detail: str
+
+
+def orient(pixels: NDArray[Number], orientation: int) -> NDArray[Number]:
+    """An (H, W) or (H, W, 3) picture in one of the eight orientations; 0 is as it stands."""
+    turned = np.rot90(pixels, orientation % 4)
+    return turned if orientation < 4 else np.fliplr(turned)
+
+
+def read_fingerprints(paths: Sequence[Path], max_pixels: int | None = None) -> Iterator[Fingerprint | Unreadable]:
+    """One for every file, in order; on all cores where there are many."""
+    work = partial(_read_some, max_pixels=max_pixels or DecodeSettings().max_pixels)
+    for found in in_chunks(work, paths, chunk=CHUNK, worth=WORTH_A_PROCESS):
+        yield from found
+
+
+def _read_some(paths: Sequence[Path], max_pixels: int) -> list[Fingerprint | Unreadable]:
+    return [read_fingerprint(path, max_pixels) for path in paths]
+
+
+def read_fingerprint(path: Path, max_pixels: int) -> Fingerprint | Unreadable:
+    """Of one file, decoded as everywhere in eoltag."""
+    try:
+        data = read_image_file(path)
+        decoded = decode(data, [SPEC], max_pixels)
+    except ImageError as problem:
+        return Unreadable(path, problem.outcome, problem.detail)
+    return Fingerprint(
+        path,
+        hashlib.sha256(data).hexdigest(),
+        len(data),
+        decoded.width,
+        decoded.height,
+        decoded.color_mode,
+        decoded.perceptual_hash,
+        look_at(decoded.pixels[0]),
+    )
+
+
+def look_at(pixels: Pixels) -> Look:
+    """Of a picture that was decoded by SPEC, (64, 64, 3)."""
+    sketch = Image.fromarray(pixels).reduce(SPEC.width // SKETCH_SIDE_PX)
+    return Look(_phashes(np.asarray(sketch.convert("L"))), np.asarray(sketch))
+
+
+def _phashes(grey: NDArray[np.uint8]) -> Hashes:
+    """pHash of (32, 32) grey cells in each orientation, (8,): cut anew at the median of each, which changes with it."""
+    bits = [imagehash.phash(Image.fromarray(orient(grey, number))).hash for number in range(ORIENTATIONS)]
+    return np.packbits(np.stack(bits).reshape(ORIENTATIONS, -1), axis=1).view(">u8").ravel().astype(np.uint64)

@@ -1,0 +1,1 @@
+"""`thresholds`: confidences above which a promised error holds."""

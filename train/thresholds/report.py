@@ -1,0 +1,61 @@
+"""Chosen thresholds as a folder: a page with the curves, the same as JSON, the plots as PNG."""
+
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from train.evaluate.plots import FAINT, RIGHT, WRONG
+from train.report.pages import report_folder, save_plot, write_json, write_page
+from train.thresholds.risk_control import SCALES, Sweep
+from train.thresholds.run import Choice
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKER: Final = "thresholds.json"
+
+
+def write_report(choice: Choice, document: dict[str, Any], out: Path, *, overwrite: bool) -> None:
+    """index.html, thresholds.json, logit.png, probability.png. Raises OutputError."""
+    with report_folder(out, MARKER, overwrite=overwrite) as folder:
+        write_json(folder / MARKER, document)
+        plots = {
+            scale: save_plot(curves_figure(choice.sweeps[scale], choice.promise.max_error), folder / f"{scale}.png")
+            for scale in SCALES
+        }
+        write_page(folder, "thresholds.html.j2", found=document, plots=plots)
+
+
+def curves_figure(sweeps: list[Sweep], max_error: float) -> "Figure":
+    """For each label, error against coverage from the highest threshold to the lowest, and the chosen point."""
+    from matplotlib.figure import Figure
+
+    across = min(3, len(sweeps))
+    down = ceil(len(sweeps) / across)
+    figure = Figure(figsize=(3.8 * across, 0.5 + 2.7 * down), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    top = min(1.0, max(4 * max_error, 0.1))
+    for axes, one in zip(panels, sweeps, strict=False):
+        _panel(axes, one, max_error, top)
+    for empty in panels[len(sweeps) :]:
+        empty.set_visible(False)
+    panels[0].legend(fontsize=7, loc="upper left")
+    figure.supxlabel("coverage: share of the images given this label that are accepted", fontsize=9)
+    figure.supylabel("error", fontsize=9)
+    return figure
+
+
+def _panel(axes: "Axes", one: Sweep, max_error: float, top: float) -> None:
+    coverage = [point.coverage for point in one.points]
+    axes.step(coverage, [point.error for point in one.points], color=RIGHT, where="post", label="error")
+    axes.plot(coverage, [point.bound for point in one.points], color=FAINT, linewidth=1, label="upper bound")
+    axes.axhline(max_error, color=WRONG, linestyle="--", linewidth=1, label=f"promised {max_error:g}")
+    said = "no threshold"
+    if one.chosen:
+        axes.plot([one.chosen.coverage], [one.chosen.bound], "o", color="black", markersize=5, zorder=3)
+        said = f"{one.chosen.threshold:g}, accepts {100 * one.chosen.coverage:.0f} %"
+    axes.set(xlim=(0, 1.02), ylim=(0, top))
+    axes.set_title(f"{one.label}: {said}", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
