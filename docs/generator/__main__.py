@@ -9,11 +9,12 @@ from docs.generator.markdown import filled
 from docs.generator.parts import PARTS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+PLACES: Final = ("docs/**/*.md", "eoltag/architecture.md", "train/README.md")
 
 
 def pages() -> list[Path]:
     """The pages that may hold generated regions."""
-    return sorted((ROOT / "docs").rglob("*.md"))
+    return sorted(path for place in PLACES for path in ROOT.glob(place))
 
 
 def main(arguments: list[str] | None = None) -> int:

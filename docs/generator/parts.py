@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from docs.generator import commands, values
+from docs.generator.maps import code_map
 from docs.generator.settings import settings_table
 from eoltag.decide.task import TaskFile
 from eoltag.model.package import Card
@@ -30,4 +31,5 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "outcomes": values.outcomes,
     "exit codes": values.exit_codes,
     "errors": values.errors,
+    **{f"map of {package}": partial(code_map, package) for package in ("eoltag", "train")},
 }

@@ -7,8 +7,12 @@ from tests.support.paths import ROOT
 
 PAGES: Final[dict[str, str]] = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
-    if path.name != "CHANGELOG.md"
+    for path in (
+        *(path for path in sorted(ROOT.glob("*.md")) if path.name != "CHANGELOG.md"),
+        *sorted((ROOT / "docs").rglob("*.md")),
+        ROOT / "eoltag/architecture.md",
+        ROOT / "train/README.md",
+    )
 }
 """Path -> text. The change log is left out, since it tells of what is no more."""
 
