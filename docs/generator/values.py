@@ -44,6 +44,8 @@ def tag_columns() -> str:
 
 def _columns(schema: StructType, meanings: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     for field in schema.fields:
+        if field.name not in meanings:
+            raise ValueError(f"column {field.name}: a meaning in eoltag/spark/tables/meanings.py was wanted; came none")
         yield code(field.name), _type(field.dataType), plain(meanings[field.name])
 
 

@@ -6,7 +6,9 @@ from typing import Final
 
 import pytest
 from pydantic import Field
+from pyspark.sql.types import DoubleType, StructField, StructType
 
+from docs.generator import values
 from docs.generator.__main__ import ROOT, main, pages
 from docs.generator.docstrings import meaning
 from docs.generator.markdown import filled, plain, prose, table, used_parts
@@ -54,6 +56,12 @@ def test_a_check_writes_nothing_and_names_the_page_that_is_out_of_date(
 def test_a_region_that_nothing_makes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"a\.md: unknown generated part 'outcome'; known here: card, "):
         filled("<!-- generated: outcome -->\n<!-- end of generated -->", PARTS, "a.md")
+
+
+def test_a_column_that_nobody_described_is_refused_by_name() -> None:
+    columns = StructType([StructField("sharpness", DoubleType())])
+    with pytest.raises(ValueError, match=r"column sharpness: a meaning in eoltag/spark/tables/meanings\.py was wanted"):
+        list(values._columns(columns, {}))
 
 
 class Shop(Strict):
