@@ -107,6 +107,7 @@ ROOMS_OF = {
     "cykooz_resizer": ["eoltag/image/resize.py"],
     "optuna": ["train/tune/"],
     "aiohttp": ["eoltag/fetch/"],
+    "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
     **{library: ["train/serving/"] for library in _SERVERS},
 }
