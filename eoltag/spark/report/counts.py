@@ -61,7 +61,7 @@ def _outcomes_and_tags(tagged: DataFrame) -> tuple[Counter[str], Counter[str]]:
 
 
 def _across_tasks(tagged: Sequence[DataFrame]) -> Counter[str]:
-    """Each bundle row once: ok where every task has it, else under its first failure."""
+    """Bundle rows by outcome over all tasks: ok where every task has it, else the first failure by name."""
     outcome = F.coalesce("outcome", F.lit(PENDING)).alias("outcome")
     union = tagged[0].select("bundle", "bundle_row", outcome)
     for more in tagged[1:]:
