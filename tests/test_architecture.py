@@ -106,6 +106,7 @@ ROOMS_OF = {
     "cv2": ["eoltag/image/cartoon.py", "train/"],
     "cykooz_resizer": ["eoltag/image/resize.py"],
     "optuna": ["train/tune/"],
+    "sqlalchemy": ["train/tune/"],
     "aiohttp": ["eoltag/fetch/"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
     **{library: ["train/serving/"] for library in _SERVERS},

@@ -55,8 +55,12 @@ class Parameter:
 
     @property
     def encoded(self) -> tuple[Any, ...]:
-        """The choices as a journal keeps them: lists as JSON texts."""
+        """The choices as the study keeps them: lists as JSON texts."""
         return tuple(_encoded(choice) for choice in self.choices)
+
+    def encode(self, value: Any) -> Any:
+        """The value as the study keeps it."""
+        return self.encoded[self.choices.index(value)] if self.choices else value
 
     def decoded(self, value: Any) -> Any:
         """The choice behind its encoded form; a number as it is."""

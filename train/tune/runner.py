@@ -15,7 +15,7 @@ from train.settings import FitSettings
 
 
 @dataclass(slots=True)
-class Bench:
+class TrialRunner:
     """What trials share: images by the size that they are wanted in, splits, features of frozen bases."""
 
     listing: Listing

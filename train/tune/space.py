@@ -54,6 +54,11 @@ class Search:
     starts: tuple[dict[str, Any], ...]
     """Parameters of the base and of each start, decoded."""
 
+    @property
+    def parameters(self) -> list[Parameter]:
+        """All that is decided, in order."""
+        return [found for entries in self.dimensions.values() for entry in entries for found in entry.parameters]
+
     def compose(self, pick: Pick) -> FitSettings:
         """The settings of one point. pick: decides one parameter. Raises SettingsError where they do not fit."""
         return parse(FitSettings, _composed(self.base, self.dimensions, pick), "this combination")
