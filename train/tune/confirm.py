@@ -1,4 +1,4 @@
-"""Whether the best trial is better than the base, or was lucky."""
+"""Confirmation: whether the best trial is better than the base, or was lucky."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from optuna.trial import FrozenTrial
 
 from train.cli import say
 from train.tune.runner import TrialRunner, failures, reason_of, scores
-from train.tune.study import SETTINGS, Record, is_base, outcome
+from train.tune.study import SETTINGS, SearchStudy, is_base, outcome
 
 CONFIRMED: Final = "confirmed"
-"""Attribute of the study: what fresh trainings gave, by trial and seed."""
+"""Attribute of the study: results of trainings with fresh seeds, by trial and seed."""
 CONFIDENCE: Final = 0.95
 
 
-def confirm(record: Record, runner: TrialRunner, seeds: int) -> list[dict[str, Any]]:
+def confirm(record: SearchStudy, runner: TrialRunner, seeds: int) -> list[dict[str, Any]]:
     """The best settings and the base, trained with seeds (and so splits and weights) that the search never saw."""
     best = record.best()
     if best is None or not seeds or is_base(best):
@@ -43,7 +43,7 @@ def confirm(record: Record, runner: TrialRunner, seeds: int) -> list[dict[str, A
     return found
 
 
-def verdict(record: Record, confirmed: Sequence[dict[str, Any]], held: int) -> dict[str, Any]:
+def verdict(record: SearchStudy, confirmed: Sequence[dict[str, Any]], held: int) -> dict[str, Any]:
     """Best against base, in numbers and in words that promise no more than they show.
 
     is_better: None where that cannot be told. held: images that chose the best trial.

@@ -10,13 +10,13 @@ import optuna
 
 from eoltag.errors import SettingsError
 from train.settings import FitSettings
-from train.tune.space import Search
+from train.tune.space import SearchSpace
 
 IDENTITY: Final = "identity"
 """Attribute of the study."""
 
 
-def check_identity(study: optuna.Study, search: Search, digest: str, folder: Path) -> None:
+def check_identity(study: optuna.Study, search: SearchSpace, digest: str, folder: Path) -> None:
     """Raises SettingsError naming the first difference where the study belongs to another search.
 
     digest: of the images.
@@ -35,7 +35,7 @@ def check_identity(study: optuna.Study, search: Search, digest: str, folder: Pat
             )
 
 
-def _identity(search: Search, digest: str) -> dict[str, Any]:
+def _identity(search: SearchSpace, digest: str) -> dict[str, Any]:
     """All that a result depends on."""
     return {
         **search.file.model_dump(mode="json", exclude={"base"}),

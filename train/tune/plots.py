@@ -10,7 +10,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 
 from train.report.pages import save_plot
-from train.tune.study import Record, outcome
+from train.tune.study import SearchStudy, outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ LEAST_TRIALS: Final = 4
 """Below that many completed ones, nothing is said about importance."""
 
 
-def importances(record: Record) -> dict[str, float]:
+def importances(record: SearchStudy) -> dict[str, float]:
     """Share of each parameter in what tells good trials from the others, largest first; empty where few are done.
 
     By PED-ANOVA (Watanabe and others, 2023), Optuna's own.
@@ -32,7 +32,7 @@ def importances(record: Record) -> dict[str, float]:
     return {name: round(share, 4) for name, share in found.items()}
 
 
-def draw_plots(record: Record, folder: Path, *, has_importances: bool) -> dict[str, str | None]:
+def draw_plots(record: SearchStudy, folder: Path, *, has_importances: bool) -> dict[str, str | None]:
     """PNG files in the folder, and the same as data URIs; None for a plot that was not drawn."""
     from optuna.visualization.matplotlib import plot_optimization_history, plot_param_importances, plot_slice
 

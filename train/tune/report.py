@@ -1,4 +1,4 @@
-"""What a search leaves: a table of its trials, the best of them as a config, plots and a page."""
+"""Report of a search: a table of its trials, the best of them as a config, plots and a page."""
 
 import csv
 from collections import Counter
@@ -12,7 +12,7 @@ from train.report.pages import write_json, write_page
 from train.settings import write_settings
 from train.tune.confirm import verdict
 from train.tune.plots import draw_plots, importances
-from train.tune.study import CUT_OFF, SETTINGS, START, Record, is_base, outcome, retry_history
+from train.tune.study import CUT_OFF, SETTINGS, START, SearchStudy, is_base, outcome, retry_history
 
 TRIALS_FILE: Final = "trials.csv"
 BEST_FILE: Final = "best.toml"
@@ -21,7 +21,7 @@ STATES: Final = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", T
 MEASURED: Final = ("val_accuracy", "val_loss", "epochs", "best_epoch", "parameters", "seconds")
 
 
-def write_progress(record: Record) -> None:
+def write_progress(record: SearchStudy) -> None:
     """trials.csv and best.toml as they stand, each whole."""
     rows = [row(trial) for trial in record.ended]
     keys = list(record.search.dimensions)
@@ -49,7 +49,7 @@ def write_progress(record: Record) -> None:
 
 
 def write_report(
-    record: Record, confirmed: Sequence[dict[str, Any]], data: Path, held: int, seconds: float
+    record: SearchStudy, confirmed: Sequence[dict[str, Any]], data: Path, held: int, seconds: float
 ) -> dict[str, Any]:
     """Everything there is to see, from a record with a completed trial; returns the summary as plain JSON values.
 

@@ -18,15 +18,15 @@ from train.images.listing import list_images
 from train.tune.confirm import confirm
 from train.tune.report import write_progress, write_report
 from train.tune.runner import TrialRunner, failures
-from train.tune.space import Search
-from train.tune.study import CUT_OFF, Record, opened, outcome
+from train.tune.space import SearchSpace
+from train.tune.study import CUT_OFF, SearchStudy, opened, outcome
 from train.tune.trial import described, run_trial
 
 FEATURES_FOLDER: Final = "features"
 
 
 def tune(
-    search: Search, data: Path, out: Path, *, trials: int, timeout_s: float | None = None, confirm_seeds: int = 0
+    search: SearchSpace, data: Path, out: Path, *, trials: int, timeout_s: float | None = None, confirm_seeds: int = 0
 ) -> dict[str, Any]:
     """Search until that many trials have ended, those of earlier calls counted; returns the summary.
 
@@ -56,7 +56,7 @@ def tune(
     return summary
 
 
-def _run_trials(record: Record, runner: TrialRunner, trials: int, deadline: float | None) -> None:
+def _run_trials(record: SearchStudy, runner: TrialRunner, trials: int, deadline: float | None) -> None:
     left = trials - len(record.ended)
     with tqdm(total=trials, initial=min(trials, trials - left), unit="trial", desc="tuning", disable=None) as bar:
 

@@ -20,7 +20,7 @@ from eoltag.errors import OutputError
 from train.cli import say
 from train.tune.dimension import Parameter
 from train.tune.identity import check_identity
-from train.tune.space import Search
+from train.tune.space import SearchSpace
 
 STUDY_FILE: Final = "study.db"
 NAME: Final = "tune"
@@ -41,11 +41,11 @@ CUT_OFF: Final = "cut off: the process was killed, or the machine went down"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SearchStudy:
     """A study and what it searches."""
 
     folder: Path
-    search: Search
+    search: SearchSpace
     study: optuna.Study
 
     @property
@@ -112,7 +112,7 @@ def suggested(trial: Trial, parameter: Parameter) -> Any:
 
 
 @contextmanager
-def opened(folder: Path, search: Search, digest: str) -> Iterator[Record]:
+def opened(folder: Path, search: SearchSpace, digest: str) -> Iterator[SearchStudy]:
     """The study in that folder, new or continued. Raises OutputError, SettingsError.
 
     digest: of the images. What was cut off is marked as failed, and waits to be tried once more.
@@ -148,7 +148,7 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be written ({problem.strerror})") from problem
 
 
-def _open(folder: Path, search: Search, digest: str, storage: RDBStorage) -> Record:
+def _open(folder: Path, search: SearchSpace, digest: str, storage: RDBStorage) -> SearchStudy:
     study = optuna.create_study(
         storage=storage,
         study_name=NAME,
@@ -157,7 +157,7 @@ def _open(folder: Path, search: Search, digest: str, storage: RDBStorage) -> Rec
         load_if_exists=True,
     )
     check_identity(study, search, digest, folder)
-    record = Record(folder, search, study)
+    record = SearchStudy(folder, search, study)
     _end_stale(record, storage)
     _retry_cut_off(record)
     given = {trial.user_attrs.get(START) for trial in study.get_trials(deepcopy=False)}
@@ -167,7 +167,7 @@ def _open(folder: Path, search: Search, digest: str, storage: RDBStorage) -> Rec
     return record
 
 
-def _end_stale(record: Record, storage: RDBStorage) -> None:
+def _end_stale(record: SearchStudy, storage: RDBStorage) -> None:
     """Marks as failed what was running when its process was killed. Raises OutputError where a process is alive."""
     study, running = record.study, (TrialState.RUNNING,)
     fail_stale_trials(study)
@@ -181,7 +181,7 @@ def _end_stale(record: Record, storage: RDBStorage) -> None:
         fail_stale_trials(study)
 
 
-def _retry_cut_off(record: Record) -> None:
+def _retry_cut_off(record: SearchStudy) -> None:
     """Repeats what was cut off, once: the second time it stays failed, for it may be what kills the process."""
     for trial in record.ended:
         if trial.state == TrialState.FAIL and not outcome(trial) and not retry_history(trial):
@@ -189,12 +189,12 @@ def _retry_cut_off(record: Record) -> None:
             say(f"trial {trial.number} was cut off; it is tried once more")
 
 
-def _encoded(search: Search, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _encoded(search: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
     known = {parameter.name: parameter for parameter in search.parameters}
     return {name: known[name].encode(value) for name, value in parameters.items()}
 
 
-def _pruner(search: Search) -> optuna.pruners.BasePruner:
+def _pruner(search: SearchSpace) -> optuna.pruners.BasePruner:
     file = search.file
     if file.pruner == "off":
         return optuna.pruners.NopPruner()

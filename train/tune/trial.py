@@ -10,10 +10,10 @@ from eoltag.errors import DataError
 from train.fit.checkpoints import Epoch
 from train.settings import FitSettings
 from train.tune.runner import TrialRunner, failures, reason_of, scores
-from train.tune.study import CUT_OFF, OUTCOME, SETTINGS, START, Record, outcome, suggested
+from train.tune.study import CUT_OFF, OUTCOME, SETTINGS, START, SearchStudy, outcome, suggested
 
 
-def run_trial(record: Record, runner: TrialRunner, trial: Trial) -> float:
+def run_trial(record: SearchStudy, runner: TrialRunner, trial: Trial) -> float:
     """Train what the trial proposes; returns the metric. Raises TrialPruned, and what `failures` names."""
     try:
         found = _found(record, runner, trial)
@@ -24,7 +24,7 @@ def run_trial(record: Record, runner: TrialRunner, trial: Trial) -> float:
     return float(found[record.search.file.metric])
 
 
-def _found(record: Record, runner: TrialRunner, trial: Trial) -> dict[str, Any]:
+def _found(record: SearchStudy, runner: TrialRunner, trial: Trial) -> dict[str, Any]:
     settings = record.search.compose(lambda parameter: suggested(trial, parameter))
     searched = record.search.searched(settings)
     trial.set_user_attr(SETTINGS, searched)
