@@ -104,8 +104,7 @@ def read_task(name_or_file: str, root: Path) -> Task:
     file = parse(TaskFile, read_toml(path, TaskError), str(path), TaskError)
     packages = {name: read_package(_find_package(entry.package, path, root)) for name, entry in file.models.items()}
     task = Task(path, file, packages)
-    for expression in (*(rule.when for rule in file.rules), *file.extras.values(), file.where):
-        _filled(expression, task)
+    refuse_slips(task)
     return task
 
 
@@ -118,6 +117,25 @@ def read_tasks(names: list[str], root: Path) -> list[Task]:
         if known.path != task.path:
             raise TaskError(f"{task.path}: task '{task.name}' is already given by {known.path}")
     return list(tasks.values())
+
+
+def refuse_slips(task: Task) -> None:
+    """Read every expression of the task. Raises TaskError for what needs no Spark to be seen."""
+    from eoltag.decide.slips import find_slip  # brings sqlglot, which no worker needs
+
+    labels = {model: package.card.labels for model, package in task.packages.items()}
+    for place, expression in expressions(task):
+        if slip := find_slip(expression, labels, _tags(task)):
+            raise TaskError(f"{task.path}: {place}: {slip}")
+
+
+def expressions(task: Task) -> list[tuple[str, str]]:
+    """(place in the task file, SQL with thresholds filled in) of every expression."""
+    found = [(f"rule '{name}'", condition) for name, condition in rule_conditions(task)]
+    found += [(f"tag_sql of rule '{rule.name}'", rule.tag_sql) for rule in task.file.rules if rule.tag_sql is not None]
+    found += [(f"extra column '{name}'", expression) for name, expression in extra_columns(task).items()]
+    found += [(f"TSV column '{name}'", expression) for name, expression in tsv_columns(task)]
+    return [*found, ("where", tsv_condition(task))]
 
 
 def rule_conditions(task: Task) -> list[tuple[str, str]]:
@@ -155,6 +173,16 @@ def tsv_columns(task: Task) -> list[tuple[str, str]]:
 def tsv_condition(task: Task) -> str:
     """Which rows of the tags table stand in the TSV, with thresholds filled in."""
     return _filled(task.file.where, task)
+
+
+def _tags(task: Task) -> set[str]:
+    """The tags that an image can get; none where a rule computes others than labels."""
+    if any(rule.tag_sql not in (None, "label") for rule in task.file.rules):
+        return set()
+    tags = {task.file.missing, *(rule.tag for rule in task.file.rules if rule.tag is not None)}
+    if any(rule.tag_sql for rule in task.file.rules):
+        tags |= set(next(iter(task.packages.values())).card.labels)
+    return tags
 
 
 def _case(task: Task, values: list[str], otherwise: str) -> str:

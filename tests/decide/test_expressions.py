@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from eoltag.decide.expressions import Refused, Unreadable, read, read_loosely, texts_compared
+from eoltag.decide.expressions import Refused, read, read_loosely, texts_compared
 from eoltag.decide.functions import ALLOWED, WHY_NOT
 
 MODELS = ("main", "Second")
@@ -84,10 +84,19 @@ def test_what_a_rule_may_not_hold_is_refused_by_name(text: str, received: str) -
 
 
 @pytest.mark.parametrize(
-    "text", ["", "((", "logit >", "label = = 'a'", "'open", "IDENTIFIER('reflect')('a')", "(" * 9999]
+    ("text", "received"),
+    [
+        (" ", "nothing"),
+        ("((", "((, not understood at '('"),
+        ("logit >", "logit >, not understood at '>'"),
+        ("label =\n = 'a'", "label = = 'a', not understood at '='"),
+        ("label = 'a", "label = 'a, in which a quote is never closed"),
+        ("IDENTIFIER('reflect')('a')", "IDENTIFIER('reflect')('a'), not understood at ''a''"),
+        ("(" * 9999, "(((..., nested too deeply"),
+    ],
 )
-def test_what_is_no_sql_is_unreadable_and_has_no_tree(text: str) -> None:
-    with pytest.raises(Unreadable):
+def test_what_is_no_sql_is_refused_with_the_place_and_has_no_tree(text: str, received: str) -> None:
+    with pytest.raises(Refused, match=rf"^an expression in SQL was wanted\. Received: .*{re.escape(received)}$"):
         read(text)
     assert read_loosely(text) is None
 

@@ -181,49 +181,6 @@ def test_what_is_checked_beforehand_are_the_columns_that_there_are(session: Spar
     check_task(session, task(models=("tag7", "tag11"), columns=(*columns, "tag7.logit", "tag11.label")))
 
 
-@pytest.mark.parametrize(
-    ("when", "label"),
-    [
-        ("label = 'Bad'", "Bad"),
-        ("logit > 3 OR label IN ('good', 'fine')", "fine"),
-        ("NOT 'Bad' <=> main.label", "Bad"),
-        ("scores['Bad'] > 0.5", "Bad"),
-        ("CASE WHEN label = 'Bad' THEN logit > 1 ELSE false END", "Bad"),
-    ],
-)
-def test_a_label_that_the_package_lacks_is_refused(session: SparkSession, when: str, label: str) -> None:
-    with pytest.raises(TaskError) as caught:
-        check_task(session, task(rules=(rule("r", when, "x"),)))
-    assert str(caught.value) == f"kind.toml: rule 'r': the package has no label '{label}'; it has bad, good"
-
-
-@pytest.mark.parametrize(
-    ("content", "place"),
-    [
-        ({"rules": (rule("r", "logit > rand()", "x"),)}, "rule 'r'"),
-        ({"rules": (Rule(name="r", when="true", tag_sql="reflect('a', 'b')"),)}, "tag_sql of rule 'r'"),
-        ({"extras": {"more": "uuid()"}}, "extra column 'more'"),
-        ({"columns": ("tag", "at=now()")}, "TSV column 'at'"),
-        ({"where": "(SELECT true)"}, "where"),
-        ({"where": "true -- all"}, "where"),
-    ],
-)
-def test_what_no_rule_may_hold_is_refused_wherever_it_stands(
-    session: SparkSession, content: dict[str, Any], place: str
-) -> None:
-    with pytest.raises(TaskError, match=rf"^kind\.toml: {place}: .* was wanted\. Received: .+$"):
-        check_task(session, task(**content))
-
-
-def test_text_that_only_spark_can_read_is_parsed_but_never_analysed(session: SparkSession) -> None:
-    """Spark would run what stands inside of IDENTIFIER to learn the name."""
-    call = "IDENTIFIER(reflect('java.lang.System', 'setProperty', 'eoltag.ran', 'yes'))('A') = 'a'"
-    with pytest.raises(TaskError, match=r"rule 'r': SQL that sqlglot can read was wanted\. Received: "):
-        check_task(session, task(rules=(rule("r", call, "x"),)))
-    jvm: Any = session._jvm
-    assert jvm.java.lang.System.getProperty("eoltag.ran") is None
-
-
 def test_tags_of_kinds_that_do_not_go_together_are_refused(session: SparkSession) -> None:
     rules = (rule("a", "logit > 1", "x"), Rule(name="b", when="true", tag_sql="scores"))
     with pytest.raises(TaskError, match=r"kind\.toml: its rules, taken together: Spark refuses it"):
@@ -252,10 +209,7 @@ def test_a_rule_that_spark_and_the_reader_take_passes(session: SparkSession, whe
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"where": "tag = 'wrose'"}, "where: no rule gives the tag 'wrose'; the tags are NA, worse"),
-        ({"columns": ("tag", "is_bad=tag = 'wrose'")}, "TSV column 'is_bad': no rule gives the tag 'wrose'"),
         ({"where": "no_such > 1"}, "where: Spark refuses it"),
-        ({"where": "label = 'wrose'"}, "where: the package has no label 'wrose'"),
         ({"rules": (rule("r", "mnorm_pp > 2", "x"),)}, "mnorm_pp"),
         ({"extras": {"tag": "label"}}, "extra column 'tag': the tags table has a column of that name"),
     ],
