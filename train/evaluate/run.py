@@ -30,7 +30,7 @@ from train.package.data_table import read_data_table
 from train.records import ImageSet, Split
 
 LEVEL: Final = 0.95
-"""Of the confidence intervals."""
+"""Level of the confidence intervals."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Score
 
 
 def _logits(package: Package, dataset: Dataset, rows: Indices) -> Scores:
-    """Of many images, a batch in memory at a time, by the engine that most workers use."""
+    """Logits of many images, a batch in memory at a time, by the engine that most workers use."""
     name = package.engines[0]
     engine = load_engine(
         name, unpack(package.pack(name)), batch_size=BATCH, threads=cores(), keras_backend="tensorflow"
