@@ -1,4 +1,4 @@
-"""How good a set of predictions is: scikit-learn's measures as plain values. It is imported when first needed."""
+"""How good a set of predictions is: scikit-learn's measures as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

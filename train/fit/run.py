@@ -48,10 +48,7 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
     dataset = read_dataset(found, settings.spec)
     rows = split(dataset, settings.validation_fraction, settings.seed)
     loss_weights(settings.class_weights, dataset, rows[0])
-    if attempt is None:
-        attempt = start_attempt(out, settings, data, dataset.digest())
-    else:
-        check_same_images(attempt, dataset.digest())
+    attempt = _begun(attempt, dataset.digest()) or start_attempt(out, settings, data, dataset.digest())
     say(
         f"{attempt.folder}: {len(rows[0])} images to train on, {len(rows[1])} to validate with, "
         f"labels {', '.join(dataset.labels)}"
@@ -70,10 +67,16 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
         curves = attempt.folder / CURVES_FILE
         draw_curves(trained.history, trained.best, curves)
         with staged(attempt.package, overwrite=False) as folder:
-            seconds = time.monotonic() - started
-            package = write_package(folder, settings, dataset, rows, trained, curves, seconds)
+            package = write_package(folder, settings, dataset, rows, trained, curves, time.monotonic() - started)
     attempt.close()
     return _summary(attempt, package, dataset, rows, trained, time.monotonic() - started)
+
+
+def _begun(attempt: Attempt | None, digest: str) -> Attempt | None:
+    """The attempt that is resumed, if any. Raises DataError where its images were other ones."""
+    if attempt is not None:
+        check_same_images(attempt, digest)
+    return attempt
 
 
 @contextmanager
