@@ -1,4 +1,4 @@
-"""`fit`: a folder of classes to a numbered attempt with a model package."""
+"""`fit`: trains on a folder of classes and leaves a numbered attempt with a model package."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +48,10 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
     dataset = read_dataset(found, settings.spec)
     rows = split(dataset, settings.validation_fraction, settings.seed)
     loss_weights(settings.class_weights, dataset, rows[0])
-    attempt = _begun(attempt, dataset.digest()) or start_attempt(out, settings, data, dataset.digest())
+    if attempt is None:
+        attempt = start_attempt(out, settings, data, dataset.digest())
+    else:
+        check_same_images(attempt, dataset.digest())
     say(
         f"{attempt.folder}: {len(rows[0])} images to train on, {len(rows[1])} to validate with, "
         f"labels {', '.join(dataset.labels)}"
@@ -63,20 +66,20 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
             checkpoint=attempt.checkpoint,
             on_epoch=_recorder(attempt),
         )
-        attempt.write_history(trained.history)
-        curves = attempt.folder / CURVES_FILE
-        draw_curves(trained.history, trained.best, curves)
-        with staged(attempt.package, overwrite=False) as folder:
-            package = write_package(folder, settings, dataset, rows, trained, curves, time.monotonic() - started)
+        package = _packaged(attempt, settings, dataset, rows, trained, started)
     attempt.close()
     return _summary(attempt, package, dataset, rows, trained, time.monotonic() - started)
 
 
-def _begun(attempt: Attempt | None, digest: str) -> Attempt | None:
-    """The attempt that is resumed, if any. Raises DataError where its images were other ones."""
-    if attempt is not None:
-        check_same_images(attempt, digest)
-    return attempt
+def _packaged(
+    attempt: Attempt, settings: FitSettings, dataset: Dataset, rows: Any, trained: "Trained", started: float
+) -> Package:
+    """The model package of a finished training. started: by time.monotonic."""
+    attempt.write_history(trained.history)
+    curves = attempt.folder / CURVES_FILE
+    draw_curves(trained.history, trained.best, curves)
+    with staged(attempt.package, overwrite=False) as folder:
+        return write_package(folder, settings, dataset, rows, trained, curves, time.monotonic() - started)
 
 
 @contextmanager
