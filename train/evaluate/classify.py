@@ -16,7 +16,7 @@ from eoltag.records import Fetched, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.cli import cores, start_keras
 from train.images.decoding import decode_ahead
-from train.images.sources import Source, read_sources
+from train.images.sources import ImageSource, read_sources
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,7 +51,7 @@ class Row:
 
 
 def classify(
-    package: Package, sources: Sequence[Source], fetch: FetchSettings, engine: EngineChoice = "auto"
+    package: Package, sources: Sequence[ImageSource], fetch: FetchSettings, engine: EngineChoice = "auto"
 ) -> list[Row]:
     """One row per source, in that order; files that a folder merely happened to hold beside its images are left out.
 

@@ -60,6 +60,6 @@ def thumbnail(path: Path, side_px: int) -> Pixels:
     return decode_file(path, [InputSpec(side_px, side_px, "pad", "box")]).pixels[0]
 
 
-def say_unreadable(path: object, outcome: str, detail: str | None) -> None:
+def log_skipped(path: object, outcome: str, detail: str | None) -> None:
     """Log, in the words of every verb, that an image is left out and why."""
     say(f"skipped {path}: {outcome}, {detail}")
