@@ -38,7 +38,7 @@ setup(
     packages=find_packages(include=["eoltag*", "train*"]),
     package_data={
         "eoltag": ["architecture.md", "py.typed", "report/templates/*"],
-        "train": ["py.typed", "serving/page.html", "report/templates/*.j2"],
+        "train": ["README.md", "py.typed", "serving/page.html", "report/templates/*.j2"],
     },
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[
@@ -54,6 +54,7 @@ setup(
         "pillow>=11",
         "pyarrow>=18",
         "pydantic>=2.9",
+        "sqlglot>=30.30,<31",  # reads rules; the shape of its trees changes with the first number
         "tqdm>=4.66",
     ],
     extras_require={

@@ -41,14 +41,14 @@ MAY_IMPORT = {
     f"{_SPARK}.runtime": [],
     f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK],
     f"{_SPARK}.predict": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline", f"{_SPARK}.runtime", f"{_SPARK}.tables",
+        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline",
+        _SPARK, f"{_SPARK}.runtime", f"{_SPARK}.tables",
     ],
     f"{_SPARK}.decide": ["eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables"],
-    f"{_SPARK}.state": ["eoltag.bundle", "eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables"],
     f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", f"{_SPARK}.tables"],
     f"{_SPARK}.jobs": [
         "eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK,
-        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "state", "report")),
+        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "report")),
     ],
     f"{_SPARK}.start": [
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),
@@ -68,7 +68,7 @@ MAY_IMPORT = {
     "train.collect": ["eoltag.fetch", "eoltag.image", "train", "train.collect.providers", "train.images"],
     "train.cartoonize": ["eoltag.image", "train", "train.images"],
     "train.dedupe": ["train", "train.images", "train.similar"],
-    "train.prepare.sources": ["eoltag.bundle", "eoltag.fetch", "train.images"],
+    "train.prepare.sources": ["eoltag.bundle", "eoltag.fetch", "train", "train.images"],
     "train.prepare": [
         "eoltag.bundle", "eoltag.fetch", "eoltag.image",
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
@@ -108,6 +108,7 @@ ROOMS_OF = {
     "optuna": ["train/tune/"],
     "sqlalchemy": ["train/tune/"],
     "aiohttp": ["eoltag/fetch/"],
+    "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
     **{library: ["train/serving/"] for library in _SERVERS},
 }
