@@ -17,7 +17,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from eoltag.errors import OutputError
-from train.cli import say
+from train.cli import log
 from train.tune.dimension import Parameter
 from train.tune.identity import check_identity
 from train.tune.space import SearchSpace
@@ -186,7 +186,7 @@ def _retry_cut_off(record: SearchStudy) -> None:
     for trial in record.ended:
         if trial.state == TrialState.FAIL and not outcome(trial) and not retry_history(trial):
             RetryHeartbeatStaleTrialCallback(max_retry=1)(record.study, trial)
-            say(f"trial {trial.number} was cut off; it is tried once more")
+            log(f"trial {trial.number} was cut off; it is tried once more")
 
 
 def _encoded(search: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
