@@ -15,7 +15,7 @@ from typing import Any, Final
 from eoltag.errors import DataError
 from eoltag.records import Outcome
 from eoltag.settings import FetchSettings
-from train.cli import progress, say
+from train.cli import log, progress
 from train.collect.journal import Collection
 from train.collect.providers import PROVIDERS
 from train.collect.providers.client import ApiClient
@@ -114,7 +114,7 @@ def _collect_term(
                 wanted.pop()
                 yield kept
     if wanted:
-        say(f"{term}: {len(wanted)} images fewer than wanted; {search.provider.name} has no more")
+        log(f"{term}: {len(wanted)} images fewer than wanted; {search.provider.name} has no more")
 
 
 def _new(search: ImageSearch, query: Query, collection: Collection) -> Iterator[ImageHit]:

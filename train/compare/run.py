@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from eoltag.errors import DataError, PackageError
 from eoltag.model.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package, read_package
-from train.cli import progress, say
+from train.cli import log, progress
 from train.compare.speed import images_per_s
 from train.evaluate.metrics import macro
 from train.evaluate.run import Request, evaluate
@@ -152,7 +152,7 @@ def _scored(row: Contender, package: Package, data: Request) -> Contender:
     try:
         found = evaluate(package, data).document()
     except (DataError, PackageError) as problem:
-        say(f"{row.path}: {problem}")
+        log(f"{row.path}: {problem}")
         return replace(row, note=str(problem))
     interval = found["accuracy_interval"]
     return replace(

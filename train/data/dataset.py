@@ -16,7 +16,7 @@ from eoltag.errors import DataError, ImageError
 from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
-from train.cli import say
+from train.cli import log
 from train.data.splitting import split_groups, straddling
 from train.images.decoding import decode_ahead, log_skipped
 from train.images.files import read_image_file
@@ -131,7 +131,7 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Indices, Indice
         sides = [example.image.split or Split.TRAIN for example in examples]
         torn = straddling(groups, sides)
         if torn:
-            say(f"{torn} groups of like images lie in both train and val: validation will look better than it is")
+            log(f"{torn} groups of like images lie in both train and val: validation will look better than it is")
     else:
         sides = split_groups([example.image.label for example in examples], groups, (1 - fraction, fraction), seed)
     is_held = np.zeros(len(order), np.bool_)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.cli import say
+from train.cli import log
 from train.data.class_weights import class_weights
 from train.data.splitting import Shares
 from train.images.decoding import log_skipped
@@ -102,7 +102,7 @@ def _say_rejected(examined: Sequence[Examined]) -> None:
     for one in out[:_SAID]:
         log_skipped(_name(one), one.finding.outcome, one.finding.detail)
     if len(out) > _SAID:
-        say(f"skipped {len(out) - _SAID} more; the manifest names them")
+        log(f"skipped {len(out) - _SAID} more; the manifest names them")
 
 
 def _nothing_left(examined: Sequence[Examined], plan: Plan) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from train.cli import say
+from train.cli import log
 from train.similar.fingerprints import INVERSE, ORIENTATIONS, Fingerprint
 from train.similar.hamming import Hashes, Indices, TooManyPairs, near_pairs
 from train.similar.sketches import Sketches
@@ -110,6 +110,6 @@ def _near(hashes: Hashes, distance: int) -> tuple[Indices, Indices]:
         except TooManyPairs:
             continue
         if closer < distance:
-            say(f"very many images look alike: only those within {closer} bits are compared, not {distance}")
+            log(f"very many images look alike: only those within {closer} bits are compared, not {distance}")
         return found
     return near_pairs(hashes.ravel(), hashes[:, 0].copy(), 0)

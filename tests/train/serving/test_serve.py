@@ -226,6 +226,8 @@ def is_refused(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), 10).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it was in the queue of a listener that closed
+        return False
     return False
 
 
