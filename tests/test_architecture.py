@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "eoltag": [],
     # Stages: none imports another, only what stands in its row.
     "eoltag.fetch": [],
-    "eoltag.bundle": ["eoltag.fetch"],
+    "eoltag.bundle.formats": [],
+    "eoltag.bundle": ["eoltag.bundle.formats", "eoltag.fetch"],
     "eoltag.image": [],
     "eoltag.model": [],
     "eoltag.model.engines": ["eoltag.model"],
@@ -68,7 +69,7 @@ MAY_IMPORT = {
     "train.collect": ["eoltag.fetch", "eoltag.image", "train", "train.collect.providers", "train.images"],
     "train.cartoonize": ["eoltag.image", "train", "train.images"],
     "train.dedupe": ["train", "train.images", "train.similar"],
-    "train.prepare.sources": ["eoltag.bundle", "eoltag.fetch", "train.images"],
+    "train.prepare.sources": ["eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "train.images"],
     "train.prepare": [
         "eoltag.bundle", "eoltag.fetch", "eoltag.image",
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",

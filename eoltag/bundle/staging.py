@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from eoltag.bundle.lists import Bundle, Tally, bundle_name, expand_ranges, open_bundles
+from eoltag.bundle.lists import Bundle, Tally, is_part_folder, open_bundles
+from eoltag.bundle.names import bundle_name, expand_ranges
 from eoltag.errors import BundleError
 from eoltag.fetch.client import download
 from eoltag.fetch.urls import is_usable
@@ -138,8 +139,10 @@ def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) 
 
 
 def _local(text: str) -> list[Path]:
-    """The files that a path, directory or glob names, sorted."""
+    """The files and folders of part files that a path, directory or glob names, sorted."""
     path = Path(text)
+    if is_part_folder(path):
+        return [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
         if not files:
@@ -147,7 +150,8 @@ def _local(text: str) -> list[Path]:
         return files
     if path.exists():
         return [path]
-    files = sorted(Path(match) for match in glob.glob(text) if Path(match).is_file())  # noqa: PTH207  text may be absolute
+    found = map(Path, glob.glob(text))  # noqa: PTH207  text may be absolute
+    files = sorted(match for match in found if match.is_file() or is_part_folder(match))
     if not files:
         raise BundleError(f"{text}: no such bundle (wanted a file, directory, glob or URL)")
     return files

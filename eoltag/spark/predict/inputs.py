@@ -6,7 +6,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.bundle.lists import sibling_of
+from eoltag.bundle.names import sibling_of
 from eoltag.bundle.staging import PART, Staged
 from eoltag.errors import BundleError
 from eoltag.spark.tables.files import Files
