@@ -37,7 +37,7 @@ setup(
     packages=find_packages(include=["eoltag*", "train*"]),
     package_data={
         "eoltag": ["architecture.md", "py.typed", "report/templates/*"],
-        "train": ["py.typed", "serving/page.html", "report/templates/*.j2"],
+        "train": ["README.md", "py.typed", "serving/page.html", "report/templates/*.j2"],
     },
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[

@@ -25,7 +25,7 @@ examples:
 
 The [job] table of a --config file holds options under their names (max_failure_rate = 0.2 for --max-failure-rate 0.2);
 an option on the command line goes before it. Relative paths start at the current directory in both.
-Running the same command again fetches only what is new or failed for a passing reason.
+Running the same command again fetches only what is new and what failed for now (time-outs, 429, 5xx).
 exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written);
 3 done, but more images failed than --max-failure-rate allows; 1 a bug or a lost cluster."""
 
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument(
         "--output", required=True, metavar="DIR", help="a new directory, or one of an earlier run to go on"
     )
-    new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows")
+    new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows of all bundles together")
     new.add_argument(
         "--sample", type=_positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
     )
@@ -63,7 +63,9 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument(
         "--retry-failed", action="store_true", help="ask for images again that failed for good (404, no image)"
     )
-    new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="ask again for what is older")
+    new.add_argument(
+        "--refresh-older-than", type=float, metavar="DAYS", help="ask again for what was fetched longer ago"
+    )
     new.add_argument("--dry-run", action="store_true", help="print what there is to do; fetch and write nothing")
     new.add_argument(
         "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"
@@ -72,7 +74,8 @@ def parser() -> argparse.ArgumentParser:
         "--thumbnails",
         type=int,
         metavar="N",
-        help="small pictures kept for the report, for each task, over all runs (default 200; 0: none)",
+        help="small pictures kept for the report, for each task, over all runs (default 200; 0 keeps none and deletes "
+        "earlier ones)",
     )
     new.add_argument(
         "--allow-private-hosts",

@@ -21,15 +21,19 @@ class ModelEntry(Strict):
     """One model of a task."""
 
     package: str = Field(min_length=1)
-    """A directory: absolute, or relative to the task file, else to the current directory."""
+    """A model package: an absolute path, or relative to the task file, else to the current directory, else to the
+    project."""
 
 
 class Rule(Strict):
     """When `when` holds, the image gets the tag."""
 
     name: str = Field(min_length=1)
+    """Name of the rule, different in each; the column `rule` of the tags table holds it."""
     when: str = Field(min_length=1)
+    """A condition in Spark SQL; rules are tried in their order, and the first that holds wins."""
     tag: str | None = None
+    """The tag, as text."""
     tag_sql: str | None = None
     """In place of `tag`: an expression such as `label`."""
 
@@ -44,23 +48,25 @@ class TaskFile(Strict):
     """conf/tasks/*.toml."""
 
     name: str = Field(pattern=_NAME)
+    """Names the task in the tables (`task=NAME`): letters, digits and `_`."""
     description: str = ""
+    """For people."""
     missing: str = "NA"
-    """The tag of an image that no rule tags."""
+    """The tag of an image that was read but that no rule tags."""
     columns: tuple[str, ...] = Field(
         ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "tag", "confidence"),
         strict=False,
         min_length=1,
     )
-    """Of the TSV: NAME, or NAME=EXPRESSION over the columns of the tags table."""
+    """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
     models: dict[str, ModelEntry] = Field(min_length=1)
     features: tuple[Feature, ...] = Field((), strict=False)
-    """What is measured of every picture for the rules, beside the models: further columns of both tables."""
+    """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""
     rules: tuple[Rule, ...] = Field((), strict=False)
     extras: dict[str, str] = {}
-    """Further columns of the tags table: name -> expression."""
+    """Further columns of the tags table: `NAME = "SQL"`."""
     where: str = Field("true", min_length=1)
-    """Which images that were read stand in the TSV: a condition over the columns of the tags table."""
+    """Which of the images that were read stand in the TSV: a condition over the columns of the tags table."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> "TaskFile":

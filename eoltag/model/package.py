@@ -33,20 +33,24 @@ class CardInput(Strict):
     """The picture that the model takes."""
 
     height: int = Field(ge=8, le=4096)
+    """Height of the picture that the model takes, in pixels."""
     width: int = Field(ge=8, le=4096)
+    """Its width, in pixels."""
     fit: Fit = "stretch"
+    """How a picture of another shape gets there."""
     resample: Resample = "bilinear"
+    """How it is scaled."""
 
 
 class Precision(Strict):
     """Faster arithmetic that agreed with f32 on held-out images at export; see train.export.agreement for the gate."""
 
     bf16: bool = False
-    """OpenVINO computing in bfloat16, from the f32 files."""
+    """Proven: OpenVINO computing in bfloat16, from the f32 files."""
     int8: bool = False
-    """OpenVINO on INT8_FILES."""
+    """Proven: OpenVINO with the int8 files."""
     keras_bf16: bool = False
-    """Keras with bfloat16 layers over f32 weights."""
+    """Proven: Keras with bfloat16 layers over f32 weights."""
 
     def proven(self, engine: EngineName) -> tuple[PrecisionName, ...]:
         """What `engine` may use, fastest first; f32 always."""
@@ -60,28 +64,37 @@ class Card(Strict):
     """card.json: everything about a model but its weights."""
 
     card_version: int
+    """Version of this file's form: 1; another one is refused."""
     name: str = Field(min_length=1)
+    """For people."""
     task: str = ""
+    """For people."""
     labels: tuple[str, ...] = Field(min_length=2, strict=False)
+    """In the order of the scores."""
     input: CardInput
     output: Literal["logits"] = "logits"
+    """What the network gives."""
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False, strict=False)
     """Probabilities are softmax(logits / temperature)."""
     thresholds: dict[str, FiniteFloat] = {}
-    """Per label, for task files to use as ${threshold.LABEL}."""
+    """Label to value, for `${threshold.LABEL}` in task files."""
     threshold_record: dict[str, Any] = {}
-    """How the thresholds were chosen: on which scale (logit or probability), for which error, on which images."""
+    """How the thresholds were chosen: on which scale, for which error, on which images."""
     metrics: dict[str, Any] = {}
+    """What was measured; `metrics.precision` holds the figures behind the proofs."""
     hyperparameters: dict[str, Any] = {}
+    """Settings of the training, for people."""
     data_digest: str = ""
-    """sha256 over the sha256 of the training images, so that a later check can tell whether it saw them."""
+    """sha256 over the sha256 of the training images."""
     versions: dict[str, str] = {}
+    """Packages that made it, for people."""
     created_at: str = ""
+    """When it was made, for people."""
     precision: Precision = Precision()
     int8_margin: float = Field(0.0, ge=0, allow_inf_nan=False, strict=False)
-    """In logits: int8 scores as close to call as this are scored again in f32, see engines.close_calls."""
+    """In logits: an image that int8 leaves this close to a border is scored again in f32; 0 where int8 is off."""
     files: dict[str, str]
-    """Path inside the package -> sha256 of its content."""
+    """Path inside the package to the sha256 of its content."""
 
     @model_validator(mode="after")
     def _labels_differ(self) -> "Card":

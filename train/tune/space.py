@@ -26,21 +26,23 @@ class SearchFile(Strict):
     """SPACE.toml as it is written."""
 
     metric: Literal["val_accuracy", "val_loss"] = "val_accuracy"
-    """Of the best epoch; accuracies that are the same are told apart by the loss."""
+    """What is searched for, of each trial's best epoch; equal accuracies are told apart by the loss."""
     startup_trials: int = Field(10, ge=1, le=10_000)
-    """Drawn at random, before their results say where to look."""
+    """Trials drawn at random, before results say where to look."""
     pruner: Literal["median", "halving", "off"] = "median"
-    """What ends a trial early: worse than half of the trials after as many epochs, successive halving, or nothing."""
+    """What ends a trial early: being worse than half of the trials after as many epochs, successive halving, or
+    nothing."""
     pruner_startup_trials: int = Field(5, ge=0, le=10_000)
     """`median`: trials that must have ended before any is ended early."""
     pruner_warmup_epochs: int = Field(3, ge=0, le=10_000)
     """Epochs that every trial may train."""
     base: dict[str, Any] = {}
-    """Settings of `fit`: trial 0, and of every trial what is not searched."""
+    """Settings of `fit`: trial 0, and in every trial whatever is not searched."""
     start: tuple[dict[str, Any], ...] = Field((), strict=False)
-    """Changes of the base that are tried next."""
+    """Changes of the base that are tried next; `[[start]]`, once or several times."""
     space: dict[str, Any]
-    """Key of the settings -> its entry, or a list of entries of which the first whose `when` holds is meant."""
+    """What may be tried, for each searched setting: `[space.KEY]`, or several `[[space.KEY]]`, of which the first whose
+    `when` holds is meant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def _arguments(parser: ArgumentParser) -> None:
         ("--max-images", "N", "images in one request (default 32)"),
         ("--max-bytes", "N", "of one image file (default 20000000)"),
         ("--max-request-bytes", "N", "of one request (default 100000000)"),
-        ("--max-held-bytes", "N", "of all requests in the house; above it 503 (default 400000000)"),
+        ("--max-held-bytes", "N", "of all requests not answered yet; above it 503 (default 400000000)"),
         ("--max-pixels", "N", "width times height of one image (default 50000000)"),
     )
     for name, value, about in numbers:

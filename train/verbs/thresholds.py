@@ -25,7 +25,13 @@ examples:
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("package", type=Path, metavar="PACKAGE", help="model package, attempt, or folder of attempts")
     add_images(parser)
-    parser.add_argument("--max-error", type=float, required=True, metavar="E", help="share of mistakes, as 0.05")
+    parser.add_argument(
+        "--max-error",
+        type=float,
+        required=True,
+        metavar="E",
+        help="share of mistakes among the images of a label that are accepted, as 0.05",
+    )
     parser.add_argument(
         "--confidence-level", type=float, default=0.95, metavar="P", help="of the promise (default 0.95)"
     )

@@ -31,12 +31,16 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="one folder of images per label")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of this search, new or its own")
     parser.add_argument(
-        "--trials", type=int, default=20, metavar="N", help="that end, earlier calls counted (default 20)"
+        "--trials",
+        type=int,
+        default=20,
+        metavar="N",
+        help="trials in all, earlier calls counted; 1 to 100,000 (default 20)",
     )
     parser.add_argument("--timeout", type=float, metavar="S", help="no trial begins after so many seconds")
     parser.add_argument(
         "--confirm", type=int, default=0, metavar="R",
-        help="then train the best and the base with R fresh seeds, to tell a gain from luck (default 0)",
+        help="then train the best and the base with R fresh seeds, to tell a gain from luck; 0 to 100 (default 0)",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, metavar="N", help="of split, trials and trainings (default: the base's)")
     parser.add_argument(

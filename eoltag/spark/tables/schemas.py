@@ -95,3 +95,19 @@ FLAT: Final = (
 
 TAG_MODEL: Final = ("label", "confidence", "logit", "model_version")
 """What the tags table keeps of each model, as map<model, struct>."""
+
+TAGS: Final = StructType(
+    _fields(
+        {
+            **IDENTITY,
+            "task": StringType(),
+            **{name: MEASURED[name] for name in ("outcome", "detail", "http_status")},
+            "tag": StringType(),
+            "rule": StringType(),
+            **{name: MEASURED[name] for name in TAG_MODEL},
+            "models": MapType(StringType(), StructType(_fields({name: MEASURED[name] for name in TAG_MODEL}))),
+            "fetched_at": TimestampType(),
+        }
+    )
+)
+"""The tags table of a task without features and extras, which come after `rule`."""

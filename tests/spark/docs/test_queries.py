@@ -1,4 +1,4 @@
-"""Every question of docs/queries.md is answered alike by Spark and DuckDB, on tables as a run writes them."""
+"""Every question of the query cookbook is answered alike by Spark and DuckDB, on tables as a run writes them."""
 
 import re
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from pyspark.sql import SparkSession
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import IDENTITY
-from tests.support.readme import ROOT, blocks
+from tests.support.readme import blocks, page
 from tests.support.tables import NOON, VERSION, bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
 
-PAGE: Final = (ROOT / "docs" / "queries.md").read_text(encoding="utf-8")
+PAGE: Final = page("how-to/query-cookbook.md")
 QUESTIONS: Final = {
     part.partition("\n")[0]: blocks("sql", part)[0] for part in PAGE.split("\n### ")[1:] if blocks("sql", part)
 }

@@ -396,7 +396,9 @@ def test_decathlons_space_is_the_published_one() -> None:
 
 
 def test_the_example_in_the_manual_means_what_it_says(space: Path) -> None:
-    (example,) = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs/tuning.md").read_text(), re.MULTILINE | re.DOTALL)
+    (example,) = re.findall(
+        r"^```toml\n(.*?)^```", (ROOT / "docs/how-to/tune.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     space.write_text("[space.architecture]\nchoices = ['mobilenet', 'xception', 'scratch']\n" + example)
     with pytest.raises(SettingsError, match="head_units: architecture 'scratch' has no base"):
         read_search(space)
