@@ -27,7 +27,10 @@ from pyspark.sql import functions as F
 
 from eoltag.model.package import Card, CardInput, Package, write_card
 from eoltag.spark.runtime.session import open_session
+from eoltag.spark.tables.bundles import replace_bundles
+from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.predictions import append_predictions
 from eoltag.spark.tables.schemas import IDENTITY, PREDICTIONS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -102,11 +105,11 @@ def write_output(folder: Path, rows: int) -> None:
     version = package(folder / "model").version
     session = open_session("eoltag benchmark")
     output = Output(session, str(folder / "out"), "synthetic")
-    output.begin()
+    begin(output)
     made = predictions(session, rows, version)
-    output.append_predictions(made, rows)
-    output.replace_bundles(made.select(*IDENTITY), "rating")
-    output.end()
+    append_predictions(output, made, rows)
+    replace_bundles(output, made.select(*IDENTITY), "rating")
+    end(output)
     session.stop()
 
 

@@ -42,14 +42,14 @@ MAY_IMPORT = {
     f"{_SPARK}.runtime": [],
     f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK],
     f"{_SPARK}.predict": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline", f"{_SPARK}.runtime", f"{_SPARK}.tables",
+        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline",
+        _SPARK, f"{_SPARK}.runtime", f"{_SPARK}.tables",
     ],
     f"{_SPARK}.decide": ["eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables"],
-    f"{_SPARK}.state": ["eoltag.bundle", "eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables"],
     f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", f"{_SPARK}.tables"],
     f"{_SPARK}.jobs": [
         "eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK,
-        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "state", "report")),
+        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "report")),
     ],
     f"{_SPARK}.start": [
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),

@@ -53,10 +53,8 @@ class Staged:
     folder: Path
     """Holds a file for every bundle (schema ROWS), in the order of its rows."""
     bundles: list[str] = field(default_factory=list)
-    digests: dict[str, list[str]] = field(default_factory=dict)
-    """Bundle -> number of rows, sha256 of its file."""
-    is_plain: bool = True
-    """No column of any row holds one of ROW_BREAKS."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """Bundle -> sha256 of its file."""
     rows: int = 0
     bad_rows: int = 0
     """Rows without a usable URL."""
@@ -64,8 +62,6 @@ class Staged:
     """Of the URLs, in lower case, without port; no more than MOST_HOSTS and one."""
     skipped_lines: int = 0
     notes: list[str] = field(default_factory=list)
-    is_known: bool = False
-    """What an earlier run saw in the same lists, which need not be read again: the folder holds nothing."""
 
     def path(self, bundle: str) -> Path:
         """The file of a bundle."""
@@ -119,7 +115,7 @@ def stage(files: list[tuple[str, Path]], folder: Path, limit: int | None = None)
 
 
 def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) -> None:
-    path, before, tally = staged.path(name), staged.rows, Tally()
+    path, tally = staged.path(name), Tally()
     path.parent.mkdir(parents=True)
     with pq.ParquetWriter(path, ROWS, compression="zstd") as writer:
         for chunk in _chunks(bundle.rows(tally)):
@@ -128,14 +124,13 @@ def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) 
             writer.write_table(table)
             staged.rows += len(kept)
             staged.bad_rows += len(kept) - (pc.sum(table["is_usable"]).as_py() or 0)
-            staged.is_plain = staged.is_plain and not _has_breaks(table)
             _add_hosts(staged.hosts, kept)
             if limit is not None and staged.rows >= limit:
                 break
         else:
             staged.skipped_lines += tally.skipped
     with path.open("rb") as file:
-        staged.digests[name] = [str(staged.rows - before), hashlib.file_digest(file, "sha256").hexdigest()]
+        staged.digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _local(text: str) -> list[Path]:
@@ -188,11 +183,6 @@ def _chunks(rows: Iterator[ImageRef]) -> Iterator[list[ImageRef]]:
             chunk = []
     if chunk:
         yield chunk
-
-
-def _has_breaks(table: pa.Table) -> bool:
-    texts = [table[field.name] for field in ROWS if field.type == pa.string()]
-    return any(pc.any(pc.match_substring_regex(text, f"[{ROW_BREAKS}]")).as_py() for text in texts)
 
 
 def _table(rows: list[ImageRef]) -> pa.Table:

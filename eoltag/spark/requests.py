@@ -29,11 +29,6 @@ class TagRequest:
     is_quiet: bool = False
     as_json: bool = False
 
-    @property
-    def is_of_whole_lists(self) -> bool:
-        """Not of a part of their rows only."""
-        return self.limit is None and self.sample is None
-
 
 @dataclass(frozen=True, slots=True)
 class DecideRequest:

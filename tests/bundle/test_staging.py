@@ -82,14 +82,6 @@ def test_a_limit_counts_over_all_bundles(tmp_path: Path) -> None:
     whole = stage([("one.txt", one), ("two.txt", two)], tmp_path / "whole")
     assert staged.digests["one"] == whole.digests["one"]
     assert staged.digests["two"] != whole.digests["two"]
-    assert (staged.digests["two"][0], whole.digests["two"][0]) == ("1", "2")
-
-
-def test_what_could_break_a_row_of_a_tsv_is_noticed(tmp_path: Path) -> None:
-    header = "identifier\tdataObjectVersionID\teolMediaURL\tancestry"
-    for number, ancestry in enumerate(("Life|Plantae", "Life\u2028Plantae", "Life\x0bPlantae", "")):
-        path = written(tmp_path / f"{number}.txt", header, f"1\t2\thttps://eol.org/a.jpg\t{ancestry}")
-        assert stage([(path.name, path)], tmp_path / f"rows{number}").is_plain == (number in (0, 3)), ancestry
 
 
 def test_bundles_of_one_name_from_two_folders_keep_apart(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from eoltag.fetch.client import Fetcher, read_ahead
+from eoltag.fetch import read_ahead
+from eoltag.fetch.client import Fetcher
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.fetch.sinks import ByteBudget, Rationed
 from eoltag.records import Fetched, Outcome
@@ -153,6 +154,32 @@ def test_other_settings_are_obeyed_at_once(server: Loopback) -> None:
     for contact in ("first", "second"):
         list(ahead([server.url("1.jpg")], SETTINGS.model_copy(update={"contact": contact})))
         assert server.headers[-1]["User-Agent"].endswith(f"(+{contact})")
+
+
+def threads() -> int:
+    """Those that fetch for this process."""
+    return sum(thread.name == "eoltag-fetch" for thread in threading.enumerate())
+
+
+def test_however_many_settings_were_used_few_threads_stay_and_those_of_the_last_ones(server: Loopback) -> None:
+    several = [SETTINGS.model_copy(update={"contact": f"number {number}"}) for number in range(6)]
+    for settings in several:
+        assert [fetched.outcome for _, fetched in ahead([server.url("1.jpg")], settings)] == [Outcome.OK]
+    until(lambda: threads() == read_ahead.MOST_IDLE)
+    kept = set(server.clients)
+    list(ahead([server.url("1.jpg")], several[-1]))
+    list(ahead([server.url("1.jpg")], several[-2]))
+    assert set(server.clients) == kept, "the same connections"
+    list(ahead([server.url("1.jpg")], several[0]))
+    assert len(set(server.clients) - kept) == 1, "a new one"
+
+
+def test_a_thread_whose_images_are_still_awaited_is_kept_whatever_comes_between(server: Loopback) -> None:
+    images = ahead([server.url("1.jpg")] * 3)
+    assert next(images)[1].outcome is Outcome.OK
+    for number in range(4):
+        list(ahead([server.url("2.jpg")], SETTINGS.model_copy(update={"contact": f"between {number}"})))
+    assert [fetched.outcome for _, fetched in images] == [Outcome.OK] * 2
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -10,7 +10,10 @@ from pyspark.sql import functions as F
 from eoltag.decide.task import Task
 from eoltag.report import NO_TAG, Flips
 from eoltag.spark.decide.rules import tag_rows
+from eoltag.spark.tables.bundles import read_bundles
 from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.predictions import read_predictions
+from eoltag.spark.tables.tags import has_tags, read_tags
 
 SHOWN: Final = 20
 """Images that flip, in the order of the bundles; all of them go to a file on request."""
@@ -54,13 +57,13 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
 
 
 def _compare(output: Output, task: Task) -> _Compared:
-    decided = tag_rows(output.bundles(task.name), output.predictions(), task).select(
+    decided = tag_rows(read_bundles(output, task.name), read_predictions(output), task).select(
         "bundle", "bundle_row", "eolMediaURL", F.col("tag").alias("tag_after"), F.col("rule").alias("rule_after")
     )
-    if not output.has_tags(task.name):
+    if not has_tags(output, task.name):
         none = F.lit(None).cast("string")
         return _Compared(decided.withColumns({"tag_now": none, "rule_now": none}))
-    written = output.tags(task.name).select(
+    written = read_tags(output, task.name).select(
         "bundle", "bundle_row", F.col("tag").alias("tag_now"), F.col("rule").alias("rule_now")
     )
     return _Compared(decided.join(written, on=["bundle", "bundle_row"], how="left"))

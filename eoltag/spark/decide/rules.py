@@ -2,24 +2,22 @@
 
 from typing import Final
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from eoltag.decide.task import Task, extra_columns, rule_expression, tag_expression
 from eoltag.records import Outcome
-from eoltag.spark.predict.plan import may_pass
+from eoltag.spark.predict.plan import is_transient
 from eoltag.spark.tables.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL
 
 _HASH: Final = "url hash"
 
 
-def standing(rows: DataFrame, predictions: DataFrame | None, task: Task, *, is_single: bool = False) -> DataFrame:
+def standing(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
     """Bundle rows with the prediction that stands for each model: columns `MODEL COLUMN`, NULL where there is none.
 
     The latest one stands, but a failure that may pass by itself never displaces an answer.
-    is_single: no image has several predictions of a model, so there is nothing to choose.
     """
     stood = rows.select(*IDENTITY, _hash("eolMediaURL"))
     for model, package in task.packages.items():
@@ -32,11 +30,11 @@ def standing(rows: DataFrame, predictions: DataFrame | None, task: Task, *, is_s
             (F.col("task") == task.name) & (F.col("model") == model) & (F.col("model_version") == package.version)
         )
         columns = dict(zip(names, _flat(task), strict=True))
-        stood = _latest(stood, predictions.where(is_wanted), columns, is_single=is_single)
+        stood = _latest(stood, predictions.where(is_wanted), columns)
     return stood
 
 
-def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str], *, is_single: bool) -> DataFrame:
+def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str]) -> DataFrame:
     """`stood` with further columns (name -> column of `predictions`) from the prediction that stands for each row.
 
     Columns stay apart until a rule uses them, so that Spark reads no others. URLs are joined by their hash first: they
@@ -47,7 +45,7 @@ def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str], *
         F.xxhash64("eolMediaURL").alias("known_hash"),
         F.col("eolMediaURL").alias("known_url"),
         F.col("dataObjectVersionID").alias("known_version"),
-        (~may_pass()).alias("known_settled"),
+        (~is_transient()).alias("known_settled"),
         F.col("fetched_at").alias("known_at"),
         F.col("run_id").alias("known_run"),
         *[F.col(column).alias(name) for name, column in columns.items()],
@@ -60,46 +58,18 @@ def _latest(stood: DataFrame, predictions: DataFrame, columns: dict[str, str], *
     order = [F.col(name).desc_nulls_last() for name in ("known_settled", "known_at", "known_run")]
     place = F.row_number().over(Window.partitionBy(_HASH, "eolMediaURL", "bundle", "bundle_row").orderBy(*order))
     joined = stood.join(known, on=same, how="left")
-    if not is_single and known.groupBy("known_hash").count().where(F.col("count") > 1).take(1):
+    if known.groupBy("known_hash").count().where(F.col("count") > 1).take(1):
         joined = joined.withColumn("place", place).where(F.col("place") == 1)
     return joined.select(*stood.columns, *columns)
 
 
-def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task, *, is_single: bool = False) -> DataFrame:
-    """The tags table of a task: every row of `rows` once. outcome is NULL where nothing was predicted yet.
-
-    is_single: see `standing`.
-    """
-    return _tagged(_decision_input(standing(rows, predictions, task, is_single=is_single), task), task)
-
-
-def retag_rows(tags: DataFrame, task: Task) -> DataFrame | None:
-    """What tag_rows gives, from a tags table that was made of the same rows and predictions: row by row, no join.
-
-    None where a rule or extra column asks for what the tags table does not keep, such as all the scores.
-    """
-    models = [_kept(name, task).alias(name) for name in task.packages]
-    try:
-        flat = tags.select(*IDENTITY, "outcome", *[name for name in _kept_flat(task) if name != "outcome"], *models)
-        return _tagged(flat, task)
-    except AnalysisException:
-        return None
-
-
-def _kept_flat(task: Task) -> tuple[str, ...]:
-    """Of the columns that rules may use bare, those that the tags table keeps."""
-    return ("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at")
-
-
-def _kept(model: str, task: Task) -> Column:
-    """What the tags table keeps of a model; all that it keeps bare is of the only one."""
-    if len(task.packages) == 1:
-        return F.struct(*_kept_flat(task))
-    return F.struct(*[F.col("models")[model][column].alias(column) for column in TAG_MODEL])
+def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
+    """The tags table of a task: every row of `rows` once. outcome is NULL where nothing was predicted yet."""
+    return _tagged(_decision_input(standing(rows, predictions, task), task), task)
 
 
 def _tagged(flat: DataFrame, task: Task) -> DataFrame:
-    """flat: as _decision_input gives it, or with fewer columns where the task needs no others."""
+    """flat: as _decision_input gives it."""
     by_model = F.create_map(
         *[
             part

@@ -16,11 +16,12 @@ from eoltag.errors import ExitCode, OutputError
 from eoltag.settings import parse
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
-from eoltag.spark.jobs.tag import open_output
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
-from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.bundles import read_bundles
+from eoltag.spark.tables.output import Output, open_output
+from eoltag.spark.tables.predictions import read_predictions
 
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
 KEYS: Final = ("bundle", "bundle_row")
@@ -47,11 +48,11 @@ def diff_runs(request: DiffRequest) -> ExitCode:
     session = open_session("eoltag diff")
     check_task(session, task)
     output = open_output(session, request.output)
-    predictions = output.predictions()
+    predictions = read_predictions(output)
     if predictions is None:
         raise OutputError(f"{output.root}: holds no predictions; run jobs/tag_bundles.py first")
     old, new = sides(output, task, predictions, request.old, request.new)
-    changed = compare(output.bundles(task.name), predictions, old, new).cache()
+    changed = compare(read_bundles(output, task.name), predictions, old, new).cache()
     try:
         document = {"task": task.name, "old": described(old), "new": described(new), **counted(changed)}
         if request.csv is not None:

@@ -1,57 +1,119 @@
 """What there is to do: bundle rows minus rows already predicted. Resume, re-run and retag are this one rule."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from eoltag.decide.task import Task
 from eoltag.records import TRANSIENT, ModelSlot, Outcome
+from eoltag.spark.predict.inputs import bundle_rows
+from eoltag.spark.requests import TagRequest
+from eoltag.spark.tables.predictions import read_predictions
+from eoltag.spark.tables.runs import Run
 
 BUCKETS: Final = 4096
 """The to-do list is cut by hash of the URL; a wave is a run of buckets, so the driver only ever holds their counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Redo:
-    """Which rows that are already predicted are asked again."""
+class RefreshPolicy:
+    """Which rows that are already predicted are fetched again."""
 
     failed: bool = False
-    """Final failures too; transient ones are always asked again."""
+    """Final failures too; transient ones always are."""
     before: datetime | None = None
-    """Everything fetched before this time."""
+    """Everything that was fetched before this time."""
 
 
-def may_pass() -> Column:
-    """Is the outcome of a row a failure that may pass by itself? False where it has none yet."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The plan in numbers of bundle rows; rows_in = known + to_do + bad_rows."""
+
+    rows_in: int
+    known: int
+    to_do: int
+    bad_rows: int
+    images_to_fetch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A slice of the to-do list, by hash of the URL."""
+
+    number: int
+    images: int
+    """All of them, those without a usable URL too."""
+    usable_images: int
+    usable_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run has to do."""
+
+    rows: DataFrame
+    """The bundle rows (schemas.ROWS)."""
+    to_do: DataFrame
+    """The images to fetch, as `to_do` gives them, written to disk."""
+    buckets: list[Bucket]
+    """The slices of to_do; none where there is nothing to do."""
+    counts: Counts
+
+
+def make_plan(run: Run) -> Plan:
+    """Subtract what is predicted from the rows of a run."""
+    rows = bundle_rows(run)
+    policy = refresh_policy(run.request)
+    planned = with_models(images(rows), read_predictions(run.output), slots_of(run.tasks), policy)
+    work = run.output.stage("to_do", to_do(planned))
+    buckets = buckets_of(work)
+    rows_in, bad_rows = run.staged.rows, run.staged.bad_rows
+    if run.request.sample is not None:  # of whole bundles staging knows the numbers
+        rows_in, bad_rows = rows.agg(F.count(F.lit(1)), F.count_if(~F.col("is_usable"))).collect()[0]
+    return Plan(rows, work, buckets, count(buckets, rows_in, bad_rows))
+
+
+def refresh_policy(request: TagRequest) -> RefreshPolicy:
+    """What the command line asks to have fetched again, by the clock as it stands now."""
+    days = request.refresh_older_than_days
+    before = None if days is None else datetime.now(UTC) - timedelta(days=days)
+    return RefreshPolicy(request.retry_failed, before)
+
+
+def slots_of(tasks: list[Task]) -> list[ModelSlot]:
+    """Every model of every task, in its place."""
+    return [
+        ModelSlot(task.name, model, package.version, task.file.features)
+        for task in tasks
+        for model, package in task.packages.items()
+    ]
+
+
+def is_transient() -> Column:
+    """Whether the outcome of a row is a failure that may pass by itself; false where it has none yet."""
     return F.coalesce(F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)]), F.lit(False))
 
 
-def lacks_any(features: Iterable[str]) -> Column:
-    """Was the image of a row read, and one of these not measured?"""
-    lacking = F.lit(False)
-    for feature in features:
-        lacking = lacking | F.col(feature).isNull()
-    return lacking & F.col("outcome").eqNullSafe(Outcome.OK.value)
-
-
-def settled(redo: Redo) -> Column:
-    """Is a row of the predictions table an answer that stands?"""
+def is_answer(policy: RefreshPolicy) -> Column:
+    """Whether a row of the predictions table is an answer, so that its image need not be fetched again."""
     good = F.col("outcome") == Outcome.OK.value
-    if not redo.failed:
-        good = good | ~may_pass()
-    return good if redo.before is None else good & (F.col("fetched_at") >= F.lit(redo.before))
+    if not policy.failed:
+        good = good | ~is_transient()
+    return good if policy.before is None else good & (F.col("fetched_at") >= F.lit(policy.before))
 
 
 def lacks_features(slots: Sequence[ModelSlot]) -> Column:
-    """Is a row of the predictions table without something that its task has measured by now?"""
+    """Whether the image of a predictions row was read, but without a feature that its task has measured by now."""
     lacking = F.lit(False)
     for slot in slots:
         is_of_slot = (F.col("task") == slot.task) & (F.col("model") == slot.model)
-        lacking = lacking | (is_of_slot & lacks_any(slot.features))
-    return lacking
+        for feature in slot.features:
+            lacking = lacking | (is_of_slot & F.col(feature).isNull())
+    return lacking & F.col("outcome").eqNullSafe(Outcome.OK.value)
 
 
 def images(rows: DataFrame) -> DataFrame:
@@ -62,8 +124,10 @@ def images(rows: DataFrame) -> DataFrame:
     )
 
 
-def with_models(images: DataFrame, predictions: DataFrame | None, slots: Sequence[ModelSlot], redo: Redo) -> DataFrame:
-    """`images` with `models`: the keys of the models that have no settled prediction for it.
+def with_models(
+    images: DataFrame, predictions: DataFrame | None, slots: Sequence[ModelSlot], policy: RefreshPolicy
+) -> DataFrame:
+    """`images` with `models`: the keys of the models that have no answer for it among the predictions.
 
     A row without a version is content with a prediction of any version of its URL.
     """
@@ -74,7 +138,7 @@ def with_models(images: DataFrame, predictions: DataFrame | None, slots: Sequenc
     wanted = [f"{slot.key}/{slot.version}" for slot in slots]
     known = (
         predictions.where(key.isin(wanted))
-        .where(settled(redo) & ~lacks_features(slots))
+        .where(is_answer(policy) & ~lacks_features(slots))
         .select(
             F.col("eolMediaURL").alias("known_url"),
             F.col("dataObjectVersionID").alias("known_version"),
@@ -126,19 +190,6 @@ def to_do(planned: DataFrame) -> DataFrame:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A slice of the to-do list, by hash of the URL."""
-
-    number: int
-    images: int
-    """All of them, those without a usable URL too."""
-    usable_images: int
-    usable_rows: int
-    has_versions: bool
-    """Some image is wanted in several versions."""
-
-
 def buckets_of(to_do: DataFrame) -> list[Bucket]:
     """At most BUCKETS of them, ascending: all that the driver holds of the to-do list."""
     counted = (
@@ -147,22 +198,10 @@ def buckets_of(to_do: DataFrame) -> list[Bucket]:
             F.count(F.lit(1)).alias("images"),
             F.count_if("is_usable").alias("usable_images"),
             F.sum(F.when(F.col("is_usable"), F.col("rows")).otherwise(0)).alias("usable_rows"),
-            F.max(F.size("versions") > 1).alias("has_versions"),
         )
         .collect()
     )
     return sorted((Bucket(*row) for row in counted), key=lambda bucket: bucket.number)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """The plan in numbers of bundle rows; rows_in = known + to_do + bad_rows."""
-
-    rows_in: int
-    known: int
-    to_do: int
-    bad_rows: int
-    images_to_fetch: int
 
 
 def count(buckets: Sequence[Bucket], rows_in: int, bad_rows: int) -> Counts:

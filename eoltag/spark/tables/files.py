@@ -63,6 +63,14 @@ class Files:
             return []
         return sorted(str(status.getPath().getName()) for status in system.listStatus(hadoop_path))
 
+    def partitions(self, path: str) -> list[str]:
+        """Names of the partition folders (KEY=VALUE) in a directory, sorted."""
+        return [name for name in self.names(path) if "=" in name]
+
+    def parts(self, path: str) -> list[str]:
+        """Names of the data files in a directory, sorted."""
+        return [name for name in self.names(path) if name.startswith("part-")]
+
     @_os_errors
     def size(self, path: str) -> tuple[int, int]:
         """Files in a directory and in all below, and their bytes together."""

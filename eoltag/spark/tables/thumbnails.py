@@ -141,4 +141,4 @@ def write_thumbnails(output: Output, kept: Kept, tasks: list[Task]) -> None:
             local = Path(folder) / _FILE
             arrays = [pa.array(column, kind) for column, kind in zip(columns, THUMBNAILS.types, strict=True)]
             pq.write_table(pa.Table.from_arrays(arrays, schema=THUMBNAILS), local)
-            output.replace_thumbnails(local, task.name)
+            output.swap_file(local, f"thumbnails/task={task.name}")

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
@@ -13,7 +14,7 @@ from eoltag.bundle.staging import ROW_BREAKS
 from eoltag.decide.task import Task, tsv_columns, tsv_condition
 from eoltag.records import Outcome
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.schemas import IDENTITY
+from eoltag.spark.tables.tags import read_tags
 
 TAGGED: Final = "finaltags"
 FAILED: Final = "failures"
@@ -22,37 +23,35 @@ FAILED: Final = "failures"
 FAILURE_COLUMNS: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "outcome", "http_status", "detail")
 _NO_ANCESTRY: Final = "NA"
 """EOL's literal where a list has no ancestry column."""
+_LARGER_THAN_FILES: Final = 1 << 42
 _MOST_OPEN: Final = 200
 """TSV files that a task writes at a time; where there are more, rows are sorted by their file first."""
 
 
-def export_tsv(output: Output, task: Task, *, is_plain: bool = False) -> bool:
+def export_tsv(output: Output, task: Task) -> None:
     """tsv/T/<bundle>_finaltags.tsv with the images that were read, <bundle>_failures.tsv with the others.
 
     Each has a header and then its rows in bundle row order. Files of bundles that are gone are dropped.
-    is_plain: no identity column holds a tab or a line break, as an earlier call has returned; they are not looked
-    through again.
     """
-    staged, folder = f"{output.staging}/tsv", output.path("tsv", task.name)
-    tags = _with_models(output.tags(task.name), task)
-    found = _look_through(tags, task, is_plain=is_plain)
+    staged, folder, files = f"{output.staging}/tsv", output.path("tsv", task.name), output.files
+    tags = _with_models(read_tags(output, task.name), task)
+    found = _find_parts(tags, task)
     wanted = sorted((one.bundle, one.suffix, one.first) for one in found if one.suffix)
     headers = {TAGGED: "\t".join(header for header, _ in tsv_columns(task)), FAILED: "\t".join(FAILURE_COLUMNS)}
-    has_breaks = any(one.breaks_identity or one.breaks_others for one in found)
-    with output.whole_files():
-        _write_lines(output, _lines(tags, task, has_breaks=has_breaks), headers, wanted, staged)
+    lines = _lines(tags, task, has_breaks=any(one.has_breaks for one in found))
+    with _whole_files(output.session):
+        _write_lines(output, lines, headers, wanted, staged)
     names = [f"{bundle}_{suffix}.tsv" for bundle, suffix, _ in wanted]
     for number, name in enumerate(names):
-        (part,) = output.parts(f"{staged}/file={number}")
-        output.files.delete(f"{folder}/{name}")
-        output.files.move(f"{staged}/file={number}/{part}", f"{folder}/{name}")
+        (part,) = files.parts(f"{staged}/file={number}")
+        files.delete(f"{folder}/{name}")
+        files.move(f"{staged}/file={number}/{part}", f"{folder}/{name}")
     for name in {f"{one.bundle}_{TAGGED}.tsv" for one in found} - set(names):
-        output.files.write_text(f"{folder}/{name}", f"{headers[TAGGED]}\n")
+        files.write_text(f"{folder}/{name}", f"{headers[TAGGED]}\n")
         names.append(name)
-    for stale in set(output.files.names(folder)) - set(names):
-        output.files.delete(f"{folder}/{stale}")
-    output.files.delete(staged)
-    return not any(one.breaks_identity for one in found)
+    for stale in set(files.names(folder)) - set(names):
+        files.delete(f"{folder}/{stale}")
+    files.delete(staged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +61,22 @@ class _Part:
     bundle: str
     suffix: str | None
     first: int
-    breaks_identity: bool
-    breaks_others: bool
+    has_breaks: bool
 
 
-def _look_through(tags: DataFrame, task: Task, *, is_plain: bool) -> list[_Part]:
-    """Which files there will be, and whether any cell could break a row."""
-    identity = [F.coalesce(name, F.lit("")) for name, kind in IDENTITY.items() if isinstance(kind, StringType)]
-    others = [expression for expression in dict.fromkeys([*_expressions(task)]) if expression not in IDENTITY]
-    texts = tags.select(*[F.expr(expression) for expression in others]).schema
-    cells = [
+def _find_parts(tags: DataFrame, task: Task) -> list[_Part]:
+    """Which files there will be, and whether any cell could break a row of one."""
+    expressions = list(dict.fromkeys(_expressions(task)))
+    fields = tags.select(*[F.expr(expression) for expression in expressions]).schema
+    texts = [
         F.coalesce(F.expr(expression), F.lit(""))
-        for expression, field in zip(others, texts, strict=True)
+        for expression, field in zip(expressions, fields, strict=True)
         if isinstance(field.dataType, StringType)
     ]
     found = (
-        tags.select(
-            "bundle",
-            _suffix(task).alias("suffix"),
-            "bundle_row",
-            (F.lit(False) if is_plain else _is_broken(identity)).alias("identity"),
-            _is_broken(cells).alias("others"),
-        )
+        tags.select("bundle", _suffix(task).alias("suffix"), "bundle_row", _is_broken(texts).alias("is_broken"))
         .groupBy("bundle", "suffix")
-        .agg(F.min("bundle_row"), F.max("identity"), F.max("others"))
+        .agg(F.min("bundle_row"), F.max("is_broken"))
         .collect()
     )
     return [_Part(*row) for row in found]
@@ -156,5 +147,25 @@ def _write_lines(
     if len(wanted) > _MOST_OPEN:
         placed = placed.sortWithinPartitions("file", "bundle_row")
     # A task that keeps all its files open takes rows as they come; Spark would sort them otherwise.
-    with output.configured("spark.sql.maxConcurrentOutputFileWriters", len(wanted) if len(wanted) <= _MOST_OPEN else 0):
+    open_files = len(wanted) if len(wanted) <= _MOST_OPEN else 0
+    with _configured(output.session, "spark.sql.maxConcurrentOutputFileWriters", open_files):
         placed.select("file", "line").write.mode("overwrite").partitionBy("file").text(staged)
+
+
+@contextmanager
+def _whole_files(session: SparkSession) -> Iterator[None]:
+    """Inside, each file that is read is one partition, so that its rows stay together and in their order."""
+    keys = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
+    with _configured(session, keys[0], _LARGER_THAN_FILES), _configured(session, keys[1], _LARGER_THAN_FILES):
+        yield
+
+
+@contextmanager
+def _configured(session: SparkSession, key: str, value: int) -> Iterator[None]:
+    """Inside, the session has this setting."""
+    before = str(session.conf.get(key))
+    session.conf.set(key, value)
+    try:
+        yield
+    finally:
+        session.conf.set(key, before)

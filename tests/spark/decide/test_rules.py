@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from eoltag.decide.task import Rule
 from eoltag.errors import TaskError
 from eoltag.spark.decide.checking import check_task
-from eoltag.spark.decide.rules import retag_rows, tag_rows
+from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.runtime.session import task_slots
 from tests.support.tables import NOON, bundle_rows, predictions, rule, task
 
@@ -127,41 +127,6 @@ SAID: list[dict[str, Any]] = [
     {"eolMediaURL": B, "label": "good", "confidence": 0.6, "logit": -1.0, "scores": {"good": 0.6}},
     {"eolMediaURL": None, "outcome": "bad_url", "detail": "no URL"},
 ]
-
-
-@pytest.mark.parametrize("models", [("main",), ("main", "second")])
-def test_tags_decided_from_tags_are_those_decided_from_predictions(
-    session: SparkSession, models: tuple[str, ...]
-) -> None:
-    rows = bundle_rows(session, SEEN)
-    said = [{**one, "model": name, "logit": one.get("logit", 0.0) + k} for k, name in enumerate(models) for one in SAID]
-    known = predictions(session, said).cache()
-    extras = {"sure": "CASE WHEN main.confidence > 0.7 THEN main.label END", "lost": "outcome <> 'ok'"}
-    old = task(models=models, rules=(rule("all", "true", "x"),), extras={"sure": "'before'"})
-    rules = (
-        rule("grass", "ancestry LIKE '%Poaceae%'", "N"),
-        Rule(name="by", when=f"{models[-1]}.logit < 1", tag_sql="label"),
-    )
-    new = task(models=models, rules=rules, extras=extras, missing="none")
-    renewed = retag_rows(tag_rows(rows, known, old), new)
-    wanted = tag_rows(rows, known, new)
-    assert renewed is not None
-    assert renewed.schema == wanted.schema
-    found, told = (
-        [row.asDict(recursive=True) for row in table.orderBy("bundle", "bundle_row").collect()]
-        for table in (renewed, wanted)
-    )
-    assert found == told
-    assert [row["tag"] for row in told] == ["N", "good", None, None, "good"]
-
-
-def test_rules_that_ask_for_what_tags_do_not_keep_are_not_decided_from_tags(session: SparkSession) -> None:
-    tags = tag_rows(bundle_rows(session, SEEN), predictions(session, SAID), task())
-    assert retag_rows(tags, task(rules=(rule("large", "width > 5", "x"),))) is None
-    assert retag_rows(tags, task(extras={"second": "scores['bad']"})) is None
-    assert retag_rows(tags, task(features=("mnorm_pp",))) is None
-    both = tag_rows(bundle_rows(session, SEEN), None, task(models=("a", "b")))
-    assert retag_rows(both, task(models=("a", "b"), extras={"why": "b.outcome"})) is None
 
 
 def test_quotes_in_a_tag_stay_text(session: SparkSession) -> None:

@@ -18,8 +18,11 @@ from eoltag.image.decode import decode
 from eoltag.model.package import read_package
 from eoltag.records import Outcome
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
-from eoltag.spark.jobs.tag import decide_tags, tag_bundles
+from eoltag.spark.jobs.decide import decide_tags
+from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import DecideRequest, TagRequest
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.predictions import append_predictions
 from tests.support.images import png
 from tests.support.loopback import Loopback
 from train.__main__ import main as train
@@ -241,15 +244,12 @@ def test_waves_that_were_committed_before_a_crash_are_not_done_again(
 ) -> None:
     urls = [server.url(f"/files/{name}") for name in pictures[:40]]
     settings = Settings(fetch=FETCH, run=RunSettings(first_wave_images=10, wave_s=0.3))
-    commit, committed = "eoltag.spark.tables.output.Output.append_predictions", []
-    from eoltag.spark.tables.output import Output
+    commit, committed = "eoltag.spark.predict.waves.append_predictions", []
 
-    real = Output.append_predictions
-
-    def crash_at_the_third(self: Output, rows: Any, images: int) -> None:
+    def crash_at_the_third(output: Output, rows: Any, images: int) -> None:
         if len(committed) == 2:
             raise RuntimeError("killed")
-        real(self, rows, images)
+        append_predictions(output, rows, images)
         committed.append(images)
 
     with monkeypatch.context() as patch:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from eoltag.report.thumbnails import TaskShelf, Thumbnail, merged
-from eoltag.spark.tables.output import thumbnails
+from eoltag.spark.tables import thumbnails
 from eoltag.spark.tables.thumbnails import Kept, ThumbnailKeeper
 
 PLAN = {"kind": TaskShelf("main", "v", limit=100, depth=3)}
