@@ -23,11 +23,11 @@ from eoltag.decide.conditions import (
     compared_with,
     why_never,
 )
-from eoltag.decide.task import Task, extra_columns, rule_conditions, tsv_columns, tsv_condition
+from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_conditions, tsv_columns, tsv_condition
 from eoltag.errors import TaskError
 from eoltag.records import Outcome
 from eoltag.spark.decide.rules import decision_schema, tags_schema
-from eoltag.spark.tables.schemas import PREDICTIONS
+from eoltag.spark.tables.schemas import FLAT, PREDICTIONS, ROWS, TAG_MODEL
 
 _LARGEST_NORM: Final = 85.0
 """255 differences of hue over three values a pixel."""
@@ -48,6 +48,7 @@ _NUMBERS: Final = ("tinyint", "smallint", "integer", "long", "float", "double", 
 
 def check_task(session: SparkSession, task: Task) -> None:
     """Let Spark read every expression of a task before any image is fetched. Raises TaskError."""
+    _check_bundle_columns(task)
     flat = _empty(session, decision_schema(task))
     trees = [
         (name, _condition(flat, condition, f"{task.path}: rule '{name}'", task))
@@ -80,6 +81,17 @@ def _check_extras(task: Task, extras: list[StructField]) -> None:
             raise TaskError(f"{task.path}: extra column '{extra.name}' {reason}")
         if extra.name in taken:
             raise TaskError(f"{task.path}: extra column '{extra.name}': the tags table has a column of that name")
+
+
+def _check_bundle_columns(task: Task) -> None:
+    """Names in rules that would mean two things, and columns of bundles that are read anyway."""
+    own = {*ROWS.fieldNames(), *FLAT, *TAG_MODEL, "tag", "rule", "models"}
+    taken = {name.lower() for name in own}
+    for name, column in bundle_columns(task).items():
+        if name.lower() in taken or column.lower() in {field.lower() for field in ROWS.fieldNames()}:
+            raise TaskError(
+                f"{task.path}: bundle_columns: '{name}' (column '{column}') is a column of every tags table"
+            )
 
 
 def _check_rules(task: Task, trees: list[tuple[str, Condition]]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from eoltag import __version__
-from eoltag.decide.task import Task, extra_columns, rule_conditions
+from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_conditions
 from eoltag.spark.decide.checking import naming_the_rule
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.bundles import bundle_names, read_bundles
@@ -28,7 +28,11 @@ def decide(output: Output, task: Task, digests: Mapping[str, str]) -> None:
     digests: of the bundles whose rows this run has replaced.
     """
     with naming_the_rule(output.session, task):
-        replace_tags(output, tag_rows(read_bundles(output, task.name), read_predictions(output), task), task.name)
+        replace_tags(
+            output,
+            tag_rows(read_bundles(output, task.name, [*bundle_columns(task).values()]), read_predictions(output), task),
+            task.name,
+        )
         export_tsv(output, task)
     bundles = {**_read(output, task)["bundles"], **digests}
     files = output.files.names(output.path("tsv", task.name))
