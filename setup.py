@@ -53,6 +53,7 @@ setup(
         "pillow>=11",
         "pyarrow>=18",
         "pydantic>=2.9",
+        "sqlglot>=30.30,<31",  # reads rules; the shape of its trees changes with the first number
         "tqdm>=4.66",
     ],
     extras_require={

@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "train.collect": ["eoltag.fetch", "eoltag.image", "train", "train.collect.providers", "train.images"],
     "train.cartoonize": ["eoltag.image", "train", "train.images"],
     "train.dedupe": ["train", "train.images", "train.similar"],
-    "train.prepare.sources": ["eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "train.images"],
+    "train.prepare.sources": ["eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "train", "train.images"],
     "train.prepare": [
         "eoltag.bundle", "eoltag.fetch", "eoltag.image",
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
@@ -108,6 +108,7 @@ ROOMS_OF = {
     "cykooz_resizer": ["eoltag/image/resize.py"],
     "optuna": ["train/tune/"],
     "aiohttp": ["eoltag/fetch/"],
+    "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
     **{library: ["train/serving/"] for library in _SERVERS},
 }

@@ -17,11 +17,11 @@ from eoltag.bundle.names import bundle_name
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
 
-__all__ = ["SUCCESS", "Bundle", "Tally", "is_part_folder", "open_bundles", "part_files"]
+__all__ = ["PART_START", "Bundle", "Tally", "is_part_folder", "open_bundles", "part_files"]
 
-SUCCESS: Final = "_SUCCESS"
-"""What Spark writes last beside its part files."""
-_PART: Final = "part-"
+_SUCCESS: Final = "_SUCCESS"
+"""What Spark writes last beside its part files, unless told otherwise."""
+PART_START: Final = "part-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def is_part_folder(path: Path) -> bool:
     if not path.is_dir():
         return False
     parts = part_files(path)
-    return bool(parts) and ((path / SUCCESS).exists() or all(part.name.startswith(_PART) for part in parts))
+    return bool(parts) and ((path / _SUCCESS).exists() or all(part.name.startswith(PART_START) for part in parts))
 
 
 def part_files(folder: Path) -> list[Path]:

@@ -16,7 +16,8 @@ from eoltag.image.decode import FORMATS, decode
 from eoltag.records import InputSpec, Outcome
 from eoltag.settings import DecodeSettings
 from train.collect.search_terms import Wish
-from train.images.manifest import FILE_NAME, ManifestRow, write_manifest
+from train.images.manifest import FILE_NAME, write_manifest
+from train.records import ManifestRow
 
 JOURNAL: Final = "collected.jsonl"
 DUPLICATE: Final = "duplicate"

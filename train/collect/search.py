@@ -22,7 +22,7 @@ from train.collect.providers.client import ApiClient
 from train.collect.providers.found import Found, Provider, Query
 from train.collect.providers.licences import licence_code
 from train.collect.search_terms import Wish
-from train.images.manifest import ManifestRow
+from train.records import ManifestRow
 
 WAVE: Final = 64
 """Images fetched together before they are numbered in the order of the search: the same answers, the same names."""

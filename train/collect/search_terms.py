@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
+from train.records import Split
 
 COLUMNS: Final = {
     "term": ("search_term",),
@@ -17,7 +18,6 @@ COLUMNS: Final = {
 }
 """Names that each column may have."""
 
-SPLITS: Final = ("train", "val", "test")
 MOST_IMAGES: Final = 1_000_000
 
 
@@ -28,7 +28,7 @@ class Wish:
     term: str
     count: int
     label: str
-    split: str
+    split: Split
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -74,7 +74,7 @@ def _place(header: list[str], names: tuple[str, ...], path: Path) -> str:
 
 
 def _wish(path: Path, line: int, cells: list[str]) -> Wish:
-    term, count, label, split = cells
+    term, count, label, set_name = cells
     where = f"{path}, line {line}"
     if not term:
         raise DataError(f"{where}: wanted a search term. Received: an empty cell")
@@ -82,9 +82,10 @@ def _wish(path: Path, line: int, cells: list[str]) -> Wish:
         raise DataError(f"{where}: number_imgs: wanted 1 to {MOST_IMAGES}. Received: {count!r}")
     if not label or label.startswith(".") or any(sign in label for sign in "/\\\0") or not label.isprintable():
         raise DataError(f"{where}: wanted a folder name without '/', '\\' or a dot in front. Received: {label!r}")
-    if split.lower() not in SPLITS:
-        raise DataError(f"{where}: wanted one of {', '.join(SPLITS)}. Received: {split!r}")
-    return Wish(term, int(count), label, split.lower())
+    split = Split.named(set_name)
+    if split is None:
+        raise DataError(f"{where}: wanted one of {', '.join(Split)}. Received: {set_name!r}")
+    return Wish(term, int(count), label, split)
 
 
 def _added_up(wishes: Iterable[Wish]) -> list[Wish]:

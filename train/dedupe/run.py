@@ -11,18 +11,19 @@ from typing import Any, Final
 
 from eoltag.errors import DataError
 from eoltag.records import Outcome
-from train.cli import progress, say
+from train.cli import progress
 from train.dedupe.sheets import draw_sheets
-from train.images.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
+from train.images.decoding import say_unreadable
+from train.images.manifest import FILE_NAME, read_manifest, write_manifest
 from train.images.sources import Source, find_sources
-from train.similar.fingerprints import Fingerprint, Unreadable, read_fingerprints
+from train.records import ManifestRow, Split, Unreadable
+from train.similar.fingerprints import Fingerprint, read_fingerprints
 from train.similar.groups import Group, find_groups
 
 KEEP_FILE: Final = "keep.txt"
 REPORT_FILE: Final = "report.json"
 KEPT_FOLDER: Final = "images"
 DUPLICATE: Final = "duplicate"
-SPLITS: Final = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def find_duplicates(folders: Sequence[Path], distance: int | None) -> Found:
             images.append(result)
         elif not (source.is_found and result.outcome is Outcome.NOT_IMAGE):
             unreadable.append(result)
-            say(f"skipped {result.path}: {result.outcome}, {result.detail}")
+            say_unreadable(result.path, result.outcome, result.detail)
     return Found(tuple(folders), tuple(images), tuple(unreadable), tuple(find_groups(images, distance)))
 
 
@@ -101,9 +102,7 @@ def _report(found: Found, distance: int | None) -> dict[str, Any]:
         "groups_across_classes": _straddling(found, 0),
         "groups_across_splits": _straddling(found, 1),
         "groups": [[str(image.path) for image in group.members] for group in found.groups],
-        "unreadable": [
-            {"path": str(file.path), "outcome": str(file.outcome), "detail": file.detail} for file in found.unreadable
-        ],
+        "unreadable": [file.document() for file in found.unreadable],
     }
 
 
@@ -119,12 +118,13 @@ def _straddling(found: Found, part: int) -> int:
     return sum(len({place(image.path, found.folders)[part] for image in group.members}) > 1 for group in found.groups)
 
 
-def place(path: Path, folders: Sequence[Path]) -> tuple[str, str | None]:
+def place(path: Path, folders: Sequence[Path]) -> tuple[str, Split | None]:
     """Class and split that the file's folders stand for: FOLDER/[train/]CLASS/..., or FOLDER itself as the class."""
     root = next(folder for folder in folders if path.is_relative_to(folder))
     parts = [root.resolve().name, *path.relative_to(root).parts[:-1]]
-    split = next((part for part in parts if part in SPLITS), None)
-    labels = [part for part in parts[1:] if part not in SPLITS] or [part for part in parts if part not in SPLITS]
+    split = next(filter(None, map(Split.named, parts)), None)
+    classes = [[part for part in some if Split.named(part) is None] for some in (parts[1:], parts)]
+    labels = classes[0] or classes[1]
     return (labels[0] if labels else parts[0]), split
 
 

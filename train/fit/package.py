@@ -4,6 +4,7 @@ import platform
 import resource
 import shutil
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +22,10 @@ from train.data.dataset import Dataset, Indices
 from train.evaluate.calibration import calibrate
 from train.evaluate.metrics import accuracy, confusion_matrix, per_class
 from train.fit.plots import draw_confusion
-from train.package.model_card import CONFUSION_FILE, CURVES_FILE, DATA_FILE, README_FILE, model_card
+from train.package.data_table import write_data_table
+from train.package.model_card import CONFUSION_FILE, CURVES_FILE, README_FILE, model_card
 from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
+from train.records import LabelledImage, Split
 from train.settings import FitSettings
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ def write_package(
     card = card.model_copy(update={"metrics": metrics, "temperature": fitted.temperature})
     shutil.copyfile(curves, folder / CURVES_FILE)
     draw_confusion(matrix, dataset.labels, folder / CONFUSION_FILE)
-    (folder / DATA_FILE).write_text(_data_table(dataset, validation), encoding="utf-8")
+    write_data_table(folder, _seen(dataset, validation))
     text = model_card(card, dataset.counts(train), dataset.counts(validation))
     (folder / README_FILE).write_text(text, encoding="utf-8")
     return write_card(folder, card)
@@ -135,14 +138,10 @@ def _costs(trained: "Trained", seconds: float) -> dict[str, Any]:
     }
 
 
-def _data_table(dataset: Dataset, validation: Indices) -> str:
-    """Every image that the model has seen, so that an evaluation can leave it out."""
+def _seen(dataset: Dataset, validation: Indices) -> Iterator[tuple[str, Split, LabelledImage]]:
     held = set(validation.tolist())
-    lines = ["sha256\tsplit\tlabel\tpath"]
     for row, example in enumerate(dataset.examples):
-        part = "validation" if row in held else "train"
-        lines.append(f"{example.sha256}\t{part}\t{dataset.labels[example.target]}\t{example.path.as_posix()}")
-    return "\n".join(lines) + "\n"
+        yield example.sha256, Split.VAL if row in held else Split.TRAIN, example.image
 
 
 def _versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ from eoltag.errors import UsageError
 from eoltag.model.package import Package
 from train.cli import say, start_keras
 from train.data.class_weights import loss_weights
-from train.data.dataset import Dataset, read_dataset, split
+from train.data.dataset import Dataset, read_dataset, split, training_images
 from train.fit.attempts import (
     CURVES_FILE,
     TENSORBOARD_FOLDER,
@@ -23,7 +23,6 @@ from train.fit.attempts import (
 from train.fit.checkpoints import Epoch
 from train.fit.package import write_package
 from train.fit.plots import draw_curves
-from train.images.listing import list_images
 from train.package.staging import staged
 from train.settings import FitSettings
 
@@ -40,13 +39,13 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
     started = time.monotonic()
     check_out(out, data)
     attempt = unfinished_attempt(out, settings) if is_resumed else None
-    listing = list_images(data)
+    found = training_images(data)
     start_keras()
     from train.fit.features import FeatureCache
     from train.fit.loop import learn, start_network
 
-    network = start_network(settings, len(listing.labels))  # before the images: it is quick to say what is wrong
-    dataset = read_dataset(listing, settings.spec)
+    network = start_network(settings, len(found.labels))  # before the images: it is quick to say what is wrong
+    dataset = read_dataset(found, settings.spec)
     rows = split(dataset, settings.validation_fraction, settings.seed)
     loss_weights(settings.class_weights, dataset, rows[0])
     if attempt is None:
@@ -74,7 +73,7 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
             seconds = time.monotonic() - started
             package = write_package(folder, settings, dataset, rows, trained, curves, seconds)
     attempt.close()
-    return _summary(attempt, package, data, dataset, rows, trained, time.monotonic() - started)
+    return _summary(attempt, package, dataset, rows, trained, time.monotonic() - started)
 
 
 @contextmanager
@@ -116,7 +115,7 @@ def _recorder(attempt: Attempt) -> Callable[[Epoch], bool]:
 
 
 def _summary(
-    attempt: Attempt, package: Package, data: Path, dataset: Dataset, rows: Any, trained: "Trained", seconds: float
+    attempt: Attempt, package: Package, dataset: Dataset, rows: Any, trained: "Trained", seconds: float
 ) -> dict[str, Any]:
     """Plain JSON values."""
     return {
@@ -128,10 +127,7 @@ def _summary(
         "metrics": package.card.metrics,
         "temperature": package.card.temperature,
         "images": {"train": len(rows[0]), "validation": len(rows[1])},
-        "skipped": [
-            {"path": str(data / file.path), "outcome": str(file.outcome), "detail": file.detail}
-            for file in dataset.skipped
-        ],
+        "skipped": [file.document() for file in dataset.skipped],
         "epochs_run": len(trained.history),
         "best_epoch": trained.history.index(trained.best) + 1,
         "feature_seconds": round(trained.feature_seconds, 1),

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from eoltag.model.package import Card
+from train.package.data_table import DATA_FILE
 
 CURVES_FILE: Final = "training_curves.png"
 CONFUSION_FILE: Final = "confusion.png"
 README_FILE: Final = "README.md"
-DATA_FILE: Final = "data.tsv"
 _THRESHOLDS: Final = "## Thresholds"
 
 

@@ -12,6 +12,7 @@ from eoltag.errors import DataError
 from train.cli import say
 from train.data.class_weights import class_weights
 from train.data.splitting import Shares
+from train.images.decoding import say_unreadable
 from train.images.manifest import FILE_NAME, IMAGES, write_manifest
 from train.prepare.augmenting import add_copies
 from train.prepare.download import Downloads
@@ -99,9 +100,9 @@ def _name(one: Examined) -> str:
 def _say_rejected(examined: Sequence[Examined]) -> None:
     out = [one for one in examined if not one.is_usable]
     for one in out[:_SAID]:
-        say(f"left out {_name(one)}: {one.finding.outcome}, {one.finding.detail}")
+        say_unreadable(_name(one), one.finding.outcome, one.finding.detail)
     if len(out) > _SAID:
-        say(f"left out {len(out) - _SAID} more; the manifest names them")
+        say(f"skipped {len(out) - _SAID} more; the manifest names them")
 
 
 def _nothing_left(examined: Sequence[Examined], plan: Plan) -> str:

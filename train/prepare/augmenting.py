@@ -11,11 +11,11 @@ from PIL import Image
 
 from train.cli import progress
 from train.images.contact_sheet import RED, Tile, draw_sheet
-from train.images.manifest import ManifestRow
 from train.images.parallel import in_chunks
 from train.prepare.examine import write_picture
 from train.prepare.operations import AugmentSet, augment
 from train.prepare.output import SHEET
+from train.records import ManifestRow
 
 WORTH_A_PROCESS: Final = 100
 SHOWN_ORIGINALS: Final = 8

@@ -1,6 +1,5 @@
 """The service as an ASGI application: its addresses, and an answer in JSON to everything."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -10,21 +9,20 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from eoltag import __version__
 from eoltag.model.package import Package
-from train.serving.admission import House, Visit
+from train.serving.admission import House
 from train.serving.answers import Answer, Answers, Health, Problem, answer_all, answer_one
-from train.serving.body import Body
+from train.serving.body_limit import BodyLimit
 from train.serving.classifier import Classifier
 from train.serving.metrics import Metrics
 from train.serving.page import read_page
 from train.serving.refusals import Refused, problem
 from train.serving.settings import ServeSettings
-from train.serving.uploads import FIELD, Upload, boundary_of, check_declared, read_uploads
+from train.serving.uploads import FIELD, read_uploads
 
 ADDRESSES: Final = "/, /classify, /health, /metrics, /openapi.json"
 BODY: Final = {
@@ -73,26 +71,11 @@ class Service:
 
     async def classify(self, request: Request, top: int | None) -> tuple[str, Response]:
         """Reads and classifies; the outcome for the counters, and the answer. Raises Refused."""
-        body = Body(request)
-        try:
-            with self.house.visit() as visit:
-                uploads = await self._read(request.headers, body, visit)
-                visit.add_images(len(uploads))
-                results = await self.classifier.classify(uploads)
-        except Refused:
-            await body.discard()
-            raise
+        with self.house.visit() as visit:
+            uploads = await read_uploads(request, self.settings, visit)
+            visit.add_images(len(uploads))
+            results = await self.classifier.classify(uploads)
         return answer_one(results[0], uploads[0], top) if len(uploads) == 1 else answer_all(results, uploads, top)
-
-    async def _read(self, headers: Headers, body: Body, visit: Visit) -> list[Upload]:
-        boundary = boundary_of(headers.get("content-type"), headers.get("content-encoding"))
-        check_declared(headers.get("content-length"), self.settings)
-        try:
-            async with asyncio.timeout(self.settings.deadline_s):
-                return await read_uploads(body.chunks(), boundary, self.settings, visit)
-        except TimeoutError as problem:
-            limit = f"{self.settings.deadline_s:g} s"
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, "timeout", f"the body did not arrive in {limit}") from problem
 
     @property
     def health(self) -> Health:
@@ -115,10 +98,10 @@ def build_application(package: Package, settings: ServeSettings) -> FastAPI:
     service = Service(package, settings)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.classifier.batcher.start()
         try:
-            yield {"metrics": service.metrics}
+            yield
         finally:
             await service.classifier.stop()
 
@@ -132,6 +115,7 @@ def build_application(package: Package, settings: ServeSettings) -> FastAPI:
         redirect_slashes=False,
     )
     application.state.service = service
+    application.add_middleware(BodyLimit, settings=settings)
     _add_routes(application, service)
     _add_problems(application, service.metrics)
     return application

@@ -13,7 +13,6 @@ from eoltag.errors import SettingsError
 from eoltag.model.package import Package
 from train.cli import say
 from train.serving.application import Service, build_application
-from train.serving.protocol import JsonProtocol
 from train.serving.settings import ServeSettings
 
 BACKLOG = 2048
@@ -39,7 +38,7 @@ def make_server(package: Package, settings: ServeSettings) -> tuple[Service, uvi
     config = uvicorn.Config(
         application,
         loop="asyncio",
-        http=type("Protocol", (JsonProtocol,), {"head_deadline_s": settings.deadline_s}),
+        http="h11",
         ws="none",
         lifespan="on",
         log_config=None,

@@ -18,6 +18,7 @@ from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
 from train.images.files import read_image_file
 from train.images.parallel import in_chunks
+from train.records import Unreadable
 from train.similar.hamming import Hashes
 
 Number = TypeVar("Number", bound=np.generic)
@@ -63,15 +64,6 @@ class Fingerprint:
     def rank(self) -> tuple[int, int, str]:
         """Sorts the copy to keep first: most pixels, then most bytes, then the first path."""
         return -self.width * self.height, -self.bytes, str(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """One file that is no image, or a broken one."""
-
-    path: Path
-    outcome: str
-    detail: str
 
 
 def orient(pixels: NDArray[Number], orientation: int) -> NDArray[Number]:

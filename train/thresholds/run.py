@@ -11,12 +11,13 @@ import numpy as np
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
 from eoltag.model.score import score
-from train.cli import say
 from train.evaluate.classify import EngineChoice
-from train.evaluate.images import HELD_BACK, ImageSet, find_images
+from train.evaluate.images import HELD_BACK, SplitChoice, find_images
 from train.evaluate.run import left_out
-from train.evaluate.scoring import TRAINED_ON, Judgement, count_seen, judge, read_seen, wanted
+from train.evaluate.scoring import InTraining, ScoredSet, count_trained_on, score_images, wanted
+from train.package.data_table import read_data_table
 from train.package.model_card import README_FILE, with_thresholds
+from train.records import ImageSet, Split
 from train.thresholds.risk_control import SCALES, Point, Scale, Sweep, sweep
 
 METHOD: Final = "fixed-sequence testing from the highest threshold down, with exact binomial (Clopper-Pearson) bounds"
@@ -30,7 +31,7 @@ class Promise:
     max_error: float
     confidence_level: float = 0.95
     scale: Scale = "logit"
-    split: str | None = None
+    split: SplitChoice | None = None
     engine: EngineChoice = "auto"
     is_unseen_only: bool = False
     may_be_seen: bool = False
@@ -43,7 +44,7 @@ class Choice:
     package: Package
     promise: Promise
     found: ImageSet
-    judgement: Judgement
+    scored: ScoredSet
     sweeps: dict[Scale, list[Sweep]]
     in_training: int | None
     """Of the images used; None where the package does not say."""
@@ -71,15 +72,15 @@ class Choice:
             )
         elif self.in_training:
             notes.append(f"{self.in_training} images were in training: the thresholds are too low, the promise is void")
-        if any(row.seen == HELD_BACK for row in self.judgement.rows):
+        if self.scored.count(Split.VAL):
             notes.append(
                 "the images that `fit` held back also chose its best epoch, which weakens the promise a little; images "
                 "that it never had are better"
             )
         if self.copies:
             notes.append(f"{self.copies} images are the same file as another one and count once")
-        if self.judgement.left_out:
-            notes.append(left_out(self.judgement.left_out, self.promise.split))
+        if self.scored.left_out:
+            notes.append(left_out(self.scored.left_out, self.promise.split))
         return notes
 
     def document(self) -> dict[str, Any]:
@@ -89,12 +90,12 @@ class Choice:
             "name": self.package.card.name,
             "model_version": self.package.version,
             "data": str(self.found.data),
-            "split": self.found.split,
+            "split": self.found.part,
             "images": {
-                "used": len(self.judgement.rows) - self.copies,
+                "used": len(self.scored.images) - self.copies,
                 "copies": self.copies,
-                "unreadable": len(self.judgement.unreadable),
-                "left_out": self.judgement.left_out,
+                "unreadable": len(self.scored.unreadable),
+                "left_out": self.scored.left_out,
                 "in_training": self.in_training,
             },
             "on": self.promise.scale,
@@ -111,7 +112,7 @@ class Choice:
             "sweeps": {scale: [_sweep_document(one) for one in found] for scale, found in self.sweeps.items()},
             "unreadable": [
                 {"path": row.image.shown, "outcome": str(row.outcome), "detail": row.detail}
-                for row in self.judgement.unreadable
+                for row in self.scored.unreadable
             ],
             "notes": self.notes(),
         }
@@ -124,24 +125,22 @@ def choose(package: Package, promise: Promise) -> Choice:
             raise SettingsError(f"{name}: wanted a share above 0 and below 1, such as 0.05. Received: {value:g}")
     labels = package.card.labels
     found = find_images(promise.data, labels, promise.split)
-    seen = read_seen(package)
-    _check_unseen(package, promise, found, seen)
-    keep = wanted(promise.split, unseen=promise.is_unseen_only)
-    judgement = judge(package, found.images, seen, promise.engine, keep)
-    for row in judgement.unreadable:
-        say(f"cannot be read {row.image.path}: {row.outcome}, {row.detail}")
-    if not judgement.rows:
+    in_training = read_data_table(package)
+    _check_unseen(package, promise, found, in_training)
+    keep = wanted(promise.split, is_unseen_only=promise.is_unseen_only)
+    scored = score_images(package, found, in_training, promise.engine, keep)
+    if not scored.images:
         raise DataError(f"{promise.data}: no image is left of {len(found.images)} that could be read and is wanted")
-    first = _first_of_each(judgement)
-    known = sum(1 for at in first if judgement.rows[at].seen == TRAINED_ON)
+    first = _first_of_each(scored)
+    known = sum(scored.images[at].in_training is Split.TRAIN for at in first)
     return Choice(
         package=package,
         promise=promise,
         found=found,
-        judgement=judgement,
-        sweeps={scale: _sweeps(package.card, judgement, first, scale, promise) for scale in SCALES},
-        in_training=None if seen is None else known,
-        copies=len(judgement.rows) - len(first),
+        scored=scored,
+        sweeps={scale: _sweeps(package.card, scored, first, scale, promise) for scale in SCALES},
+        in_training=None if in_training is None else known,
+        copies=len(scored.images) - len(first),
     )
 
 
@@ -150,7 +149,7 @@ def write_thresholds(choice: Choice) -> Package:
 
     Raises PackageError.
     """
-    promise, rows = choice.promise, choice.judgement.rows
+    promise, rows = choice.promise, choice.scored.images
     digest = hashlib.sha256("\n".join(sorted({row.sha256 for row in rows})).encode()).hexdigest()
     record = {
         "on": promise.scale,
@@ -173,15 +172,15 @@ def write_thresholds(choice: Choice) -> Package:
     return write_card(choice.package.path, card)
 
 
-def _check_unseen(package: Package, promise: Promise, found: ImageSet, seen: dict[str, str] | None) -> None:
+def _check_unseen(package: Package, promise: Promise, found: ImageSet, in_training: InTraining | None) -> None:
     is_chosen_by_seen = promise.is_unseen_only or promise.split == HELD_BACK
-    if seen is None:
+    if in_training is None:
         if is_chosen_by_seen:
             raise DataError(f"{package.path}: does not record its training images, so they cannot be told from others")
         return
     if is_chosen_by_seen or promise.may_be_seen:
         return
-    if known := count_seen(found.images, seen):
+    if known := count_trained_on(found.images, in_training):
         raise DataError(
             f"{promise.data}: {known} of its {len(found.images)} images were in the training of {package.path}, so "
             "thresholds chosen on them would be too low. --unseen leaves them out, --split validation takes those that "
@@ -189,16 +188,16 @@ def _check_unseen(package: Package, promise: Promise, found: ImageSet, seen: dic
         )
 
 
-def _first_of_each(judgement: Judgement) -> list[int]:
+def _first_of_each(scored: ScoredSet) -> list[int]:
     """Rows, the same bytes under one label only once: a copy is no further evidence."""
-    first: dict[tuple[str, int], int] = {}
-    for at, row in enumerate(judgement.rows):
-        first.setdefault((row.sha256, row.image.target), at)
+    first: dict[tuple[str, str], int] = {}
+    for at, row in enumerate(scored.images):
+        first.setdefault((row.sha256, row.image.label), at)
     return list(first.values())
 
 
-def _sweeps(card: Card, judgement: Judgement, rows: list[int], scale: Scale, promise: Promise) -> list[Sweep]:
-    logits, truth = judgement.logits[rows], judgement.truth[rows]
+def _sweeps(card: Card, scored: ScoredSet, rows: list[int], scale: Scale, promise: Promise) -> list[Sweep]:
+    logits, truth = scored.logits[rows], scored.truth[rows]
     scores = logits if scale == "logit" else score(logits, card.temperature)
     predicted = logits.argmax(axis=1)
     top = scores[np.arange(len(rows)), predicted]

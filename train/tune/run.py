@@ -9,10 +9,9 @@ from tqdm import tqdm
 
 from eoltag.errors import DataError
 from train.cli import say, start_keras
-from train.data.dataset import read_dataset
+from train.data.dataset import read_dataset, training_images
 from train.fit.attempts import check_out
 from train.fit.features import FeatureCache
-from train.images.listing import list_images
 from train.tune.confirm import confirm
 from train.tune.report import write_progress, write_report
 from train.tune.runner import Bench
@@ -33,7 +32,7 @@ def tune(
     """
     started = time.monotonic()
     check_out(out, data)
-    listing = list_images(data)
+    listing = training_images(data)
     start_keras()
     from train.fit.loop import start_network
 

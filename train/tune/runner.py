@@ -10,7 +10,7 @@ from eoltag.records import InputSpec
 from train.data.dataset import Dataset, Indices, read_dataset, split
 from train.fit.checkpoints import Epoch
 from train.fit.features import FeatureCache
-from train.images.listing import Listing
+from train.records import ImageSet
 from train.settings import FitSettings
 
 
@@ -18,7 +18,7 @@ from train.settings import FitSettings
 class Bench:
     """What trials share: images by the size that they are wanted in, splits, features of frozen bases."""
 
-    listing: Listing
+    listing: ImageSet
     datasets: dict[InputSpec, Dataset]
     splits: dict[tuple[float, int], tuple[Indices, Indices]]
     cache: FeatureCache

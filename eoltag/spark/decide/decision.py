@@ -28,11 +28,8 @@ def decide(output: Output, task: Task, digests: Mapping[str, str]) -> None:
     digests: of the bundles whose rows this run has replaced.
     """
     with naming_the_rule(output.session, task):
-        replace_tags(
-            output,
-            tag_rows(read_bundles(output, task.name, [*bundle_columns(task).values()]), read_predictions(output), task),
-            task.name,
-        )
+        rows = read_bundles(output, task.name, bundle_columns(task).values())
+        replace_tags(output, tag_rows(rows, read_predictions(output), task), task.name)
         export_tsv(output, task)
     bundles = {**_read(output, task)["bundles"], **digests}
     files = output.files.names(output.path("tsv", task.name))

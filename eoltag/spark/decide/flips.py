@@ -57,9 +57,10 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
 
 
 def _compare(output: Output, task: Task) -> _Compared:
-    decided = tag_rows(
-        read_bundles(output, task.name, [*bundle_columns(task).values()]), read_predictions(output), task
-    ).select("bundle", "bundle_row", "eolMediaURL", F.col("tag").alias("tag_after"), F.col("rule").alias("rule_after"))
+    rows = read_bundles(output, task.name, bundle_columns(task).values())
+    decided = tag_rows(rows, read_predictions(output), task).select(
+        "bundle", "bundle_row", "eolMediaURL", F.col("tag").alias("tag_after"), F.col("rule").alias("rule_after")
+    )
     if not has_tags(output, task.name):
         none = F.lit(None).cast("string")
         return _Compared(decided.withColumns({"tag_now": none, "rule_now": none}))

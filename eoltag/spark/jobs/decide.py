@@ -26,7 +26,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     output = open_output(open_session("eoltag decide"), request.output)
     for task in tasks:
         check_task(output.session, task)
-        read_bundles(output, task.name, [*bundle_columns(task).values()])
+        read_bundles(output, task.name, bundle_columns(task).values())
     prepare_for(output.session, rows_at_most(output))
     if request.is_dry_run:
         return _show_flips(request, tasks, output)

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.bundle.lists import SUCCESS
+from eoltag.bundle.lists import PART_START, is_part_folder
 from eoltag.bundle.names import sibling_of
 from eoltag.bundle.staging import PART, Staged, local_files, stage
 from eoltag.decide.task import Task, bundle_columns
@@ -34,15 +34,17 @@ def stage_bundles(request: TagRequest, tasks: Iterable[Task], folder: Path) -> S
 
 def _fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
     """Copies of what a remote path or glob names, as local_files takes them. Raises BundleError."""
-    files, found = Files(open_session("eoltag")), []
+    files = Files(open_session("eoltag"))
+    names_parts = pattern.rpartition("/")[2].startswith(PART_START)
+    found: list[tuple[str, Path]] = []
     try:
         for parent, paths in groupby(files.matches(pattern), lambda path: path.rpartition("/")[0]):
-            local, copies = folder / f"remote-{len(list(folder.iterdir()))}", list(paths)
+            local = folder / f"remote-{len(list(folder.iterdir()))}"
             local.mkdir()
-            for path in copies:
-                files.download(path, local / path.rpartition("/")[2])
-            are_parts = (local / SUCCESS).exists()
-            found += [(parent, local)] if are_parts else [(path, local / path.rpartition("/")[2]) for path in copies]
+            copies = [(path, local / path.rpartition("/")[2]) for path in paths]
+            for path, copy in copies:
+                files.download(path, copy)
+            found += [(parent, local)] if is_part_folder(local) and not names_parts else copies
     except OSError as problem:
         raise BundleError(f"{pattern}: cannot be read ({problem})") from problem
     if not found:

@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 from eoltag import __version__
-from eoltag.decide.cuts import find_cuts
 from eoltag.errors import OutputError
 from eoltag.report.content import Counted, PageFacts, TaskFacts, Written
 from eoltag.report.page import render
@@ -70,6 +69,8 @@ def _runs(output: Output, tasks: Sequence[str]) -> list[dict[str, Any]]:
 
 def _facts(name: str, runs: Sequence[dict[str, Any]]) -> TaskFacts:
     """From the latest run that decided the task; only the name where none of those at hand did."""
+    from eoltag.decide.cuts import find_cuts  # brings sqlglot, which a job with nothing to do need not wait for
+
     document: dict[str, Any] = next((run["tasks"][name] for run in runs if name in run.get("tasks", {})), {})
     content = document.get("content", {})
     conditions = document.get("conditions", {})

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from pyspark import TaskContext
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
-from eoltag.decide.cuts import find_cuts
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.report.thumbnails import Goodness, Group, Shelf, ShelfPlan, Thumbnail, merged, shelf_for, thinned
 from eoltag.spark.tables.output import Output
@@ -90,6 +89,8 @@ def keeper_for(output: Output, tasks: list[Task], limit: int) -> ThumbnailKeeper
     if limit == 0:
         write_thumbnails(output, (), tasks)
         return None
+    from eoltag.decide.cuts import find_cuts  # brings sqlglot, which no worker needs
+
     plan = {}
     for task in tasks:
         model, package = next(iter(task.packages.items()))

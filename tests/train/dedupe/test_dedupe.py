@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from train.__main__ import main
-from train.images.manifest import ManifestRow, read_manifest, write_manifest
+from train.images.manifest import read_manifest, write_manifest
+from train.records import ManifestRow, Split
 from train.samples import draw_file, file_name
 from train.similar.fingerprints import INVERSE, Fingerprint, Look, orient, read_fingerprint, read_fingerprints
 from train.similar.groups import find_groups, groups_of
@@ -180,7 +181,7 @@ def test_source_licence_and_author_are_carried_over_and_runs_repeat_byte_for_byt
     source = tmp_path / "set"
     save(photos[0], source / "val" / "cat" / "cat_1.jpg", lambda image: image)
     origin = ("https://example.org/1.jpg", "https://example.org/1", "CC BY 4.0", "Ann")
-    write_manifest(source / "manifest.parquet", [ManifestRow("val/cat/cat_1.jpg", "cat", "val", None, *origin)])
+    write_manifest(source / "manifest.parquet", [ManifestRow("val/cat/cat_1.jpg", "cat", Split.VAL, None, *origin)])
     for out in ("a", "b"):
         dedupe(capsys, source, "--out", tmp_path / out)
     (row,) = read_manifest(tmp_path / "a" / "manifest.parquet")

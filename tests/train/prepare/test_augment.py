@@ -11,9 +11,10 @@ from PIL import Image
 
 from tests.support.pictures import picture, save
 from train.__main__ import main
-from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
+from train.images.manifest import FILE_NAME, read_manifest
 from train.prepare import operations
 from train.prepare.operations import SETS, AugmentSet, augment, shift_colours
+from train.records import ManifestRow
 
 EVERY = [
     operations.distort,
