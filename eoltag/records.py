@@ -101,13 +101,32 @@ class ImageRef(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """What to ask a server for: a URL, and what the last answer said of its version, if that is known.
+
+    A server that still has that version answers that it is not modified, and sends no bytes.
+    """
+
+    url: str | None
+    etag: str | None = None
+    """The header ETag of the last answer, with its quotes."""
+    last_modified: str | None = None
+    """The header Last-Modified of the last answer, as it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """One image to fetch, and the models (by key) that have not scored it yet."""
 
-    url: str | None
+    fetch: FetchRequest
     models: tuple[str, ...]
     carried: tuple[object, ...] = ()
     """Whatever the caller wants back with the predictions."""
+
+    @property
+    def url(self) -> str | None:
+        """Where the image lies."""
+        return self.fetch.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +154,11 @@ class Fetched:
     detail: str | None
     http_status: int | None
     attempts: int
+    etag: str | None = None
+    last_modified: str | None = None
+    """What the answer said of its version, for the next FetchRequest."""
+    is_not_modified: bool = False
+    """The server still has the version that the request named. The outcome is ok, and there are no bytes."""
 
 
 @dataclass(frozen=True, slots=True)

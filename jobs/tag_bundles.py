@@ -37,6 +37,13 @@ def parser() -> argparse.ArgumentParser:
         description="Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.",
         epilog=EXAMPLES,
     )
+    _add_rows(new)
+    _add_settings(new)
+    return new
+
+
+def _add_rows(new: argparse.ArgumentParser) -> None:
+    """Which rows, and where to."""
     new.add_argument(
         "--bundle",
         nargs="+",
@@ -54,6 +61,10 @@ def parser() -> argparse.ArgumentParser:
         "--sample", type=_positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
     )
     new.add_argument("--seed", type=int, default=0, metavar="S", help="of --sample (default 0)")
+
+
+def _add_settings(new: argparse.ArgumentParser) -> None:
+    """How, and how much of it again."""
     new.add_argument(
         "--config",
         type=Path,
@@ -83,7 +94,6 @@ def parser() -> argparse.ArgumentParser:
         help="fetch from private, loopback and link-local addresses as well",
     )
     new.add_argument("--quiet", action="store_true", help="no progress bar")
-    return new
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

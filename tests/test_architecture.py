@@ -11,7 +11,18 @@ from eoltag import errors
 from eoltag.errors import ExitCode, ImageError, UsageError
 from eoltag.model.package import Card, CardInput
 from eoltag.pipeline.partition import ModelSource
-from eoltag.records import TRANSIENT, Cut, Decoded, Fetched, ImageRef, InputSpec, ModelSlot, Outcome, Wanted
+from eoltag.records import (
+    TRANSIENT,
+    Cut,
+    Decoded,
+    Fetched,
+    FetchRequest,
+    ImageRef,
+    InputSpec,
+    ModelSlot,
+    Outcome,
+    Wanted,
+)
 from eoltag.report.thumbnails import Shelf, Thumbnail, shelf_for
 from eoltag.settings import Settings
 from tests.support.paths import ROOT
@@ -206,7 +217,7 @@ def test_ok_and_lasting_failures_are_final() -> None:
     [
         Settings(),
         ImageRef(1, "https://eol.org/a.jpg"),
-        Wanted("https://eol.org/a.jpg", ("kind/main",), ("x", 1)),
+        Wanted(FetchRequest("https://eol.org/a.jpg"), ("kind/main",), ("x", 1)),
         Fetched(b"x", Outcome.OK, None, 200, 1),
         InputSpec(224, 224, "stretch", "bilinear"),
         ModelSlot("kind", "main", "abc"),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.evaluate.calibration import Calibration
-from train.evaluate.metrics import Counts, Curve, normalised
+from train.evaluate.metrics import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +25,11 @@ BARS: Final = 15
 """As in EOL's inspection notebooks."""
 
 
-def confusion_figure(matrix: Counts, labels: Sequence[str]) -> "Figure":
+def confusion_figure(matrix: NDArray[np.int64], shares: NDArray[np.float64], labels: Sequence[str]) -> "Figure":
     """Two panels: images, and shares of each true label."""
     side = 2.6 + 0.52 * min(len(labels), 40)
     figure = _figure(2 * side + 0.6, side)
     left, right = figure.subplots(1, 2)
-    shares = normalised(matrix)
     _matrix(left, shares, [[str(cell) for cell in row] for row in matrix], labels, "images")
     texts = [[f"{cell:.2f}" if cell else "0" for cell in row] for row in shares]
     _matrix(right, shares, texts, labels, "share of the true label")

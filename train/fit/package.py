@@ -4,7 +4,7 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,7 @@ from eoltag.records import Scores
 from train.cli import cores
 from train.data.dataset import Dataset, Indices
 from train.evaluate.calibration import calibrate
-from train.evaluate.metrics import accuracy, confusion_matrix, per_class
+from train.evaluate.metrics import accuracy, confusion_matrix, macro, per_class
 from train.fit.plots import draw_confusion
 from train.package.data_table import write_data_table
 from train.package.model_card import CONFUSION_FILE, CURVES_FILE, README_FILE, model_card
@@ -52,8 +52,27 @@ def write_package(
     """
     train, validation = rows
     export_model(trained.model, folder)
+    card = _card(settings, dataset, trained)
+    logits, difference = _scores(write_card(folder, card), dataset, validation, trained.scores)
+    metrics = _metrics(logits, dataset.targets[validation], dataset.labels) | {
+        "engines_differ_by": difference,
+        "best_epoch": trained.history.index(trained.best) + 1,
+        "training": _costs(trained, seconds),
+    }
+    temperature = metrics["calibration"]["temperature"]
+    card = card.model_copy(update={"metrics": metrics, "temperature": temperature})
+    shutil.copyfile(curves, folder / CURVES_FILE)
+    draw_confusion(np.array(metrics["confusion_matrix"]), dataset.labels, folder / CONFUSION_FILE)
+    write_data_table(folder, _seen(dataset, validation))
+    text = model_card(card, dataset.counts(train), dataset.counts(validation))
+    (folder / README_FILE).write_text(text, encoding="utf-8")
+    return write_card(folder, card)
+
+
+def _card(settings: FitSettings, dataset: Dataset, trained: "Trained") -> Card:
+    """What is known before the model is measured."""
     spec = settings.spec
-    card = Card(
+    return Card(
         card_version=CARD_VERSION,
         name=settings.name,
         labels=dataset.labels,
@@ -69,18 +88,19 @@ def write_package(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         files={},
     )
-    package = write_card(folder, card)
-    logits, difference = _scores(package, dataset, validation, trained.scores)
-    truth = dataset.targets[validation]
-    matrix = confusion_matrix(truth, logits.argmax(axis=1), len(dataset.labels))
+
+
+def _metrics(logits: Scores, truth: Indices, labels: Sequence[str]) -> dict[str, Any]:
+    """How good the model is on its validation images, for the card."""
+    predicted = logits.argmax(axis=1)
     raw, fitted = calibrate(logits, truth)
-    scores = per_class(matrix, dataset.labels)
-    metrics = {
-        "val_accuracy": accuracy(matrix),
+    report = per_class(truth, predicted, labels)
+    return {
+        "val_accuracy": accuracy(truth, predicted),
         "val_loss": raw.nll,
-        "macro_f1": sum(row["f1"] for row in scores.values()) / len(scores),
-        "per_class": scores,
-        "confusion_matrix": matrix.tolist(),
+        "macro_f1": macro(report)["f1"],
+        "per_class": report,
+        "confusion_matrix": confusion_matrix(truth, predicted, len(labels)).tolist(),
         "calibration": {
             "temperature": fitted.temperature,
             "error_before": raw.ece,
@@ -88,17 +108,7 @@ def write_package(
             "loss_before": raw.nll,
             "loss_after": fitted.nll,
         },
-        "engines_differ_by": difference,
-        "best_epoch": trained.history.index(trained.best) + 1,
-        "training": _costs(trained, seconds),
     }
-    card = card.model_copy(update={"metrics": metrics, "temperature": fitted.temperature})
-    shutil.copyfile(curves, folder / CURVES_FILE)
-    draw_confusion(matrix, dataset.labels, folder / CONFUSION_FILE)
-    write_data_table(folder, _seen(dataset, validation))
-    text = model_card(card, dataset.counts(train), dataset.counts(validation))
-    (folder / README_FILE).write_text(text, encoding="utf-8")
-    return write_card(folder, card)
 
 
 def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Scores | None) -> tuple[Scores, float]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from train.evaluate.metrics import Counts
 from train.fit.checkpoints import Epoch
 
 MOST_MARKED: Final = 60
@@ -75,7 +75,7 @@ def _phases(history: Sequence[Epoch]) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(history)], strict=True))
 
 
-def draw_confusion(matrix: Counts, labels: Sequence[str], path: Path) -> None:
+def draw_confusion(matrix: NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
     """Images by true and predicted label, coloured by the share of the true label, as PNG."""
     from matplotlib.figure import Figure
 

@@ -8,7 +8,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_expression, tag_expression
 from eoltag.records import Outcome
-from eoltag.spark.predict.plan import is_transient
+from eoltag.spark.predict.subtraction import is_transient
 from eoltag.spark.tables.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL, quoted
 
 _HASH: Final = "url hash"

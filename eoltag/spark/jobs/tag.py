@@ -23,7 +23,7 @@ from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked, unchanged
 from eoltag.spark.tables.output import open_output
-from eoltag.spark.tables.runs import Run, record_of, write_record
+from eoltag.spark.tables.runs import Run, notes_of, record_of, write_record
 from eoltag.spark.tables.thumbnails import trim_thumbnails
 
 NOTHING_TO_DO = "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are"
@@ -63,14 +63,14 @@ def _show_plan(run: Run) -> ExitCode:
     """Print what a run would do."""
     with unchanged(run.output):
         counts = asdict(make_plan(run).counts)
-    show(counts, plan_text(counts, _notes(run)), as_json=run.request.as_json)
+    show(counts, plan_text(counts, notes_of(run)), as_json=run.request.as_json)
     return ExitCode.DONE
 
 
 def _tag(run: Run, started: float) -> Summary:
     """Do what there is to do, and record it. started: time.monotonic() at the start of the job."""
-    output, tasks, digests, notes = run.output, run.tasks, bundle_digests(run), _notes(run)
-    record = record_of(run)
+    output, tasks, digests = run.output, run.tasks, bundle_digests(run)
+    record, notes = record_of(run), notes_of(run)
     write_record(output, {**record, "status": "running"})
     known = make_plan(run) if all(is_decided(output, task, digests) for task in tasks) else None
     is_idle = known is not None and not known.buckets
@@ -99,14 +99,3 @@ def _predict(run: Run, plan: Plan | None) -> Plan:
         keep_bundles(run, plan.rows)
         run_waves(run, plan, worker)
     return plan
-
-
-def _notes(run: Run) -> list[str]:
-    """What may surprise."""
-    request, staged = run.request, run.staged
-    notes = list(staged.notes)
-    if staged.skipped_lines:
-        notes.append(f"{staged.skipped_lines:,} blank or comment lines skipped")
-    if request.limit is not None or request.sample is not None:
-        notes.append("--limit and --sample: the bundles' tags and TSV hold only that part until a run without them")
-    return notes

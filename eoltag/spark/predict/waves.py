@@ -1,7 +1,7 @@
 """Runs the to-do list wave by wave: each is committed before the next begins, and sized by the speed so far."""
 
 import time
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from eoltag.bundle.staging import MOST_HOSTS
 from eoltag.settings import FetchSettings, RunSettings
-from eoltag.spark.predict.plan import Plan, next_wave
+from eoltag.spark.predict.plan import Bucket, Plan
 from eoltag.spark.predict.tagging import Round, TagWorker, predictions_of
 from eoltag.spark.runtime.progress import progress_bar
 from eoltag.spark.runtime.session import task_slots
@@ -50,6 +50,15 @@ def wave_size(settings: RunSettings, speed: Speed) -> int:
     if speed.images_per_s is None:
         return settings.first_wave_images
     return max(1, int(speed.images_per_s * settings.wave_s))
+
+
+def next_wave(buckets: Sequence[Bucket], size: int) -> tuple[list[Bucket], list[Bucket]]:
+    """The buckets of the next wave, of about `size` images, and those left."""
+    images, taken = 0, 0
+    while taken < len(buckets) and images < size:
+        images += buckets[taken].images
+        taken += 1
+    return list(buckets[:taken]), list(buckets[taken:])
 
 
 def rounds_for(images: int, slots: int, settings: RunSettings, speed: Speed) -> list[Round]:
