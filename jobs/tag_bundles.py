@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_rows(new: argparse.ArgumentParser) -> None:
-    """Which rows, and where to."""
+    """Add the options that say which rows are tagged, and where to."""
     new.add_argument(
         "--bundle",
         nargs="+",
@@ -64,7 +64,7 @@ def _add_rows(new: argparse.ArgumentParser) -> None:
 
 
 def _add_settings(new: argparse.ArgumentParser) -> None:
-    """How, and how much of it again."""
+    """Add the options that say how, and what is done again."""
     new.add_argument(
         "--config",
         type=Path,
@@ -72,11 +72,9 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
         help="settings, see conf/jobs/default.toml; options in its [job] table, see conf/jobs/retag.toml",
     )
     new.add_argument(
-        "--retry-failed", action="store_true", help="ask for images again that failed for good (404, no image)"
+        "--retry-failed", action="store_true", help="fetch images again that failed for good (404, no image)"
     )
-    new.add_argument(
-        "--refresh-older-than", type=float, metavar="DAYS", help="ask again for what was fetched longer ago"
-    )
+    new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="fetch again what was fetched longer ago")
     new.add_argument("--dry-run", action="store_true", help="print what there is to do; fetch and write nothing")
     new.add_argument(
         "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"

@@ -118,6 +118,7 @@ ROOMS_OF = {
     "cv2": ["eoltag/image/cartoon.py", "train/"],
     "cykooz_resizer": ["eoltag/image/resize.py"],
     "optuna": ["train/tune/"],
+    "sqlalchemy": ["train/tune/"],
     "aiohttp": ["eoltag/fetch/"],
     "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},

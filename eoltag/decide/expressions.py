@@ -154,7 +154,7 @@ def _check_tokens(tokens: Sequence[Token]) -> None:
 def _check_name(name: str, allowed: frozenset[str] = ALLOWED) -> None:
     if name.lower() not in allowed:
         raise Refused(
-            f"a function of the list in docs/tasks.md was wanted. Received: {name}{reason_against(name.lower())}"
+            f"a function of docs/reference/task-files.md was wanted. Received: {name}{reason_against(name.lower())}"
         )
 
 

@@ -1,7 +1,7 @@
 """Task files to SQL: which rule gives which tag. Strings only; Spark runs them, and no image is touched."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -137,6 +137,11 @@ def read_tasks(names: list[str], root: Path) -> list[Task]:
 def rule_conditions(task: Task) -> list[tuple[str, str]]:
     """(rule name, SQL condition) with thresholds filled in, in the order in which they are tried."""
     return [(rule.name, _filled(rule.when, task)) for rule in task.file.rules]
+
+
+def rows_by_rule(task: Task, rows: Mapping[str, int]) -> dict[str, int]:
+    """Every rule in its order -> the rows that it tagged; 0 for one that never fired. rows: what was counted."""
+    return {rule.name: rows.get(rule.name, 0) for rule in task.file.rules}
 
 
 def extra_columns(task: Task) -> dict[str, str]:

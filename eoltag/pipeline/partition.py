@@ -202,7 +202,7 @@ def _read(
 
 
 def _measured(features: list[Feature], decoded: Decoded) -> dict[str, float]:
-    """Features by name. OpenCV is loaded by the first image for which a task asks for one."""
+    """Features by name. OpenCV is loaded by the first image of which one is wanted."""
     if not features:
         return {}
     from eoltag.image.cartoon import cartoonization

@@ -5,8 +5,7 @@ import re
 import pytest
 
 from eoltag.decide.expressions import Refused, Unreadable, read, read_loosely, texts_compared
-from eoltag.decide.functions import ALLOWED, FAMILIES, WHY_NOT
-from tests.support.paths import ROOT
+from eoltag.decide.functions import ALLOWED, WHY_NOT
 
 MODELS = ("main", "Second")
 
@@ -114,11 +113,3 @@ def test_no_function_is_both_allowed_and_argued_against() -> None:
     against = [name for names in WHY_NOT.values() for name in names.split()]
     assert ALLOWED.isdisjoint(against)
     assert len(against) == len(set(against))
-
-
-def test_the_page_about_tasks_lists_the_functions_that_rules_may_use() -> None:
-    page = (ROOT / "docs/tasks.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| ([^|]+) \| (`[^|]+`) \|$", page, re.MULTILINE))
-    assert {family: rows.get(family, "").replace("`", "").split(", ") for family in FAMILIES} == {
-        family: sorted(names.split()) for family, names in FAMILIES.items()
-    }

@@ -71,8 +71,12 @@ SPARK_MISTAKES: Final[dict[str, tuple[Files, str]]] = {
         {"kind.toml": KIND + '[[rules]]\nname = "grass"\nwhen = "ancestri LIKE \'%Poaceae%\'"\ntag = "grass"\n'},
         TAG,
     ),
-    "a rule can never fire": (
-        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "confidence > 1.5"\ntag = "map"\n'},
+    "a rule uses a function that is not in the list": (
+        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "rand() > 0.5"\ntag = "map"\n'},
+        TAG,
+    ),
+    "a rule holds a comment": (
+        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "label = \'map\' -- sure"\ntag = "map"\n'},
         TAG,
     ),
     "a rule names a label that is not there": (

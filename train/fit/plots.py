@@ -1,4 +1,4 @@
-"""The pictures of a model card."""
+"""Plots of a model card."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A sheet of training images beside changed copies of them, to be looked at before a training."""
+"""Preview of augmentation: a sheet of training images beside changed copies of them."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""`fit`: a folder of classes to a numbered attempt with a model package."""
+"""`fit`: trains on a folder of classes and leaves a numbered attempt with a model package."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -66,14 +66,20 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
             checkpoint=attempt.checkpoint,
             on_epoch=_recorder(attempt),
         )
-        attempt.write_history(trained.history)
-        curves = attempt.folder / CURVES_FILE
-        draw_curves(trained.history, trained.best, curves)
-        with staged(attempt.package, overwrite=False) as folder:
-            seconds = time.monotonic() - started
-            package = write_package(folder, settings, dataset, rows, trained, curves, seconds)
+        package = _packaged(attempt, settings, dataset, rows, trained, started)
     attempt.close()
     return _summary(attempt, package, dataset, rows, trained, time.monotonic() - started)
+
+
+def _packaged(
+    attempt: Attempt, settings: FitSettings, dataset: Dataset, rows: Any, trained: "Trained", started: float
+) -> Package:
+    """The model package of a finished training. started: by time.monotonic."""
+    attempt.write_history(trained.history)
+    curves = attempt.folder / CURVES_FILE
+    draw_curves(trained.history, trained.best, curves)
+    with staged(attempt.package, overwrite=False) as folder:
+        return write_package(folder, settings, dataset, rows, trained, curves, time.monotonic() - started)
 
 
 @contextmanager

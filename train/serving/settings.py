@@ -1,4 +1,4 @@
-"""What a service allows, and how it batches."""
+"""Settings of the service: its limits, and how it batches."""
 
 from typing import Literal
 
@@ -40,8 +40,8 @@ class ServeSettings(Strict):
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "ServeSettings":
-        for name, house in (("max_images", "queue_images"), ("max_request_bytes", "max_held_bytes")):
-            wanted, limit = getattr(self, name), getattr(self, house)
+        for name, whole in (("max_images", "queue_images"), ("max_request_bytes", "max_held_bytes")):
+            wanted, limit = getattr(self, name), getattr(self, whole)
             if wanted > limit:  # such a request would be told to come again for ever
-                raise SettingsError(f"{name} ({wanted}) must not be above {house} ({limit})")
+                raise SettingsError(f"{name} ({wanted}) must not be above {whole} ({limit})")
         return self

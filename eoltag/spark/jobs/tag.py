@@ -11,6 +11,7 @@ from eoltag.errors import ExitCode
 from eoltag.report import Summary, plan_text, summary_text
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.decision import begin_change, decide, is_decided
+from eoltag.spark.decide.fired import rules_over
 from eoltag.spark.predict.inputs import bundle_digests, keep_bundles, stage_bundles
 from eoltag.spark.predict.plan import Plan, make_plan
 from eoltag.spark.predict.waves import run_waves
@@ -23,6 +24,7 @@ from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked, unchanged
 from eoltag.spark.tables.output import open_output
+from eoltag.spark.tables.predictions import read_predictions
 from eoltag.spark.tables.runs import Run, notes_of, record_of, write_record
 from eoltag.spark.tables.thumbnails import trim_thumbnails
 
@@ -62,8 +64,10 @@ def _check(run: Run) -> None:
 def _show_plan(run: Run) -> ExitCode:
     """Print what a run would do."""
     with unchanged(run.output):
-        counts = asdict(make_plan(run).counts)
-    show(counts, plan_text(counts, notes_of(run)), as_json=run.request.as_json)
+        plan = make_plan(run)
+        rules = rules_over(plan.rows, read_predictions(run.output), run.tasks)
+    counts = asdict(plan.counts)
+    show({**counts, "rules": rules}, plan_text(counts, rules, notes_of(run)), as_json=run.request.as_json)
     return ExitCode.DONE
 
 

@@ -25,7 +25,7 @@ class RefreshPolicy:
 
 
 def is_transient() -> Column:
-    """Whether the outcome of a row is a failure that may pass by itself; false where it has none yet."""
+    """Whether the outcome of a row is a transient failure; false where it has none yet."""
     return F.coalesce(F.col("outcome").isin([str(outcome) for outcome in sorted(TRANSIENT)]), F.lit(False))
 
 

@@ -32,7 +32,7 @@ class Round(NamedTuple):
 
     tasks: int
     images: float
-    """Of each, about."""
+    """Images of each task, about."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class TagWorker:
         yield from inputs
 
     def _count(self, wanted: Wanted, prediction: Prediction) -> None:
-        """Each image once, however many models score it."""
+        """Add to the progress bar: each image once, however many models score it."""
         slot = self.slots[wanted.models[0]]
         if (prediction.task, prediction.model) == (slot.task, slot.model):
             (self.ok if prediction.outcome == Outcome.OK else self.failed).add(1)

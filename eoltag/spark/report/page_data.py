@@ -68,7 +68,7 @@ def _runs(output: Output, tasks: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _facts(name: str, runs: Sequence[dict[str, Any]]) -> TaskFacts:
-    """From the latest run that decided the task; only the name where none of those at hand did."""
+    """The facts of a task from the latest run that decided it; only its name where none of those at hand did."""
     from eoltag.decide.cuts import find_cuts  # brings sqlglot, which a job with nothing to do need not wait for
 
     document: dict[str, Any] = next((run["tasks"][name] for run in runs if name in run.get("tasks", {})), {})

@@ -21,7 +21,7 @@ from pyspark.sql.types import (
 from eoltag.records import FEATURE_SIDE_PX
 
 SCHEMA_VERSION: Final = 1
-"""Of the output directory as a whole; a directory of another version is refused."""
+"""The version of the output directory as a whole; a directory of another one is refused."""
 
 
 def _fields(types: dict[str, DataType]) -> list[StructField]:
@@ -60,7 +60,7 @@ MEASURED: Final[dict[str, DataType]] = {
     **{name: DoubleType() for name in FEATURE_SIDE_PX},
     "fetched_at": TimestampType(),
 }
-"""What a worker finds out; the fields of pipeline.Prediction in their order."""
+"""What a worker finds out; the fields of pipeline.partition.Prediction in their order."""
 
 ROWS: Final = StructType(_fields({**IDENTITY, "is_usable": BooleanType()}))
 """The staged bundle rows of a run."""

@@ -56,7 +56,7 @@ def export_tsv(output: Output, task: Task) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The rows of a bundle that go into one file. suffix: None for those that stand in none."""
+    """The rows of a bundle that go into one file. suffix: None for those that go into none."""
 
     bundle: str
     suffix: str | None
@@ -88,13 +88,13 @@ def _expressions(task: Task) -> Iterator[str]:
 
 
 def _suffix(task: Task) -> Column:
-    """NULL for rows that stand in neither file: not predicted yet, or left out by the task's `where`."""
+    """How the file of a row ends; NULL for rows in neither: not predicted yet, or left out by the task's `where`."""
     is_ok, is_wanted = F.col("outcome") == Outcome.OK.value, F.expr(tsv_condition(task))
     return F.when(is_ok & is_wanted, TAGGED).when(F.col("outcome").isNotNull() & ~is_ok, FAILED)
 
 
 def _with_models(tags: DataFrame, task: Task) -> DataFrame:
-    """With a column for each model, which TSV columns may name."""
+    """The tags with a column for each model, which TSV columns may name."""
     return tags.select("*", *[F.col("models")[name].alias(name) for name in task.packages])
 
 
@@ -121,7 +121,7 @@ def _line(cells: list[Column], has_breaks: bool) -> Column:
 
 
 def _is_broken(cells: list[Column]) -> Column:
-    """Some cell holds a tab or a line break. Eight plain searches take less than one for a pattern."""
+    """Whether some cell holds a tab or a line break. Eight plain searches take less than one for a pattern."""
     text, broken = F.concat(*cells) if cells else F.lit(""), F.lit(False)
     for mark in ROW_BREAKS:
         broken = broken | F.contains(text, F.lit(mark))

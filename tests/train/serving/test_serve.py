@@ -175,7 +175,7 @@ def test_openapi_describes_the_upload_and_every_answer(service: Served) -> None:
     assert kind == "multipart/form-data"
     assert classify["requestBody"]["content"][kind]["schema"]["properties"]["img"]["items"]["format"] == "binary"
     assert set(classify["responses"]) == {"200", "400", "408", "413", "415", "422", "503"}
-    assert document["components"]["schemas"]["Prediction"]["required"] == ["label", "probability"]
+    assert document["components"]["schemas"]["LabelProbability"]["required"] == ["label", "probability"]
     for page in ("/docs", "/redoc"):  # they would load scripts from other machines
         assert service.get(page).status == 404
 
