@@ -52,11 +52,14 @@ MAY_IMPORT = {
     _SPARK: [],
     f"{_SPARK}.runtime": [],
     f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK],
+    f"{_SPARK}.tables.writers": ["eoltag.decide", f"{_SPARK}.tables"],
     f"{_SPARK}.predict": [
         "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline",
         _SPARK, f"{_SPARK}.runtime", f"{_SPARK}.tables",
     ],
-    f"{_SPARK}.decide": ["eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables"],
+    f"{_SPARK}.decide": [
+        "eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables", f"{_SPARK}.tables.writers",
+    ],
     f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", f"{_SPARK}.tables"],
     f"{_SPARK}.jobs": [
         "eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK,

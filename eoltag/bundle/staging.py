@@ -37,9 +37,6 @@ ROWS: Final = pa.schema(
 PART: Final = "part-0.parquet"
 """The one file of a staged bundle."""
 
-ROW_BREAKS: Final = "\t\r\n\u000b\u000c\u0085\u2028\u2029"
-"""What could break a row of a TSV file."""
-
 MOST_HOSTS: Final = 50
 """A list of more hosts than this is hardly held up by the rate of one."""
 

@@ -60,6 +60,8 @@ class TaskFile(Strict):
         min_length=1,
     )
     """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
+    formats: tuple[str, ...] = Field(("tsv",), strict=False, min_length=1)
+    """File formats of the tags: `tsv`, `jsonl` (JSON lines with the same columns), or both beside each other."""
     models: dict[str, ModelEntry] = Field(min_length=1)
     features: tuple[Feature, ...] = Field((), strict=False)
     """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""

@@ -23,6 +23,7 @@ from eoltag.decide.task import (
 from eoltag.errors import TaskError
 from eoltag.spark.decide.rules import decision_schema, tags_schema
 from eoltag.spark.tables.schemas import FLAT, ROWS, TAG_MODEL
+from eoltag.spark.tables.writers.registry import writers_of
 
 _DATA_ERROR: Final = re.compile(r"\[[A-Z0-9_.]+\] ((?:(?!SQLSTATE).)+) SQLSTATE: 22", re.DOTALL)
 """Class 22 of the SQL standard's states: data exception."""
@@ -31,6 +32,7 @@ _UNDERLINED: Final = re.compile(r"^(.*)\n( *)(\^+)", re.MULTILINE)
 
 def check_task(session: SparkSession, task: Task) -> None:
     """Read every expression of a task, and let Spark analyse it, before any image is fetched. Raises TaskError."""
+    writers_of(task)
     _check_bundle_columns(task)
     flat = _empty(session, decision_schema(task))
     for name, condition in rule_conditions(task):
