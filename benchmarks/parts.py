@@ -31,6 +31,7 @@ from eoltag.image.decode import decode
 from eoltag.model.engines import best_batch_size, load_engine
 from eoltag.model.package import EngineName, Package, PrecisionChoice, read_package, unpack
 from eoltag.pipeline.partition import Prediction
+from eoltag.records import FetchRequest
 from eoltag.settings import Settings
 
 PARTS: Final = ("fetch", "decode", "infer")
@@ -140,7 +141,7 @@ def fetch_part(folder: Path, count: int) -> dict[str, float]:
         server_before = server.cpu_s()
         images = fetch_ahead(
             urls,
-            lambda url: url,
+            FetchRequest,
             fetch,
             rate_share=1.0,
             max_images=run.read_ahead_images,

@@ -154,7 +154,7 @@ def predict_images(
     scoring = _Scoring(sources, settings, threads, shelf)
     fetched_images = fetch_ahead(
         wanted,
-        lambda item: item.url,
+        lambda item: item.fetch,
         settings.fetch,
         rate_share=rate_share,
         max_images=settings.run.read_ahead_images,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError, ImageError
-from eoltag.records import Fetched, Outcome
+from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 from train.images.files import read_image_file
 
@@ -64,7 +64,7 @@ def read_sources(sources: Sequence[ImageSource], settings: FetchSettings) -> Ite
         from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
 
         for (at, _), content in fetch_ahead(
-            urls, lambda item: item[1], settings, rate_share=1, max_images=64, max_bytes=READ_AHEAD_BYTES
+            urls, lambda item: FetchRequest(item[1]), settings, rate_share=1, max_images=64, max_bytes=READ_AHEAD_BYTES
         ):
             yield at, content
 

@@ -1,5 +1,6 @@
 """Column names and types of every table, defined once."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from pyspark.sql.types import (
@@ -73,6 +74,17 @@ CARRIED: Final[dict[str, DataType]] = {
 """Columns of the to-do list that ride through the worker untouched. versions: every dataObjectVersionID of the URL."""
 
 WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED}))
+
+
+def rows_schema(further: Iterable[str]) -> StructType:
+    """Staged bundle rows with further columns of the bundles, which are texts."""
+    return StructType([*ROWS.fields, *[StructField(name, StringType()) for name in further]])
+
+
+def quoted(name: str) -> str:
+    """A column name of any characters, as SQL takes it."""
+    return "`{}`".format(name.replace("`", "``"))
+
 
 FLAT: Final = (
     "outcome",
