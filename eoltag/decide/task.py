@@ -9,8 +9,9 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from eoltag.errors import TaskError
+from eoltag.image.features import FEATURES
 from eoltag.model.package import Package, read_package
-from eoltag.records import Feature, Outcome
+from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
 
 TASK_FOLDER: Final = Path("conf/tasks")
@@ -61,7 +62,7 @@ class TaskFile(Strict):
     )
     """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
     models: dict[str, ModelEntry] = Field(min_length=1)
-    features: tuple[Feature, ...] = Field((), strict=False)
+    features: tuple[str, ...] = Field((), strict=False)
     """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""
     rules: tuple[Rule, ...] = Field((), strict=False)
     extras: dict[str, str] = {}
@@ -78,6 +79,13 @@ class TaskFile(Strict):
         for name in (*self.models, *self.extras):
             if not re.match(_NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_known(self) -> "TaskFile":
+        unknown = [name for name in self.features if name not in FEATURES]
+        if unknown:
+            raise ValueError(f"features: unknown feature {', '.join(unknown)}; known: {', '.join(FEATURES)}")
         return self
 
 
