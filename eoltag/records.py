@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,7 @@ Scores = NDArray[np.float32]
 Fit = Literal["stretch", "crop", "pad"]
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
 Measure = Literal["confidence", "logit"]
-"""The two numbers that say how sure a model is; see score.Verdict."""
-
-Feature = Literal["mnorm_pp", "mnorm_pp_512"]
-"""What a task may have measured of a picture beside its models; a column of the predictions table each."""
-
-FEATURE_SIDE_PX: Final[dict[Feature, int | None]] = {"mnorm_pp": None, "mnorm_pp_512": 512}
-"""The picture that a feature is measured on: its longer side at most; None: the whole picture, as large as it is."""
+"""The two numbers that say how sure a model is; see model.outputs.Verdict."""
 
 
 class Outcome(StrEnum):
@@ -136,8 +130,8 @@ class ModelSlot:
     task: str
     model: str
     version: str
-    features: tuple[Feature, ...] = ()
-    """What the task wants measured as well."""
+    features: tuple[str, ...] = ()
+    """Image features that the task wants measured as well; names of image.features.FEATURES."""
 
     @property
     def key(self) -> str:

@@ -41,17 +41,22 @@ MAY_IMPORT = {
     "eoltag.fetch": [],
     "eoltag.bundle.formats": [],
     "eoltag.bundle": ["eoltag.bundle.formats", "eoltag.fetch"],
+    "eoltag.image.features": ["eoltag.image"],
     "eoltag.image": [],
-    "eoltag.model": [],
+    "eoltag.model.outputs": [],
+    "eoltag.model": ["eoltag.model.outputs"],
     "eoltag.model.engines": ["eoltag.model"],
-    "eoltag.decide": ["eoltag.model"],
+    "eoltag.decide": ["eoltag.image.features", "eoltag.model"],
     "eoltag.report": ["eoltag.fetch"],
     # The order of the stages inside one Spark task; no pyspark.
-    "eoltag.pipeline": ["eoltag.fetch", "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.report"],
+    "eoltag.pipeline": [
+        "eoltag.fetch", "eoltag.image", "eoltag.image.features",
+        "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "eoltag.report",
+    ],
     # Spark, from the ground up.
     _SPARK: [],
     f"{_SPARK}.runtime": [],
-    f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK],
+    f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.report", _SPARK],
     f"{_SPARK}.tables.writers": ["eoltag.decide", f"{_SPARK}.tables"],
     f"{_SPARK}.predict": [
         "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline",
@@ -89,13 +94,15 @@ MAY_IMPORT = {
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
     ],
     "train.evaluate": [
-        "eoltag.bundle", "eoltag.image", "eoltag.model", "eoltag.model.engines",
+        "eoltag.bundle", "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs",
         "train", "train.images", "train.package", "train.report",
     ],
     "train.thresholds": ["eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
     "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],
     "train.import_": ["eoltag.model", "train", "train.package"],
-    "train.serving": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.evaluate"],
+    "train.serving": [
+        "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "train", "train.evaluate",
+    ],
     "train.fit": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines",
         "train", "train.architectures", "train.data", "train.evaluate", "train.images", "train.package",

@@ -9,8 +9,9 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from eoltag.errors import TaskError
+from eoltag.image.features import FEATURES
 from eoltag.model.package import Package, read_package
-from eoltag.records import Feature, Outcome
+from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
 
 TASK_FOLDER: Final = Path("conf/tasks")
@@ -63,7 +64,7 @@ class TaskFile(Strict):
     formats: tuple[str, ...] = Field(("tsv",), strict=False, min_length=1)
     """File formats of the tags: `tsv`, `jsonl` (JSON lines with the same columns), or both beside each other."""
     models: dict[str, ModelEntry] = Field(min_length=1)
-    features: tuple[Feature, ...] = Field((), strict=False)
+    features: tuple[str, ...] = Field((), strict=False)
     """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""
     bundle_columns: tuple[str, ...] = Field((), strict=False)
     """Further columns of the bundles, as texts for rules and columns of the tags table: COLUMN, or NAME=COLUMN."""
@@ -83,6 +84,13 @@ class TaskFile(Strict):
             if not re.match(_NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
         self._check_bundle_columns()
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_known(self) -> "TaskFile":
+        unknown = [name for name in self.features if name not in FEATURES]
+        if unknown:
+            raise ValueError(f"features: unknown feature {', '.join(unknown)}; known: {', '.join(FEATURES)}")
         return self
 
     def _check_bundle_columns(self) -> None:

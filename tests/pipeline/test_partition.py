@@ -15,7 +15,6 @@ import pytest
 from eoltag.image.decode import decode
 from eoltag.model.engines import load_engine
 from eoltag.model.package import Package, read_package, unpack
-from eoltag.model.score import verdicts
 from eoltag.pipeline import partition
 from eoltag.pipeline.partition import ModelSource, Prediction, predict_images
 from eoltag.records import FetchRequest, ModelSlot, Wanted
@@ -75,7 +74,7 @@ def test_each_image_gets_the_label_that_its_own_pixels_get(
     assert set(got) == set(paths)
     for path in paths:
         pixels = decode(path.read_bytes(), [package.card.spec], 10**8).pixels[0]
-        (alone,) = verdicts(engine.predict(pixels[np.newaxis]), package.card.labels, package.card.temperature)
+        (alone,) = package.card.verdicts(engine.predict(pixels[np.newaxis]))
         assert got[path].engine == "openvino-f32"
         assert got[path].label == alone.label
         assert got[path].confidence == pytest.approx(alone.confidence, abs=1e-5)

@@ -10,8 +10,8 @@ import numpy as np
 from eoltag.errors import ImageError
 from eoltag.image.decode import decode
 from eoltag.model.engines import Engine, load_engine
+from eoltag.model.outputs import Verdict
 from eoltag.model.package import Package, unpack
-from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Fetched, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.cli import cores, start_keras
@@ -66,7 +66,7 @@ def classify(
     for (at, content), pixels, logits in scored(model, contents, lambda pixels: pixels):
         path = sources[at].path
         if logits is not None:
-            (verdict,) = verdicts(logits[np.newaxis], card.labels, card.temperature)
+            (verdict,) = card.verdicts(logits[np.newaxis])
             rows[at] = Row(path, Outcome.OK, None, verdict)
         elif not isinstance(pixels, ImageError):
             rows[at] = Row(path, content.outcome, content.detail, None)

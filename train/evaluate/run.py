@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import DataError
+from eoltag.model.outputs.classes import softmax
 from eoltag.model.package import Package
-from eoltag.model.score import score
 from eoltag.records import Scores
 from train.evaluate.calibration import LEAST_IMAGES, Calibration, cross_calibrate
 from train.evaluate.classify import EngineChoice
@@ -165,7 +165,7 @@ def evaluate(package: Package, request: Request) -> Evaluation:
     if not scored.images and not scored.unreadable:
         kind = "recorded as held back from training" if request.split == HELD_BACK else "new to the model"
         raise DataError(f"{request.data}: none of its {len(found.images)} images is {kind}")
-    probabilities = score(scored.logits, temperature) if scored.images else scored.logits
+    probabilities = softmax(scored.logits, temperature) if scored.images else scored.logits
     fits = cross_calibrate(scored.logits, scored.truth, temperature) if scored.images else (None, None)
     return Evaluation(
         package=package,

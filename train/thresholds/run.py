@@ -10,7 +10,6 @@ import numpy as np
 
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
-from eoltag.model.score import score
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, SplitChoice, find_images
 from train.evaluate.run import left_out
@@ -201,7 +200,7 @@ def _first_of_each(scored: ScoredSet) -> list[int]:
 
 def _risk_curves(card: Card, scored: ScoredSet, rows: list[int], scale: Scale, target: RiskTarget) -> list[RiskCurve]:
     logits, truth = scored.logits[rows], scored.truth[rows]
-    scores = logits if scale == "logit" else score(logits, card.temperature)
+    scores = logits if scale == "logit" else card.probabilities(logits)
     predicted = logits.argmax(axis=1)
     top = scores[np.arange(len(rows)), predicted]
     return [

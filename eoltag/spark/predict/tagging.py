@@ -63,7 +63,7 @@ class TagWorker:
             shelf=shelf,
         )
         for wanted, prediction in predictions:
-            rows.append((*wanted.carried, *prediction))
+            rows.append((*wanted.carried, *prediction.row()))
             self._count(wanted, prediction)
             if len(rows) == _ROWS_PER_FRAME:
                 yield pd.DataFrame(rows, columns=_COLUMNS)

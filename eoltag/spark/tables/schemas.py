@@ -18,7 +18,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from eoltag.records import FEATURE_SIDE_PX
+from eoltag.image.features import FEATURES
 
 SCHEMA_VERSION: Final = 1
 """The version of the output directory as a whole; a directory of another one is refused."""
@@ -57,10 +57,10 @@ MEASURED: Final[dict[str, DataType]] = {
     "bytes": LongType(),
     "content_sha256": StringType(),
     "perceptual_hash": StringType(),
-    **{name: DoubleType() for name in FEATURE_SIDE_PX},
+    **{name: DoubleType() for name in FEATURES},
     "fetched_at": TimestampType(),
 }
-"""What a worker finds out; the fields of pipeline.partition.Prediction in their order."""
+"""What a worker finds out; the values of pipeline.partition.Prediction.row in their order."""
 
 ROWS: Final = StructType(_fields({**IDENTITY, "is_usable": BooleanType()}))
 """The staged bundle rows of a run."""
