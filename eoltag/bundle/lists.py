@@ -31,7 +31,7 @@ class Bundle:
     name: str
     """Names the files made from it."""
     origin: str
-    """What the user typed."""
+    """The bundle as the user typed it: a path or URL."""
     format: str
     """The name of its format in the registry."""
     notes: tuple[str, ...]

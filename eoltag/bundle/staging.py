@@ -1,4 +1,4 @@
-"""--bundle arguments to local Parquet files of rows, streamed: the driver never holds a bundle."""
+"""Staging: the files that --bundle names become local Parquet files of rows, streamed, so that memory stays small."""
 
 import glob
 import hashlib
@@ -46,7 +46,7 @@ _HOST: Final = re.compile(r"\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)")
 
 @dataclass(slots=True)
 class Staged:
-    """What staging saw."""
+    """The staged rows of a run, and what was counted on the way."""
 
     folder: Path
     """Holds a file for every bundle (schema ROWS), in the order of its rows."""
@@ -57,7 +57,7 @@ class Staged:
     bad_rows: int = 0
     """Rows without a usable URL."""
     hosts: set[str] = field(default_factory=set)
-    """Of the URLs, in lower case, without port; no more than MOST_HOSTS and one."""
+    """The hosts of the URLs, in lower case, without port; MOST_HOSTS and one at most."""
     skipped_lines: int = 0
     notes: list[str] = field(default_factory=list)
     further: list[str] = field(default_factory=list)
@@ -100,7 +100,7 @@ def local_files(
 
 
 def stage(files: list[tuple[str, Path]], folder: Path, limit: int | None = None, further: Sequence[str] = ()) -> Staged:
-    """All rows of all bundles as Parquet files in a new folder. Raises BundleError, also where there is no row.
+    """Write every row of all bundles to Parquet files in a new folder. Raises BundleError, also where there is no row.
 
     limit: at most so many rows, from the first bundle on. further: columns to keep beside those of ROWS; a bundle may
     lack one, but not all of them.

@@ -1,4 +1,4 @@
-"""URL -> bytes, or the outcome that says why there are none."""
+"""The HTTP client: a request becomes the bytes of an image, or the outcome that says why there are none."""
 
 import asyncio
 import random
@@ -65,7 +65,7 @@ class _Attempt:
         self.last_modified: str | None = None
 
     async def off_the_clock(self, waiting: Awaitable[T]) -> T:
-        """What `waiting` gives; the time that takes does not count against the deadline."""
+        """The result of `waiting`; the time that it takes does not count against the deadline."""
         now = asyncio.get_running_loop().time
         when = self.deadline.when()
         assert when is not None
@@ -281,7 +281,7 @@ async def _download(url: str, sink: InFile, settings: FetchSettings) -> Fetched:
 
 
 def _run(job: Coroutine[Any, Any, T]) -> T:
-    """What `job` returns; also where the caller's thread runs an event loop already, as a notebook's does."""
+    """The result of `job`; also where the caller's thread runs an event loop already, as a notebook's does."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

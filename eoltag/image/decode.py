@@ -145,7 +145,7 @@ class _Picture:
     def shrunk(
         self, size: tuple[int, int], resample: Image.Resampling, *, box: Box | None = None, gap: float | None = None
     ) -> Image.Image:
-        """The same by Pillow, which with a `gap` begins by means of whole pixels; see its `reducing_gap`."""
+        """The picture resized by Pillow, which with a `gap` begins by means of whole pixels; see its `reducing_gap`."""
         small = self.image.resize(self._stored(size), resample, box or self.box, reducing_gap=gap)
         return small if self.turn is None else small.transpose(self.turn)
 

@@ -54,7 +54,7 @@ class Precision(Strict):
     """Proven: Keras with bfloat16 layers over f32 weights."""
 
     def proven(self, engine: EngineName) -> tuple[PrecisionName, ...]:
-        """What `engine` may use, fastest first; f32 always."""
+        """The precisions that `engine` may use, fastest first; f32 always."""
         if engine == "keras":
             return ("bf16", "f32") if self.keras_bf16 else ("f32",)
         faster: tuple[tuple[PrecisionName, bool], ...] = (("int8", self.int8), ("bf16", self.bf16))
@@ -123,7 +123,7 @@ class Card(Strict):
 
     @property
     def spec(self) -> InputSpec:
-        """What eoltag.image.decode needs to know."""
+        """The picture that the model takes, as eoltag.image.decode wants it described."""
         return InputSpec(self.input.height, self.input.width, self.input.fit, self.input.resample)
 
 

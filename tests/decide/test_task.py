@@ -77,6 +77,10 @@ def test_rules_become_one_case_in_their_order(folder: Path, small_package: Path)
             'name = "kind"\nbundle_columns = ["rights", "Rights=licence"]\n',
             "a model, feature or other column is already called 'Rights'",
         ),
+        (
+            'name = "kind"\nfeatures = ["mnorm_pp", "hue"]\n',
+            "features: unknown feature hue; known: mnorm_pp, mnorm_pp_512",
+        ),
         ('name = "kind"\nbundle_columns = ["main"]\n', "a model, feature or other column is already called 'main'"),
         ('name = "kind"\nrules = [{name="a", when="true"}]\n', "rule 'a' wants either tag or tag_sql"),
         ('name = "kind"\nrules = [{name="a", when="true", tag="x", tag_sql="label"}]\n', "either tag or tag_sql"),

@@ -30,9 +30,9 @@ class Columns:
     """The columns of a table. Names match in any case of letters; the first of two alike wins."""
 
     header: tuple[str, ...]
-    """All of them, as the file spells them."""
+    """The names of all columns, as the file spells them."""
     places: tuple[int, int, int, int]
-    """Where URL, identifier, version and ancestry stand in the header, or ABSENT."""
+    """Positions of URL, identifier, version and ancestry in the header, or ABSENT."""
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -40,18 +40,18 @@ class Columns:
         return tuple(self.header[place] for place in self.places if place != ABSENT)
 
     def places_of(self, names: Sequence[str]) -> list[int]:
-        """Where columns of these names stand, or ABSENT."""
+        """The positions of columns of these names, or ABSENT."""
         return [place_of(name, self.header) for name in names]
 
 
 def place_of(name: str, header: Sequence[str]) -> int:
-    """Where the column stands in the header, or ABSENT."""
+    """The position of the column in the header, or ABSENT."""
     lower = name.lower()
     return next((place for place, column in enumerate(header) if column.lower() == lower), ABSENT)
 
 
 def url_place(header: Sequence[str]) -> int:
-    """Where the best known URL column stands, `identifier` aside, or ABSENT."""
+    """The position of the preferred URL column, `identifier` aside, or ABSENT."""
     return next((place for name in URL_COLUMNS if (place := place_of(name, header)) != ABSENT), ABSENT)
 
 

@@ -103,7 +103,7 @@ def _text(value: Any) -> str | None:
 
 
 def _without_surrogates(record: dict[str, Any]) -> dict[str, Any]:
-    """With U+FFFD for halves of characters, which only escapes can spell and no table can hold."""
+    """The record with U+FFFD in place of lone surrogates, which escapes can spell but no table can hold."""
     text = json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     whole: dict[str, Any] = json.loads(text)
     return whole

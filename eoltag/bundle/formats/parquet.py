@@ -28,7 +28,7 @@ class ParquetTable:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those of its schema."""
+        """The columns of the schema."""
         return self.chosen.header
 
     @property

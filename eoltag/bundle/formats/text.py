@@ -63,19 +63,19 @@ _SHORT.maxstring = 80
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where text lies. Holds no open file, so it can be read again and again."""
+    """The place of a text: a file, or a member of a zip. Holds no open file, so it can be read again and again."""
 
     path: Path
     origin: str
     packing: Packing
     member: str = ""
-    """Of a zip."""
+    """Name of the member of a zip; empty for a file."""
     place: int = 0
-    """Of the member in the zip's directory, since names may repeat."""
+    """Position of the member in the zip's directory, since names may repeat."""
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """The name of the text in messages."""
         return f"{self.origin}, member {short(self.member)}" if self.member else self.origin
 
     @contextmanager
@@ -102,7 +102,7 @@ class Source:
 
 
 def find_sources(path: Path, origin: str) -> tuple[list[Source], list[str]]:
-    """What `path` holds, and a note for each member of a zip that was left out. Raises BundleError."""
+    """The texts that a file holds, and a note for each member of a zip that was left out. Raises BundleError."""
     try:
         if not path.is_file():
             came = "a directory" if path.is_dir() else "no such file"
@@ -194,7 +194,7 @@ def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
 
 
 def _checked(chunks: Iterable[bytes], label: str) -> Iterator[bytes]:
-    """The same chunks, as long as they may be lines of text. Raises BundleError."""
+    """The chunks, checked on the way to be lines of text. Raises BundleError."""
     is_utf16 = False
     open_line = 0
     for place, chunk in enumerate(chunks):
@@ -234,7 +234,7 @@ def _require_utf16(chunks: Iterator[bytes], label: str) -> None:
 
 
 def _binary_kind(head: bytes) -> str | None:
-    """What content with these first bytes is, if not text."""
+    """The kind of content that begins with these bytes; None for text."""
     if head.startswith((*_ZIP_MARKS, _GZIP_MARK)):
         return _ARCHIVE
     for mark, kind in _BINARY_MARKS.items():

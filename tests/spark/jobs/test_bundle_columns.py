@@ -55,9 +55,11 @@ def place(
     monkeypatch.chdir(tmp_path)
     Path("conf/tasks").mkdir(parents=True)
     Path("lists").mkdir()
-    return lambda text: (
-        Path("conf/tasks/demo.toml").write_text(text.format(package=small_package), encoding="utf-8") and None
-    )
+
+    def write(text: str) -> None:
+        Path("conf/tasks/demo.toml").write_text(text.format(package=small_package), encoding="utf-8")
+
+    return write
 
 
 @pytest.fixture

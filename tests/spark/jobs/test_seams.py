@@ -96,7 +96,7 @@ def test_a_new_feature_and_a_new_output_kind_reach_rules_tables_and_tsv(
     both = {row["eolMediaURL"] for row in predictions if min(dict(row["scores"]).values()) >= 0.5}
     tags = pq.read_table(checkout / "out/tags").to_pylist()
     assert {row["eolMediaURL"] for row in tags if row["tag"] == "both"} == both
-    header, *lines = (checkout / "out/tsv/seams/list_tagged.tsv").read_text(encoding="utf-8").splitlines()
+    header, *lines = (checkout / "out/tsv/seams/list_finaltags.tsv").read_text(encoding="utf-8").splitlines()
     assert header == "eolMediaURL\ttag\tbrightness"
     assert {tuple(line.split("\t")[::2]) for line in lines} == {
         (row["eolMediaURL"], str(row["brightness"])) for row in predictions

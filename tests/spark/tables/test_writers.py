@@ -34,7 +34,7 @@ def decided(session: SparkSession, output: Output, **content: Any) -> Task:
     """A task over three rows, one of which failed, whose tags are written."""
     kind = task(columns=COLUMNS, rules=RULES, missing="NA", **content)
     rows = [{"eolMediaURL": B, "ancestry": "Plantae|\nRosa"}, {"eolMediaURL": A}, {"eolMediaURL": C}]
-    known = [
+    known: list[dict[str, Any]] = [
         {"eolMediaURL": A, "label": "good"},
         {"eolMediaURL": B, "label": "bad", "logit": 2.5},
         {"eolMediaURL": C, "outcome": "gone", "http_status": 404, "detail": "HTTP 404"},
