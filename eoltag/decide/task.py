@@ -1,7 +1,7 @@
 """Task files to SQL: which rule gives which tag. Strings only; Spark runs them, and no image is touched."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,8 +9,9 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from eoltag.errors import TaskError
+from eoltag.image.features import FEATURES
 from eoltag.model.package import Package, read_package
-from eoltag.records import Feature, Outcome
+from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
 
 TASK_FOLDER: Final = Path("conf/tasks")
@@ -60,9 +61,13 @@ class TaskFile(Strict):
         min_length=1,
     )
     """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
+    formats: tuple[str, ...] = Field(("tsv",), strict=False, min_length=1)
+    """File formats of the tags: `tsv`, `jsonl` (JSON lines with the same columns), or both beside each other."""
     models: dict[str, ModelEntry] = Field(min_length=1)
-    features: tuple[Feature, ...] = Field((), strict=False)
+    features: tuple[str, ...] = Field((), strict=False)
     """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""
+    bundle_columns: tuple[str, ...] = Field((), strict=False)
+    """Further columns of the bundles, as texts for rules and columns of the tags table: COLUMN, or NAME=COLUMN."""
     rules: tuple[Rule, ...] = Field((), strict=False)
     extras: dict[str, str] = {}
     """Further columns of the tags table: `NAME = "SQL"`."""
@@ -78,7 +83,26 @@ class TaskFile(Strict):
         for name in (*self.models, *self.extras):
             if not re.match(_NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
+        self._check_bundle_columns()
         return self
+
+    @model_validator(mode="after")
+    def _features_are_known(self) -> "TaskFile":
+        unknown = [name for name in self.features if name not in FEATURES]
+        if unknown:
+            raise ValueError(f"features: unknown feature {', '.join(unknown)}; known: {', '.join(FEATURES)}")
+        return self
+
+    def _check_bundle_columns(self) -> None:
+        taken = {name.lower() for name in (*self.models, *self.extras, *self.features)}
+        for name, column in _pairs(self.bundle_columns):
+            if not re.match(_NAME, name):
+                raise ValueError(
+                    f"bundle_columns: {name!r} is no usable name (letters, digits and _); write NAME={column}"
+                )
+            if name.lower() in taken:
+                raise ValueError(f"bundle_columns: a model, feature or other column is already called '{name}'")
+            taken.add(name.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +190,12 @@ def rule_expression(task: Task) -> str:
 
 def tsv_columns(task: Task) -> list[tuple[str, str]]:
     """(header, SQL expression over the tags table) of each column of the TSV."""
-    pairs = (column.partition("=") for column in task.file.columns)
-    return [(name.strip(), expression.strip() or name.strip()) for name, _, expression in pairs]
+    return _pairs(task.file.columns)
+
+
+def bundle_columns(task: Task) -> dict[str, str]:
+    """Name in rules and tables -> column of the bundles."""
+    return dict(_pairs(task.file.bundle_columns))
 
 
 def tsv_condition(task: Task) -> str:
@@ -183,6 +211,12 @@ def _tags(task: Task) -> set[str]:
     if any(rule.tag_sql for rule in task.file.rules):
         tags |= set(next(iter(task.packages.values())).card.labels)
     return tags
+
+
+def _pairs(columns: Iterable[str]) -> list[tuple[str, str]]:
+    """NAME=VALUE, or NAME for both."""
+    pairs = (column.partition("=") for column in columns)
+    return [(name.strip(), value.strip() or name.strip()) for name, _, value in pairs]
 
 
 def _case(task: Task, values: list[str], otherwise: str) -> str:

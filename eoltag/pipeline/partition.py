@@ -16,10 +16,11 @@ import numpy as np
 from eoltag.errors import ImageError
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.image.decode import decode
+from eoltag.image.features import FEATURES
 from eoltag.model.engines import Engine, best_batch_size, load_engine
+from eoltag.model.outputs import Verdict
 from eoltag.model.package import Card, EngineName, PrecisionChoice, unpack
-from eoltag.model.score import Verdict, verdicts
-from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, ModelSlot, Pixels, Scores, Wanted
+from eoltag.records import Decoded, Fetched, ModelSlot, Pixels, Scores, Wanted
 from eoltag.report.thumbnails import Seen, Shelf, keep
 from eoltag.settings import Settings
 
@@ -45,9 +46,14 @@ class Prediction(NamedTuple):
     bytes: int | None
     content_sha256: str | None
     perceptual_hash: str | None
-    mnorm_pp: float | None
-    mnorm_pp_512: float | None
     fetched_at: datetime
+    features: tuple[float | None, ...]
+    """One value for each of image.features.FEATURES, in that order."""
+
+    def row(self) -> tuple[Any, ...]:
+        """The values of the columns, in the order of the table: features stand before `fetched_at`."""
+        *columns, fetched_at, features = self
+        return (*columns, *features, fetched_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,7 @@ def predict_images(
     scoring = _Scoring(sources, settings, threads, shelf)
     fetched_images = fetch_ahead(
         wanted,
-        lambda item: item.url,
+        lambda item: item.fetch,
         settings.fetch,
         rate_share=rate_share,
         max_images=settings.run.read_ahead_images,
@@ -186,7 +192,7 @@ def _read(
         return shared, {}
     versions = sorted({slot.version for slot in slots})
     features = sorted({feature for slot in slots for feature in slot.features})
-    specs, sides = [sources[version].card.spec for version in versions], [FEATURE_SIDE_PX[name] for name in features]
+    specs, sides = [sources[version].card.spec for version in versions], [FEATURES[name].side_px for name in features]
     try:
         decoded = decode(fetched.data, specs, settings.decode.max_pixels, sides)
     except ImageError as problem:
@@ -196,20 +202,15 @@ def _read(
         "height": decoded.height,
         "color_mode": decoded.color_mode,
         "perceptual_hash": decoded.perceptual_hash,
-        **_measured(features, decoded),
+        "features": _measured(features, decoded),
     }
     return shared, dict(zip(versions, decoded.pixels, strict=True))
 
 
-def _measured(features: list[Feature], decoded: Decoded) -> dict[str, float]:
-    """Features by name. OpenCV is loaded by the first image of which one is wanted."""
-    if not features:
-        return {}
-    from eoltag.image.cartoon import cartoonization
-
-    return {
-        feature: cartoonization(picture).mnorm_pp for feature, picture in zip(features, decoded.pictures, strict=True)
-    }
+def _measured(names: list[str], decoded: Decoded) -> tuple[float | None, ...]:
+    """One value for each of FEATURES; None where it is not wanted. decoded: with a picture for each of `names`."""
+    found = {name: FEATURES[name].measure(picture) for name, picture in zip(names, decoded.pictures, strict=True)}
+    return tuple(found.get(name) for name in FEATURES)
 
 
 def _describe(fetched: Fetched) -> dict[str, Any]:
@@ -226,8 +227,8 @@ def _describe(fetched: Fetched) -> dict[str, Any]:
         "bytes": None if data is None else len(data),
         "content_sha256": None if data is None else hashlib.sha256(data).hexdigest(),
         "perceptual_hash": None,
-        **dict.fromkeys(FEATURE_SIDE_PX),
         "fetched_at": datetime.now(UTC),
+        "features": (None,) * len(FEATURES),
     }
 
 
@@ -249,7 +250,7 @@ def _predictions(begun: _Begun | None, shelf: Shelf | None) -> Iterator[tuple[Wa
     if begun is None:
         return
     images, card = begun.batch.images, begun.card
-    found = verdicts(begun.logits(), card.labels, card.temperature)
+    found = card.verdicts(begun.logits())
     if shelf is not None:
         scored = zip(images, found, begun.batch.pixels, strict=False)
         keep(shelf, (_seen(image, verdict, pixels) for image, verdict, pixels in scored), card.spec.fit)

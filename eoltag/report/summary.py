@@ -29,6 +29,8 @@ class Summary:
     known: int = 0
     """Bundle rows that earlier runs had answered."""
     bundles: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    """Folders below the output directory that hold the tags as files."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -121,7 +123,7 @@ def summary_text(summary: Summary) -> str:
     lines += [
         f"predictions  {summary.output}/predictions/",
         *(f"tags         {summary.output}/tags/task={task}/" for task in summary.tags),
-        *(f"TSV          {summary.output}/tsv/{task}/" for task in summary.tags),
+        *(f"files        {summary.output}/{folder}/" for folder in summary.files),
         f"run          {summary.output}/runs/{summary.run_id}.json",
         f"report       {summary.output}/report/index.html",
     ]

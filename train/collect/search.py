@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from eoltag.errors import DataError
-from eoltag.records import Outcome
+from eoltag.records import FetchRequest, Outcome
 from eoltag.settings import FetchSettings
-from train.cli import progress, say
+from train.cli import log, progress
 from train.collect.journal import Collection
 from train.collect.providers import PROVIDERS
 from train.collect.providers.client import ApiClient
@@ -114,7 +114,7 @@ def _collect_term(
                 wanted.pop()
                 yield kept
     if wanted:
-        say(f"{term}: {len(wanted)} images fewer than wanted; {search.provider.name} has no more")
+        log(f"{term}: {len(wanted)} images fewer than wanted; {search.provider.name} has no more")
 
 
 def _new(search: ImageSearch, query: Query, collection: Collection) -> Iterator[ImageHit]:
@@ -142,7 +142,7 @@ def _fetched(
     failures: dict[str, tuple[str, str | None]] = {}
     with TemporaryDirectory(prefix="eoltag-collect-") as folder:
         for found, fetched in fetch_ahead(
-            wave, lambda found: found.url, settings, rate_share=1, max_images=WAVE, max_bytes=AHEAD_BYTES
+            wave, lambda found: FetchRequest(found.url), settings, rate_share=1, max_images=WAVE, max_bytes=AHEAD_BYTES
         ):
             if fetched.data is None:
                 failures[found.url] = str(fetched.outcome), fetched.detail

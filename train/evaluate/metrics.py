@@ -1,4 +1,4 @@
-"""How good a set of predictions is: scikit-learn's measures as plain values. It is imported when first needed."""
+"""How good a set of predictions is: scikit-learn's measures as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Targets = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 CURVE_POINTS: Final = 200
-"""Of a curve in JSON; the areas are taken from all of them."""
+"""Points of a curve in JSON; the areas are taken from all of them."""
 
 
 def confusion_matrix(truth: Targets, predicted: Targets, classes: int, *, is_normalised: bool = False) -> NDArray[Any]:
@@ -91,7 +91,7 @@ class Curve:
 
 
 def curves(truth: Targets, probabilities: NDArray[np.floating[Any]], labels: Sequence[str]) -> list[Curve]:
-    """Of every label, by its probability (N, C)."""
+    """Curves of every label, by its probability (N, C)."""
     return [_curve(truth == at, probabilities[:, at], label) for at, label in enumerate(labels)]
 
 

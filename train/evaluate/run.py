@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import DataError
+from eoltag.model.outputs.classes import softmax
 from eoltag.model.package import Package
-from eoltag.model.score import score
 from eoltag.records import Scores
 from train.evaluate.calibration import LEAST_IMAGES, Calibration, cross_calibrate
 from train.evaluate.classify import EngineChoice
@@ -30,7 +30,7 @@ from train.package.data_table import read_data_table
 from train.records import ImageSet, Split
 
 LEVEL: Final = 0.95
-"""Of the confidence intervals."""
+"""Level of the confidence intervals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,6 @@ class Evaluation:
         return self.package.card.labels
 
     @property
-    def matrix(self) -> NDArray[np.int64]:
-        """Images by true label (row) and predicted label (column), (C, C)."""
-        return confusion_matrix(self.scored.truth, self.scored.predicted, len(self.labels))
-
-    @property
-    def shares(self) -> NDArray[np.float64]:
-        """The same as shares of the true label; a label without images is a row of 0."""
-        return confusion_matrix(self.scored.truth, self.scored.predicted, len(self.labels), is_normalised=True)
-
-    @property
     def wrong(self) -> list[int]:
         """Rows whose label is not the true one, the surest first."""
         predicted = self.scored.predicted
@@ -112,6 +102,9 @@ class Evaluation:
             notes.append(f"fewer than {LEAST_IMAGES} images: no temperature was fitted")
         return notes
 
+    def _shares(self) -> NDArray[np.float64]:
+        return confusion_matrix(self.scored.truth, self.scored.predicted, len(self.labels), is_normalised=True)
+
     def _counts(self) -> dict[str, int | None]:
         return {
             "evaluated": len(self.scored.images),
@@ -141,8 +134,8 @@ class Evaluation:
             "macro_recall": means["recall"],
             "macro_f1": means["f1"],
             "per_class": report,
-            "confusion": self.matrix.tolist(),
-            "confusion_normalised": self.shares.round(6).tolist(),
+            "confusion": confusion_matrix(truth, predicted, len(self.labels)).tolist(),
+            "confusion_normalised": self._shares().round(6).tolist(),
             "macro_roc_auc": mean_area([curve.roc_area for curve in self.curves]),
             "macro_average_precision": mean_area([curve.pr_area for curve in self.curves]),
             "curves": areas,
@@ -172,7 +165,7 @@ def evaluate(package: Package, request: Request) -> Evaluation:
     if not scored.images and not scored.unreadable:
         kind = "recorded as held back from training" if request.split == HELD_BACK else "new to the model"
         raise DataError(f"{request.data}: none of its {len(found.images)} images is {kind}")
-    probabilities = score(scored.logits, temperature) if scored.images else scored.logits
+    probabilities = softmax(scored.logits, temperature) if scored.images else scored.logits
     fits = cross_calibrate(scored.logits, scored.truth, temperature) if scored.images else (None, None)
     return Evaluation(
         package=package,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.records import Pixels
-from train.cli import cores, progress, say
+from train.cli import cores, log, progress
 from train.data.augment import augment
 from train.data.dataset import Dataset, Indices
 from train.settings import FitSettings
@@ -87,7 +87,7 @@ def extractor(network: Any, images: int) -> Extract:
     largest = float(np.abs(wanted - by_openvino(trial)).max())
     if largest <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
         return by_openvino
-    say(f"OpenVINO differs from Keras by up to {largest:.2g} in a feature: Keras it is")
+    log(f"OpenVINO differs from Keras by up to {largest:.2g} in a feature: Keras it is")
     return by_keras
 
 

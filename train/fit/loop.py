@@ -15,7 +15,7 @@ from tqdm import tqdm
 from eoltag.errors import DataError
 from eoltag.records import Scores
 from train.architectures import Network, build
-from train.cli import say
+from train.cli import log
 from train.data.class_weights import loss_weights
 from train.data.dataset import Dataset, Indices
 from train.fit.checkpoints import Checkpoint, Epoch, State
@@ -29,7 +29,7 @@ from train.settings import FitSettings
 
 VALIDATION_BATCH: Final = 64
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 OnEpoch = Callable[[Epoch], bool]
 """Told after every epoch; True ends the training with the best epoch so far, what it raises comes through."""
 
@@ -64,7 +64,7 @@ class _Run:
     state: State
     checkpoint: Checkpoint | None
     on_epoch: OnEpoch | None
-    tell: Tell
+    log: Log
 
 
 def start_network(settings: FitSettings, classes: int) -> Network:
@@ -84,12 +84,12 @@ def learn(
     network: Network | None = None,
     checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
-    tell: Tell = say,
+    log: Log = log,
 ) -> Trained:
     """Train until the epochs or the patience of every phase are used up. Same seed, same weights on CPU.
 
     network: from start_network with the same settings, else made here. checkpoint: goes on from it where it holds a
-    training of these settings. tell: is given a line after every epoch. Raises DataError where the training diverges
+    training of these settings. log: is given a line after every epoch. Raises DataError where the training diverges
     or stays below min_accuracy.
     """
     network = network or start_network(settings, len(dataset.labels))
@@ -97,7 +97,7 @@ def learn(
     state, arrays = saved or (State(), {})
     targets = np.eye(len(dataset.labels), dtype=np.float32)[dataset.targets]
     weights = loss_weights(settings.class_weights, dataset, train)
-    run = _Run(settings, dataset, train, validation, targets, weights, state, checkpoint, on_epoch, tell)
+    run = _Run(settings, dataset, train, validation, targets, weights, state, checkpoint, on_epoch, log)
     plan = phases(settings)
     for number in range(state.phase, len(plan)):
         if state.phase != number:
@@ -200,7 +200,7 @@ def _run_epoch(
     epoch = Epoch(phase.name, state.epoch, loss, accuracy, val_loss, val_accuracy, rates[-1], seconds)
     state.history.append(epoch)
     is_better = _note_epoch(settings, state, epoch)
-    run.tell(
+    run.log(
         f"{phase.name} epoch {state.epoch}/{phase.epochs}: loss {loss:.3f}, accuracy {accuracy:.3f}, "
         f"val_loss {val_loss:.3f}, val_accuracy {val_accuracy:.3f}{', best so far' if is_better else ''}"
     )

@@ -21,7 +21,7 @@ from train.cli import cores
 from train.data.dataset import Dataset, Indices
 from train.evaluate.calibration import calibrate
 from train.evaluate.metrics import accuracy, confusion_matrix, macro, per_class
-from train.fit.plots import draw_confusion
+from train.evaluate.plots import confusion_figure
 from train.package.data_table import write_data_table
 from train.package.model_card import CONFUSION_FILE, CURVES_FILE, README_FILE, model_card
 from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from train.fit.loop import Trained
 
 LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow")
+PLOT_DPI: Final = 110
 MOST_COMPARED: Final = 64
 """Validation images that both engines are compared on: what an export gets wrong shows on every image, and Keras is
 slow without a GPU."""
@@ -54,7 +55,8 @@ def write_package(
     export_model(trained.model, folder)
     card = _card(settings, dataset, trained)
     logits, difference = _scores(write_card(folder, card), dataset, validation, trained.scores)
-    metrics = _metrics(logits, dataset.targets[validation], dataset.labels) | {
+    truth, predicted = dataset.targets[validation], logits.argmax(axis=1)
+    metrics = _metrics(logits, truth, dataset.labels) | {
         "engines_differ_by": difference,
         "best_epoch": trained.history.index(trained.best) + 1,
         "training": _costs(trained, seconds),
@@ -62,7 +64,7 @@ def write_package(
     temperature = metrics["calibration"]["temperature"]
     card = card.model_copy(update={"metrics": metrics, "temperature": temperature})
     shutil.copyfile(curves, folder / CURVES_FILE)
-    draw_confusion(np.array(metrics["confusion_matrix"]), dataset.labels, folder / CONFUSION_FILE)
+    confusion_figure(truth, predicted, dataset.labels).savefig(folder / CONFUSION_FILE, dpi=PLOT_DPI)
     write_data_table(folder, _seen(dataset, validation))
     text = model_card(card, dataset.counts(train), dataset.counts(validation))
     (folder / README_FILE).write_text(text, encoding="utf-8")
@@ -125,7 +127,7 @@ def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Score
 
 
 def _logits(package: Package, dataset: Dataset, rows: Indices) -> Scores:
-    """Of many images, a batch in memory at a time, by the engine that most workers use."""
+    """Logits of many images, a batch in memory at a time, by the engine that most workers use."""
     name = package.engines[0]
     engine = load_engine(
         name, unpack(package.pack(name)), batch_size=BATCH, threads=cores(), keras_backend="tensorflow"

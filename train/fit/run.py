@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eoltag.errors import UsageError
 from eoltag.model.package import Package
-from train.cli import say, start_keras
+from train.cli import log, start_keras
 from train.data.class_weights import loss_weights
 from train.data.dataset import Dataset, read_dataset, split, training_images
 from train.fit.attempts import (
@@ -52,7 +52,7 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
         attempt = start_attempt(out, settings, data, dataset.digest())
     else:
         check_same_images(attempt, dataset.digest())
-    say(
+    log(
         f"{attempt.folder}: {len(rows[0])} images to train on, {len(rows[1])} to validate with, "
         f"labels {', '.join(dataset.labels)}"
     )

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from eoltag.errors import ImageError
 from eoltag.image.decode import decode
+from eoltag.model.outputs import Verdict
 from eoltag.model.package import EngineName, Package
-from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Outcome, Pixels
 from train.cli import cores
 from train.serving.batching import Batcher, BatchSizes
@@ -47,7 +47,7 @@ class Classifier:
             self._metrics.image(str(problem.outcome))
             return problem
         logits = await self.batcher.score(pixels)
-        (verdict,) = verdicts(logits[None], self.card.labels, self.card.temperature)
+        (verdict,) = self.card.verdicts(logits[None])
         self._metrics.image(str(Outcome.OK))
         return verdict
 

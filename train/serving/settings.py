@@ -36,7 +36,7 @@ class ServeSettings(Strict):
     max_pixels: int = Field(50_000_000, ge=1_000, le=178_000_000)
     """Width times height of one image."""
     deadline_s: float = Field(30.0, gt=0, le=3_600, strict=False)
-    """Seconds for a request to arrive, and for the last ones to finish when the service stops."""
+    """Seconds for the body of a request to arrive, and for the last requests to finish when the service stops."""
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "ServeSettings":

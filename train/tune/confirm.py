@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from train.cli import say
+from train.cli import log
 from train.tune.runner import TrialRunner, failures, reason_of, scores
 from train.tune.study import SETTINGS, SearchStudy, is_base, outcome
 
@@ -38,7 +38,7 @@ def confirm(record: SearchStudy, runner: TrialRunner, seeds: int) -> list[dict[s
                 known[key] = found_now
                 record.study.set_user_attr(CONFIRMED, known)
             row[role] = known[key]
-        say(f"seed {seed}: " + ", ".join(f"{role} {scores(row[role])}" for role in pair))
+        log(f"seed {seed}: " + ", ".join(f"{role} {scores(row[role])}" for role in pair))
         found.append(row)
     return found
 

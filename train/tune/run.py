@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
 from eoltag.errors import DataError
-from train.cli import say, start_keras
+from train.cli import log, start_keras
 from train.data.dataset import read_dataset, training_images
 from train.fit.attempts import check_out
 from train.fit.features import FeatureCache
@@ -43,7 +43,7 @@ def tune(
     first = read_dataset(listing, base.spec)
     runner = TrialRunner(listing, {base.spec: first}, {}, FeatureCache(out / FEATURES_FOLDER))
     held = len(runner.rows(base)[1])
-    say(f"{out}: {len(first.examples)} images, {held} of them to validate with, labels {', '.join(first.labels)}")
+    log(f"{out}: {len(first.examples)} images, {held} of them to validate with, labels {', '.join(first.labels)}")
     with opened(out, search, first.digest()) as record:
         _run_trials(record, runner, trials, None if timeout_s is None else started + timeout_s)
         if record.best() is None:
@@ -65,7 +65,7 @@ def _run_trials(record: SearchStudy, runner: TrialRunner, trials: int, deadline:
             bar.update()
             bar.set_postfix_str("" if best is None else f"best {best.value:.4f}")
             is_best = best is not None and best.number == trial.number
-            say(f"trial {trial.number}: {described(trial)}" + (", best so far" if is_best else ""))
+            log(f"trial {trial.number}: {described(trial)}" + (", best so far" if is_best else ""))
             study.sampler = record.sampler()
 
         record.study.sampler = record.sampler()

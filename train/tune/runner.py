@@ -42,7 +42,7 @@ class TrialRunner:
 
         started = time.monotonic()
         dataset, rows = self.dataset(settings.spec), self.rows(settings)
-        trained = learn(settings, dataset, *rows, cache=self.cache, on_epoch=on_epoch, tell=_not_at_all)
+        trained = learn(settings, dataset, *rows, cache=self.cache, on_epoch=on_epoch, log=_not_at_all)
         return {
             "val_accuracy": trained.best.val_accuracy,
             "val_loss": trained.best.val_loss,

@@ -3,7 +3,7 @@
 import hashlib
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,12 @@ from typing import Any, Final
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from eoltag.errors import OutputError
-from train.cli import say
-from train.tune.dimension import Parameter
+from train.cli import log
 from train.tune.identity import check_identity
 from train.tune.space import SearchSpace
 
@@ -102,15 +101,6 @@ def retry_history(trial: FrozenTrial) -> list[int]:
     return found
 
 
-def suggested(trial: Trial, parameter: Parameter) -> Any:
-    """The trial's value of one parameter."""
-    if parameter.choices:
-        return parameter.decoded(trial.suggest_categorical(parameter.name, parameter.encoded))
-    if parameter.is_whole:
-        return trial.suggest_int(parameter.name, int(parameter.low), int(parameter.high), log=parameter.is_log)
-    return trial.suggest_float(parameter.name, parameter.low, parameter.high, log=parameter.is_log)
-
-
 @contextmanager
 def opened(folder: Path, search: SearchSpace, digest: str) -> Iterator[SearchStudy]:
     """The study in that folder, new or continued. Raises OutputError, SettingsError.
@@ -161,9 +151,12 @@ def _open(folder: Path, search: SearchSpace, digest: str, storage: RDBStorage) -
     _end_stale(record, storage)
     _retry_cut_off(record)
     given = {trial.user_attrs.get(START) for trial in study.get_trials(deepcopy=False)}
-    for number, parameters in enumerate(search.starts):
+    for number, decoded in enumerate(search.starts):
+        parameters = {
+            known.name: known.encode(decoded[known.name]) for known in search.parameters if known.name in decoded
+        }
         if number not in given:
-            study.enqueue_trial(_encoded(search, parameters), user_attrs={START: number})
+            study.enqueue_trial(parameters, user_attrs={START: number})
     return record
 
 
@@ -186,12 +179,7 @@ def _retry_cut_off(record: SearchStudy) -> None:
     for trial in record.ended:
         if trial.state == TrialState.FAIL and not outcome(trial) and not retry_history(trial):
             RetryHeartbeatStaleTrialCallback(max_retry=1)(record.study, trial)
-            say(f"trial {trial.number} was cut off; it is tried once more")
-
-
-def _encoded(search: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    known = {parameter.name: parameter for parameter in search.parameters}
-    return {name: known[name].encode(value) for name, value in parameters.items()}
+            log(f"trial {trial.number} was cut off; it is tried once more")
 
 
 def _pruner(search: SearchSpace) -> optuna.pruners.BasePruner:

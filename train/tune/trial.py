@@ -9,8 +9,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from eoltag.errors import DataError
 from train.fit.checkpoints import Epoch
 from train.settings import FitSettings
+from train.tune.dimension import Parameter
 from train.tune.runner import TrialRunner, failures, reason_of, scores
-from train.tune.study import CUT_OFF, OUTCOME, SETTINGS, START, SearchStudy, outcome, suggested
+from train.tune.study import CUT_OFF, OUTCOME, SETTINGS, START, SearchStudy, outcome
 
 
 def run_trial(record: SearchStudy, runner: TrialRunner, trial: Trial) -> float:
@@ -25,7 +26,7 @@ def run_trial(record: SearchStudy, runner: TrialRunner, trial: Trial) -> float:
 
 
 def _found(record: SearchStudy, runner: TrialRunner, trial: Trial) -> dict[str, Any]:
-    settings = record.search.compose(lambda parameter: suggested(trial, parameter))
+    settings = record.search.compose(lambda parameter: _suggested(trial, parameter))
     searched = record.search.searched(settings)
     trial.set_user_attr(SETTINGS, searched)
     duplicate = next((other for other in record.ended if other.user_attrs.get(SETTINGS) == searched), None)
@@ -85,6 +86,15 @@ def _repeated(trial: Trial, duplicate: FrozenTrial) -> dict[str, Any]:
     if duplicate.state == TrialState.FAIL:
         raise DataError(f"{found.get('reason', CUT_OFF)} (the same settings as trial {duplicate.number})")
     return found
+
+
+def _suggested(trial: Trial, parameter: Parameter) -> Any:
+    """The trial's value of one parameter."""
+    if parameter.choices:
+        return parameter.decoded(trial.suggest_categorical(parameter.name, parameter.encoded))
+    if parameter.is_whole:
+        return trial.suggest_int(parameter.name, int(parameter.low), int(parameter.high), log=parameter.is_log)
+    return trial.suggest_float(parameter.name, parameter.low, parameter.high, log=parameter.is_log)
 
 
 def described(trial: FrozenTrial) -> str:

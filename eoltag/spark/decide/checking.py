@@ -12,6 +12,7 @@ from pyspark.sql.types import NullType, StructField, StructType
 
 from eoltag.decide.task import (
     Task,
+    bundle_columns,
     expressions,
     extra_columns,
     rule_conditions,
@@ -22,6 +23,8 @@ from eoltag.decide.task import (
 )
 from eoltag.errors import TaskError
 from eoltag.spark.decide.rules import decision_schema, tags_schema
+from eoltag.spark.tables.schemas import FLAT, ROWS, TAG_MODEL
+from eoltag.spark.tables.writers.registry import writers_of
 
 _DATA_ERROR: Final = re.compile(r"\[[A-Z0-9_.]+\] ((?:(?!SQLSTATE).)+) SQLSTATE: 22", re.DOTALL)
 """Class 22 of the SQL standard's states: data exception."""
@@ -33,6 +36,8 @@ def check_task(session: SparkSession, task: Task) -> None:
 
     Spark may run what it analyses, so the task was read before: task.read_task refuses what no rule may hold.
     """
+    writers_of(task)
+    _check_bundle_columns(task)
     flat = _empty(session, decision_schema(task))
     for name, condition in rule_conditions(task):
         _analyse(flat, condition, f"{task.path}: rule '{name}'", is_condition=True)
@@ -50,6 +55,16 @@ def check_task(session: SparkSession, task: Task) -> None:
     for header, expression in tsv_columns(task):
         _analyse(tags, expression, f"{task.path}: TSV column '{header}'")
     _analyse(tags, tsv_condition(task), f"{task.path}: where", is_condition=True)
+
+
+def _check_bundle_columns(task: Task) -> None:
+    """Refuse names that would mean two things in rules, and columns of bundles that are read anyway."""
+    read = {name.lower() for name in ROWS.fieldNames()}
+    taken = read | {*FLAT, *TAG_MODEL, "tag", "rule", "models"}
+    for name, column in bundle_columns(task).items():
+        if name.lower() in taken or column.lower() in read:
+            given = f"'{name}'" if name == column else f"'{name}={column}'"
+            raise TaskError(f"{task.path}: bundle_columns: {given} would be a second column of a name that is there")
 
 
 def _check_extras(task: Task, extras: list[StructField]) -> None:

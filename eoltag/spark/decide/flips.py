@@ -7,7 +7,7 @@ from typing import Any, Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide.task import Task, rows_by_rule
+from eoltag.decide.task import Task, bundle_columns, rows_by_rule
 from eoltag.report import NO_TAG, Flips
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.bundles import read_bundles
@@ -60,7 +60,8 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
 
 
 def _compare(output: Output, task: Task) -> _Compared:
-    decided = tag_rows(read_bundles(output, task.name), read_predictions(output), task).select(
+    rows = read_bundles(output, task.name, bundle_columns(task).values())
+    decided = tag_rows(rows, read_predictions(output), task).select(
         "bundle", "bundle_row", "eolMediaURL", F.col("tag").alias("tag_after"), F.col("rule").alias("rule_after")
     )
     if not has_tags(output, task.name):

@@ -6,10 +6,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from eoltag.decide.task import Task, extra_columns, rule_expression, tag_expression
+from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_expression, tag_expression
 from eoltag.records import Outcome
 from eoltag.spark.predict.subtraction import is_transient
-from eoltag.spark.tables.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL
+from eoltag.spark.tables.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL, quoted
 
 _HASH: Final = "url hash"
 
@@ -19,7 +19,8 @@ def with_latest(rows: DataFrame, predictions: DataFrame | None, task: Task) -> D
 
     A transient failure never displaces an answer, however late it came.
     """
-    found = rows.select(*IDENTITY, _hash("eolMediaURL"))
+    further = [F.col(quoted(column)).alias(name) for name, column in bundle_columns(task).items()]
+    found = rows.select(*IDENTITY, *further, _hash("eolMediaURL"))
     for model, package in task.packages.items():
         names = [_column_name(model, column) for column in _flat(task)]
         if predictions is None:
@@ -84,6 +85,7 @@ def _tagged(flat: DataFrame, task: Task) -> DataFrame:
         "http_status",
         F.expr(tag_expression(task)).alias("tag"),
         F.expr(rule_expression(task)).alias("rule"),
+        *bundle_columns(task),
         *task.file.features,
         *[F.expr(expression).alias(name) for name, expression in extra_columns(task).items()],
         *TAG_MODEL,
@@ -108,18 +110,23 @@ def _hash(column: str) -> Column:
 
 def decision_schema(task: Task) -> StructType:
     """What rules see."""
-    columns = [StructField(name, kind) for name, kind in IDENTITY.items()]
-    columns += [PREDICTIONS[name] for name in _flat(task)]
+    columns = [*_bundle_fields(task), *[PREDICTIONS[name] for name in _flat(task)]]
     return StructType([*columns, *[StructField(name, _struct(_flat(task))) for name in task.packages]])
 
 
 def tags_schema(task: Task) -> StructType:
     """Columns of the tags table without the extra ones, and with one per model, which TSV columns may name."""
-    columns = [StructField(name, kind) for name, kind in IDENTITY.items()]
+    columns = _bundle_fields(task)
     names = ("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at")
     columns += [PREDICTIONS[name] for name in names]
     columns += [StructField(name, StringType()) for name in ("tag", "rule")]
     return StructType([*columns, *[StructField(name, _struct(TAG_MODEL)) for name in task.packages]])
+
+
+def _bundle_fields(task: Task) -> list[StructField]:
+    """The columns that come from the bundle."""
+    columns = {**IDENTITY, **dict.fromkeys(bundle_columns(task), StringType())}
+    return [StructField(name, kind) for name, kind in columns.items()]
 
 
 def _decision_input(rows: DataFrame, task: Task) -> DataFrame:
@@ -137,7 +144,7 @@ def _decision_input(rows: DataFrame, task: Task) -> DataFrame:
         F.struct(*[F.col(_column_name(model, column)).alias(column) for column in _flat(task)]).alias(model)
         for model in models
     ]
-    return rows.select(*IDENTITY, worst.alias("outcome"), *first, *structs)
+    return rows.select(*IDENTITY, *bundle_columns(task), worst.alias("outcome"), *first, *structs)
 
 
 def _struct(names: tuple[str, ...]) -> StructType:

@@ -36,7 +36,7 @@ def tag_bundles(request: TagRequest) -> ExitCode:
     started = time.monotonic()
     tasks = read_tasks(request.tasks, request.root)
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
-        staged = stage_bundles(request, Path(folder))
+        staged = stage_bundles(request, tasks, Path(folder))
         run = Run(open_output(open_session("eoltag"), request.output), tasks, staged, request)
         _check(run)
         if request.is_dry_run:

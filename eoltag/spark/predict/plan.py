@@ -53,8 +53,9 @@ class Plan:
 
 def make_plan(run: Run) -> Plan:
     """Subtract what is predicted from the rows of a run."""
+    slots, policy = slots_of(run.tasks), refresh_policy(run.request)
     rows, predictions = bundle_rows(run), read_predictions(run.output)
-    planned = with_models(images(rows), predictions, slots_of(run.tasks), refresh_policy(run.request))
+    planned = with_models(images(rows), predictions, slots, policy)
     work = run.output.stage("to_do", to_do(planned))
     buckets = buckets_of(work)
     rows_in, bad_rows = run.staged.rows, run.staged.bad_rows

@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.pipeline.partition import ModelSource, Prediction, predict_images, warm_up
-from eoltag.records import ModelSlot, Outcome, Wanted
+from eoltag.records import FetchRequest, ModelSlot, Outcome, Wanted
 from eoltag.settings import Settings
 from eoltag.spark.predict.plan import Bucket
 from eoltag.spark.tables.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
@@ -63,7 +63,7 @@ class TagWorker:
             shelf=shelf,
         )
         for wanted, prediction in predictions:
-            rows.append((*wanted.carried, *prediction))
+            rows.append((*wanted.carried, *prediction.row()))
             self._count(wanted, prediction)
             if len(rows) == _ROWS_PER_FRAME:
                 yield pd.DataFrame(rows, columns=_COLUMNS)
@@ -154,7 +154,7 @@ def _wanted(inputs: Iterator[pd.DataFrame]) -> Iterator[Wanted]:
         columns = [frame[name].tolist() for name in names]
         urls, models = frame["eolMediaURL"].tolist(), frame["models"].tolist()
         for url, keys, *carried in zip(urls, models, *columns, strict=True):
-            yield Wanted(url, tuple(keys), tuple(carried))
+            yield Wanted(FetchRequest(url), tuple(keys), tuple(carried))
 
 
 def _take_gpu() -> None:

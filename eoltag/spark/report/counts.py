@@ -46,6 +46,7 @@ def summarise(
         images_fetched=images_fetched,
         known=known,
         bundles=bundles,
+        files=[f"{name}/{task.name}" for task in tasks for name in task.file.formats],
         notes=list(notes),
     )
 

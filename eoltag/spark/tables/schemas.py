@@ -1,5 +1,6 @@
 """Column names and types of every table, defined once."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from pyspark.sql.types import (
@@ -17,7 +18,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from eoltag.records import FEATURE_SIDE_PX
+from eoltag.image.features import FEATURES
 
 SCHEMA_VERSION: Final = 1
 """The version of the output directory as a whole; a directory of another one is refused."""
@@ -56,10 +57,10 @@ MEASURED: Final[dict[str, DataType]] = {
     "bytes": LongType(),
     "content_sha256": StringType(),
     "perceptual_hash": StringType(),
-    **{name: DoubleType() for name in FEATURE_SIDE_PX},
+    **{name: DoubleType() for name in FEATURES},
     "fetched_at": TimestampType(),
 }
-"""What a worker finds out; the fields of pipeline.partition.Prediction in their order."""
+"""What a worker finds out; the values of pipeline.partition.Prediction.row in their order."""
 
 ROWS: Final = StructType(_fields({**IDENTITY, "is_usable": BooleanType()}))
 """The staged bundle rows of a run."""
@@ -73,6 +74,17 @@ CARRIED: Final[dict[str, DataType]] = {
 """Columns of the to-do list that ride through the worker untouched. versions: every dataObjectVersionID of the URL."""
 
 WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED}))
+
+
+def rows_schema(further: Iterable[str]) -> StructType:
+    """Staged bundle rows with further columns of the bundles, which are texts."""
+    return StructType([*ROWS.fields, *[StructField(name, StringType()) for name in further]])
+
+
+def quoted(name: str) -> str:
+    """A column name of any characters, as SQL takes it."""
+    return "`{}`".format(name.replace("`", "``"))
+
 
 FLAT: Final = (
     "outcome",

@@ -43,6 +43,18 @@ def test_a_rule_holds_above_its_boundary_and_not_on_it(session: SparkSession) ->
     ]
 
 
+@pytest.mark.parametrize("columns", [("Logit",), ("ancestry",), ("place=bundle",), ("kind=is_usable",), ("tag",)])
+def test_a_bundle_column_of_a_name_that_is_taken_is_refused(session: SparkSession, columns: tuple[str, ...]) -> None:
+    with pytest.raises(TaskError, match=r"kind.toml: bundle_columns: '.*' would be a second column of a name"):
+        check_task(session, task(bundle_columns=columns))
+
+
+def test_rules_see_bundle_columns_as_texts(session: SparkSession) -> None:
+    check_task(session, task(bundle_columns=("year",), rules=(rule("old", "CAST(year AS INT) < 1900", "old"),)))
+    with pytest.raises(TaskError, match="years"):
+        check_task(session, task(bundle_columns=("year",), rules=(rule("old", "years < '1900'", "old"),)))
+
+
 def test_the_first_rule_that_holds_wins_and_one_that_is_null_does_not_hold(session: SparkSession) -> None:
     rows = [{"eolMediaURL": A, "ancestry": "Plantae|Poaceae"}, {"eolMediaURL": B}]
     known = [{"eolMediaURL": A, **BAD}, {"eolMediaURL": B, **BAD}]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from eoltag.model.score import score
+from eoltag.model.outputs.classes import softmax
 from train.evaluate.calibration import BINS, LEAST_IMAGES, calibration, cross_calibrate, fit_temperature
 from train.evaluate.metrics import (
     CURVE_POINTS,
@@ -24,7 +24,7 @@ def draw(images: int, temperature: float = 1.0, seed: int = 0) -> tuple[np.ndarr
     """Logits (N, 4) and labels that come as often as softmax(logits / temperature) says."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (images, 4)).astype(np.float32)
-    chances = score(logits, temperature).cumsum(axis=1)
+    chances = softmax(logits, temperature).cumsum(axis=1)
     return logits, (rng.random((images, 1)) > chances[:, :3]).sum(axis=1)
 
 
@@ -67,7 +67,7 @@ def test_wilson_intervals_are_those_of_the_tables(hits: int, total: int, wanted:
 
 def test_areas_are_those_of_scikit_learn_and_the_curves_in_json_are_short() -> None:
     logits, truth = draw(1000)
-    probabilities = score(logits, 1.0)
+    probabilities = softmax(logits, 1.0)
     found = curves(truth, probabilities, LABELS)
     for at, curve in enumerate(found):
         assert curve.roc_area == pytest.approx(reference.roc_auc_score(truth == at, probabilities[:, at]))
@@ -78,7 +78,7 @@ def test_areas_are_those_of_scikit_learn_and_the_curves_in_json_are_short() -> N
 
 
 def test_a_label_that_all_or_no_images_have_has_no_area() -> None:
-    found = curves(np.zeros(3, np.int64), score(np.eye(3, dtype=np.float32), 1.0), ("a", "b", "c"))
+    found = curves(np.zeros(3, np.int64), softmax(np.eye(3, dtype=np.float32), 1.0), ("a", "b", "c"))
     assert [curve.roc_area for curve in found] == [None, None, None]
     assert mean_area([curve.pr_area for curve in found]) is None
     assert mean_area([None, 0.5, 1.0]) == 0.75

@@ -37,7 +37,7 @@ def from_nothing(**more: Any) -> FitSettings:
 
 def trained(settings: FitSettings, sample: Sample, folder: Path, **more: Any) -> Trained:
     """Without a package."""
-    return learn(settings, *sample, cache=FeatureCache(folder), tell=lambda _: None, **more)
+    return learn(settings, *sample, cache=FeatureCache(folder), log=lambda _: None, **more)
 
 
 def averages(model: Any) -> list[Any]:

@@ -1,8 +1,9 @@
-"""The text inside a bundle file: plain, gzipped or zipped, in whichever encoding; told apart by content, streamed."""
+"""The text inside a bundle file: plain, gzipped or zipped, in any encoding. Told apart by content, and streamed."""
 
 import codecs
 import gzip
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -23,17 +24,20 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """Lines are held one at a time; EOL's longest hold a description of some kilobytes."""
 
 _CHUNK: Final = 1024 * 1024
-_HEAD: Final = 4096
+HEAD_BYTES: Final = 4096
+"""What is looked at to tell what a file is."""
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZIP_MARKS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP_MARK: Final = b"\x1f\x8b"
-_IMAGE_MARKS: Final = {
+PARQUET_MARK: Final = b"PAR1"
+_BINARY_MARKS: Final = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG\r\n\x1a\n": "a PNG image",
     b"GIF87a": "a GIF image",
     b"GIF89a": "a GIF image",
     b"II*\x00": "a TIFF image",
     b"MM\x00*": "a TIFF image",
+    PARQUET_MARK: "a Parquet file, which is read as it is, not inside an archive",
 }
 _ARCHIVE: Final = "an archive inside an archive, which must be unpacked first"
 _BINARY: Final = "binary content (it holds a NUL)"
@@ -52,6 +56,7 @@ _UNREADABLE: Final = (
 )
 """What the readers below raise on files that are broken, or changed while they are read."""
 
+_MARKUP: Final = re.compile(r"\s*<[a-z!?/]", re.IGNORECASE)
 _SHORT: Final = Repr()
 _SHORT.maxstring = 80
 
@@ -103,7 +108,7 @@ def find_sources(path: Path, origin: str) -> tuple[list[Source], list[str]]:
             came = "a directory" if path.is_dir() else "no such file"
             raise BundleError(f"{origin}: wanted a list of image URLs; came {came}")
         with path.open("rb") as stream:
-            head = stream.read(_HEAD)
+            head = stream.read(HEAD_BYTES)
         if head.startswith(_ZIP_MARKS):
             return _members(path, origin)
     except _UNREADABLE as problem:
@@ -144,6 +149,21 @@ def short(text: str) -> str:
     return _SHORT.repr(text)
 
 
+def is_markup(line: str) -> bool:
+    """The line begins as a web page or XML does."""
+    return _MARKUP.match(line) is not None
+
+
+def from_first_entry(lines: Iterable[str]) -> tuple[int, Iterator[str]]:
+    """The number of blank lines and comments at the beginning, and all lines after them."""
+    remaining = iter(lines)
+    for before, line in enumerate(remaining):
+        text = line.strip()
+        if text and text[0] != "#":
+            return before, chain([line], remaining)
+    return 0, iter(())
+
+
 def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
     """The lists in a zip. Hidden files are passed over; images, other binaries and empty files are noted."""
     sources: list[Source] = []
@@ -161,7 +181,7 @@ def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
                     f"{source.label}: wanted deflate or bzip2; came compression method {info.compress_type}"
                 )
             with archive.open(info) as member:
-                head = member.read(_HEAD)
+                head = member.read(HEAD_BYTES)
             kind = _binary_kind(head) if head else "an empty file"
             if kind is None or kind == _ARCHIVE:
                 sources.append(source)
@@ -217,7 +237,7 @@ def _binary_kind(head: bytes) -> str | None:
     """What content with these first bytes is, if not text."""
     if head.startswith((*_ZIP_MARKS, _GZIP_MARK)):
         return _ARCHIVE
-    for mark, kind in _IMAGE_MARKS.items():
+    for mark, kind in _BINARY_MARKS.items():
         if head.startswith(mark):
             return kind
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
