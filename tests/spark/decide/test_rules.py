@@ -127,20 +127,6 @@ def test_a_threshold_comes_from_the_card(session: SparkSession) -> None:
     assert decided(session, [{"eolMediaURL": A}], known, rules=rules, thresholds={"bad": 0.85})[0][2] == "bad"
 
 
-SEEN: list[dict[str, Any]] = [
-    {"eolMediaURL": A, "dataObjectVersionID": "1", "ancestry": "Plantae|Poaceae"},
-    {"eolMediaURL": B},
-    {"eolMediaURL": B, "bundle": "other", "bundle_row": 1},
-    {"eolMediaURL": C},
-    {"eolMediaURL": None, "is_usable": False},
-]
-SAID: list[dict[str, Any]] = [
-    {"eolMediaURL": A, "dataObjectVersionID": "1", **BAD, "width": 10, "scores": {"bad": 0.9}, "http_status": 200},
-    {"eolMediaURL": B, "label": "good", "confidence": 0.6, "logit": -1.0, "scores": {"good": 0.6}},
-    {"eolMediaURL": None, "outcome": "bad_url", "detail": "no URL"},
-]
-
-
 def test_quotes_in_a_tag_stay_text(session: SparkSession) -> None:
     name = 'it\'s \\ "odd"'
     assert decided(session, [{"eolMediaURL": A}], [{"eolMediaURL": A, **BAD}], rules=(rule(name, "true", name),)) == [
