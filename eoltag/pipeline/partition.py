@@ -19,8 +19,9 @@ from eoltag.image.decode import decode
 from eoltag.model.engines import Engine, best_batch_size, load_engine
 from eoltag.model.package import Card, EngineName, PrecisionChoice, unpack
 from eoltag.model.score import Verdict, verdicts
-from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, InputSpec, ModelSlot, Pixels, Scores, Wanted
-from eoltag.report.thumbnails import Seen, Shelf, keep
+from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, Fit, InputSpec, ModelSlot, Pixels, Scores, Wanted
+from eoltag.report.thumbnails import Picture
+from eoltag.report.top_k import Collector, Scored
 from eoltag.settings import Settings
 
 
@@ -106,12 +107,13 @@ def predict_images(
     *,
     threads: int,
     rate_share: float,
-    shelf: Shelf | None = None,
+    collector: Collector | None = None,
 ) -> Iterator[tuple[Wanted, Prediction]]:
     """Every wanted image with one prediction per model that wants it, in no particular order.
 
     slots: by key, as Wanted.models names them. sources: by model version. threads: CPU threads for inference.
-    rate_share: this task's part of the global request rate, in (0, 1]. shelf: filled with thumbnails on the way.
+    rate_share: this task's part of the global request rate, in (0, 1]. collector: is offered every image for
+    the report.
     """
     specs = {version: source.card.spec for version, source in sources.items()}
     batches: dict[str, _Batch] = {}
@@ -153,11 +155,11 @@ def predict_images(
             image = _Image(item, [slot for slot in item_slots if slot.version == version], shared)
             if batch.add(image, pixels):
                 before, begun = begun, _begin(batches.pop(version), version, sources[version], settings, threads)
-                yield from _predictions(before, shelf)
+                yield from _predictions(before, collector)
     for version, batch in batches.items():
         before, begun = begun, _begin(batch, version, sources[version], settings, threads)
-        yield from _predictions(before, shelf)
-    yield from _predictions(begun, shelf)
+        yield from _predictions(before, collector)
+    yield from _predictions(begun, collector)
 
 
 def warm_up(sources: Mapping[str, ModelSource], settings: Settings, *, threads: int) -> None:
@@ -223,14 +225,14 @@ def _begin(batch: _Batch, version: str, source: ModelSource, settings: Settings,
     return _Begun(batch, version, source.card, engine.name, engine.begin(batch.pixels[: len(batch.images)]))
 
 
-def _predictions(begun: _Begun | None, shelf: Shelf | None) -> Iterator[tuple[Wanted, Prediction]]:
+def _predictions(begun: _Begun | None, collector: Collector | None) -> Iterator[tuple[Wanted, Prediction]]:
     if begun is None:
         return
     images, card = begun.batch.images, begun.card
     found = verdicts(begun.logits(), card.labels, card.temperature)
-    if shelf is not None:
+    if collector is not None:
         scored = zip(images, found, begun.batch.pixels, strict=False)
-        keep(shelf, (_seen(image, verdict, pixels) for image, verdict, pixels in scored), card.spec.fit)
+        collector.offer(_scored(image, verdict, pixels, card.spec.fit) for image, verdict, pixels in scored)
     for image, verdict in zip(images, found, strict=True):
         for slot in image.slots:
             yield (
@@ -249,9 +251,9 @@ def _predictions(begun: _Begun | None, shelf: Shelf | None) -> Iterator[tuple[Wa
             )
 
 
-def _seen(image: _Image, verdict: Verdict, pixels: Pixels) -> Seen:
-    scored = (verdict.label, verdict.confidence, verdict.logit)
-    return Seen(image.wanted.url, image.slots, *scored, pixels, image.shared["width"], image.shared["height"])
+def _scored(image: _Image, verdict: Verdict, pixels: Pixels, fit: Fit) -> Scored:
+    picture = Picture(pixels, image.shared["width"], image.shared["height"], fit)
+    return Scored(image.wanted.url, image.slots, verdict.label, verdict.confidence, verdict.logit, picture)
 
 
 def _engine(version: str, source: ModelSource, settings: Settings, threads: int) -> Engine:

@@ -20,13 +20,14 @@ from eoltag.errors import PackageError
 from eoltag.model.package import EngineName, Package
 from eoltag.pipeline.partition import ModelSource
 from eoltag.records import ModelSlot
+from eoltag.report.top_k import plans_for_part
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
 from eoltag.spark.predict.plan import Bucket, next_wave
 from eoltag.spark.predict.tagging import Round, TagWorker, predictions_of, warm_up_workers
 from eoltag.spark.runtime.progress import progress_bar
 from eoltag.spark.runtime.session import has_gpu_tasks, task_slots, threads_per_task
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.thumbnails import keeper_for, write_thumbnails
+from eoltag.spark.tables.thumbnails import merge_thumbnails, plans_of
 
 _LAST_ROUND: Final = (9 / 13, 3 / 13, 1 / 13)
 """Shares of a task of the last round: a core waits for half of a thirteenth of a task, at a cost of two more starts."""
@@ -120,7 +121,7 @@ def worker_for(output: Output, tasks: list[Task], settings: Settings) -> Iterato
             rate_share=1.0,
             ok=context.accumulator(0),
             failed=context.accumulator(0),
-            keeper=keeper_for(output, tasks, settings.run.thumbnails),
+            thumbnails=plans_of(tasks, settings.run.thumbnails),
         )
     finally:
         for source in sources.values():
@@ -160,12 +161,12 @@ def run_waves(
             images = sum(bucket.images for bucket in taken)
             rounds = rounds_for(images, slots, settings, speed)
             count = sum(one.tasks for one in rounds)
-            keeper = worker.keeper and worker.keeper.for_wave(count)
-            shared = replace(worker, rate_share=1 / min(slots, count), keeper=keeper)
+            plans = plans_for_part(worker.thumbnails, count)
+            shared = replace(worker, rate_share=1 / min(slots, count), thumbnails=plans)
             started = time.monotonic()
             wave = to_do.where(F.col("bucket").between(taken[0].number, taken[-1].number))
-            output.append_predictions(predictions_of(wave, taken, shared, rounds, output.run_id), images)
-            if keeper:
-                write_thumbnails(output, keeper.found.value, tasks)
+            done = output.stage("wave", predictions_of(wave, taken, shared, rounds, output.run_id))
+            output.append_predictions(done.where("jpeg IS NULL").drop("jpeg"), images)
+            merge_thumbnails(output, tasks, settings.thumbnails, done.where("jpeg IS NOT NULL"))
             images_done, seconds = images_done + images, seconds + time.monotonic() - started
             speed = Speed(images_done, seconds)

@@ -34,7 +34,7 @@ class Asked:
 def ask(output: Output, tasks: Sequence[str] = (), *, has_rows: bool = True) -> Asked:
     """All queries of the page, of these tasks or of all that have tags. Raises OutputError where there are none."""
     names = _tasks(output, tasks)
-    pictures = {(one.task, one.url): one.jpeg for name in names for one in read_thumbnails(output, name)}
+    pictures = {(one.task, one.url): one.picture.encode() for name in names for one in read_thumbnails(output, name)}
     tags = tags_of(output, names)
     counts = count_groups(tags)
     return Asked(names, counts, pictures, find_rows(tags, counts, pictures.keys()) if has_rows else None)

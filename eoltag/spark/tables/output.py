@@ -143,7 +143,7 @@ class Output:
 
     def append_predictions(self, rows: DataFrame, images: int) -> None:
         """Commit a wave: few files, sorted by URL, moved into their partitions when all are complete."""
-        staged = f"{self.staging}/wave"
+        staged = f"{self.staging}/predictions"
         keys = ["task", "model_version"]
         spread = F.pmod(F.xxhash64("eolMediaURL"), F.lit(1 + images // IMAGES_PER_FILE))
         (
