@@ -6,15 +6,17 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint bench bench-parts bench-scale bench-tasks bench-decide bench-serve bench-train clean
+.PHONY: help demo test test-slow lint reference bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-serve bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
 	@echo "make test-slow    the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
 	@echo "make lint         ruff and mypy"
+	@echo "make reference    the tables of docs/reference again, from the code"
 	@echo "make bench        eoltag and its peers side by side: the same images, server, weights and machine (hours)"
 	@echo "make bench-parts  fetch, decode and infer alone, and the bound they give (minutes)"
 	@echo "make bench-scale  seconds a row, memory and files of runs over 10,000 and 100,000 rows"
+	@echo "make bench-start  a run of 20 images beside the smallest PySpark program (minutes)"
 	@echo "make bench-tasks  EOL's four tasks in one run, beside their five models alone"
 	@echo "make bench-decide deciding a million rows again, beside predicting them"
 	@echo "make bench-serve  the HTTP service under load, against one image at a time"
@@ -42,6 +44,9 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+reference: $(INSTALLED)
+	@$(BIN)/python -m docs.generator
+
 bench: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.throughput $(ARGS)
 
@@ -50,6 +55,9 @@ bench-parts: $(INSTALLED)
 
 bench-scale: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.scale $(ARGS)
+
+bench-start: $(INSTALLED)
+	@$(JAVA) $(BIN)/python -m benchmarks.start $(ARGS)
 
 bench-serve: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.serving $(ARGS)

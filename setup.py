@@ -17,10 +17,11 @@ train = [
     "keras>=3.12",
     "imagehash>=4.3",
     "nncf>=3.0",
-    "optuna>=4.5",
+    "optuna>=4.9",
     "requests>=2.32",
     "scikit-learn>=1.6",
     "scipy>=1.13",
+    "sqlalchemy>=2.0.30",
     "tensorboard>=2.20",
     *report,
 ]
@@ -37,7 +38,7 @@ setup(
     packages=find_packages(include=["eoltag*", "train*"]),
     package_data={
         "eoltag": ["architecture.md", "py.typed", "report/templates/*"],
-        "train": ["py.typed", "serving/page.html", "report/templates/*.j2"],
+        "train": ["README.md", "py.typed", "serving/page.html", "report/templates/*.j2"],
     },
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[
@@ -53,6 +54,7 @@ setup(
         "pillow>=11",
         "pyarrow>=18",
         "pydantic>=2.9",
+        "sqlglot>=30.30,<31",  # reads rules; the shape of its trees changes with the first number
         "tqdm>=4.66",
     ],
     extras_require={

@@ -35,14 +35,13 @@ def one_pass(settings_file: Path, data: Path) -> None:
     from train.cli import start_keras
 
     start_keras()
-    from train.data.dataset import read_dataset
+    from train.data.dataset import read_dataset, training_images
     from train.fit.features import FeatureCache
     from train.fit.loop import start_network
-    from train.images.listing import list_images
     from train.settings import read_fit_settings
 
     settings = read_fit_settings(settings_file)
-    listing = list_images(data)
+    listing = training_images(data)
     network = start_network(settings, len(listing.labels))
     dataset = read_dataset(listing, settings.spec)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,12 +1,12 @@
 """How many executors, hours and core-hours a number of images takes, from figures that were measured.
 
     python -m benchmarks.sizing --images 1e6 10e6 100e6 --requests-per-s 10 100 1000
-    python -m benchmarks.sizing --write docs/scaling.md
+    python -m benchmarks.sizing --write docs/explanation/scaling.md
 
 Reads build/bench/parts.json (make bench-parts) and, where they are there, scale.json and plumbing.json (make bench-
 scale), throughput.json (make bench) and gpu.json. Without parts.json there is nothing to compute from, and it says so.
-The arithmetic and its assumptions are in the functions below and in docs/scaling.md. --write puts the tables between
-the two markers of that page.
+The arithmetic and its assumptions are in the functions below and in docs/explanation/scaling.md. --write puts the
+tables between the two markers of that page.
 """
 
 import argparse

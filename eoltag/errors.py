@@ -24,9 +24,13 @@ class ExitCode(IntEnum):
     """What a command tells the shell."""
 
     DONE = 0
+    """Done."""
     BUG = 1
+    """A bug, or a lost cluster; a stack trace says where."""
     UNUSABLE = 2
+    """Arguments, settings, bundle, task, package, output or data cannot be used; nothing was written."""
     TOO_MANY_FAILURES = 3
+    """Done, but more rows failed than `--max-failure-rate` allows; `classify`: no image could be read."""
 
 
 class EolTagError(Exception):

@@ -28,31 +28,40 @@ class FetchSettings(Strict):
     """How images are asked for."""
 
     contact: str = Field("https://eol.org", min_length=1)
-    """Where a server's owner can complain: a URL or mail address, sent in the User-Agent."""
+    """A URL or mail address in the User-Agent, so that the owner of a server can reach you."""
     requests_per_s: Rate = 10.0
-    """For a host that `hosts` does not list; shared by all running tasks."""
+    """Requests a second for each host that `fetch.hosts` does not list, shared by all running tasks; 0 means no
+    limit."""
     hosts: dict[str, Rate] = Field(
         default_factory=lambda: {"content.eol.org": 10.0, "localhost": 0.0, "127.0.0.1": 0.0, "[::1]": 0.0}
     )
+    """Requests a second for single hosts, by name without port; 0 means no limit."""
     concurrency: int = Field(16, ge=1, le=1024)
-    """Requests in flight per running task."""
+    """Requests in flight in each running task."""
     deadline_s: float = Field(30.0, gt=0, le=3600, strict=False)
-    """For one attempt as a whole: connect, redirects and the last byte."""
+    """Seconds for one attempt at one image as a whole: from connecting to the last byte, redirects included."""
     connect_timeout_s: float = Field(10.0, gt=0, le=600, strict=False)
+    """Seconds for connecting."""
     max_bytes: int = Field(50_000_000, ge=1_000, le=2_000_000_000)
+    """A larger file is `too_large`."""
     max_redirects: int = Field(5, ge=0, le=50)
+    """After more redirects than this an image is `redirect`."""
     attempts: int = Field(4, ge=1, le=20)
-    """First try included."""
+    """For each image and run, the first attempt included; only transient failures are tried again."""
     backoff_base_s: float = Field(0.5, ge=0, le=60, strict=False)
+    """Seconds to wait after the first failure; doubled after each one, with jitter. A longer `Retry-After` is
+    obeyed."""
     backoff_cap_s: float = Field(60.0, ge=0, le=3600, strict=False)
-    """No wait is longer; a server that asks for more is asked again by the next run."""
+    """No wait is longer, in seconds; a server that asks for a longer one is asked again by the next run."""
     allow_private_hosts: bool = False
+    """Fetch from private, loopback and link-local addresses as well; also `--allow-private-hosts`."""
     private_networks: tuple[str, ...] = Field((), strict=False)
-    """Private networks that may be fetched from all the same, as 10.20.0.0/16 or 127.0.0.1."""
+    """Private networks to fetch from all the same, such as `"10.20.0.0/16"` or `"127.0.0.1"`."""
     opt_out_directives: tuple[str, ...] = Field(("noai", "noimageai"), strict=False)
-    """X-Robots-Tag directives that are obeyed; an empty list obeys none."""
+    """Values of `X-Robots-Tag` that are obeyed; an empty list obeys none."""
     renditions: dict[str, RenditionSuffix] = {}
-    """Host -> what a smaller copy of its images has before the file ending, as .580x360; asked for in their place."""
+    """By host: what a smaller copy of an image has before the file ending, such as `.580x360`; asked for in place of
+    the image."""
 
     @field_validator("private_networks")
     @classmethod
@@ -71,38 +80,47 @@ class DecodeSettings(Strict):
     """Limits on what is decoded."""
 
     max_pixels: int = Field(95_000_000, ge=1_000, le=178_000_000)
-    """Width times height; 95 million is what EOL's notebooks allowed, 178 million where Pillow itself refuses."""
+    """Width times height; a larger image is `too_many_pixels`. EOL's notebooks allowed 95 million; at 178 million
+    Pillow itself refuses."""
 
 
 class EngineSettings(Strict):
     """How models run."""
 
     name: Literal["auto", "openvino", "keras"] = "auto"
-    """auto: keras where the task has a GPU or the package has no OpenVINO export, else openvino."""
+    """The runtime of the models. `auto`: Keras where tasks have GPUs or the package has no OpenVINO export, else
+    OpenVINO."""
     batch_size: int = Field(0, ge=0, le=4096)
-    """Images in one call of the model; 0 is what the runtime is quickest with, see engines.best_batch_size."""
+    """Images in one call of the model; 0 takes what is fastest for the runtime: 8 for OpenVINO, 32 for Keras."""
     precision: Literal["auto", "f32", "bf16", "int8"] = "auto"
-    """auto: the fastest that the package's card proves and the worker's processor is fast at, else f32. A precision by
-    name is refused where the card does not prove it, and still f32 on a worker whose processor lacks it."""
+    """Arithmetic of the models. `auto`: the fastest that the package's card proves and that is fast on the worker's
+    processor, else `f32`. A precision that the card does not prove is refused; a worker whose processor lacks it takes
+    `f32`."""
     keras_backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
+    """For the Keras engine."""
 
 
 class RunSettings(Strict):
     """How a run is cut into work."""
 
     read_ahead_images: int = Field(64, ge=1, le=10_000)
-    """Images fetched or being fetched but not yet decoded, per running task."""
+    """Images that are fetched or being fetched but not yet decoded, in each running task."""
     read_ahead_bytes: int = Field(64_000_000, ge=1_000_000, le=4_000_000_000)
+    """Their bytes, in each running task."""
     wave_s: float = Field(300.0, gt=0, le=86_400, strict=False)
-    """Aim for one wave, by the speed measured so far: a killed run loses at most about this much work."""
+    """Aim for the time between two commits, in seconds; a crash loses at most about this much work."""
     first_wave_images: int = Field(4_000, ge=1, le=10_000_000)
-    """The first wave measures the speed, where no rate limit tells it."""
+    """Size of the first wave, which measures the speed where no rate limit tells it."""
     task_s: float = Field(20.0, gt=0, le=3600, strict=False)
-    """Aim for one Spark task: short enough for a moving progress bar, long enough to hide its start and end."""
+    """Aim for the length of one Spark task, in seconds: short enough for a moving progress bar, long enough to hide its
+    start and end."""
     first_task_images: int = Field(1000, ge=1, le=100_000)
+    """Images of one Spark task in the first wave."""
     max_failure_rate: float = Field(0.5, ge=0, le=1, strict=False)
+    """Exit code 3 above this share of failed rows; also `--max-failure-rate`."""
     thumbnails: int = Field(200, ge=0, le=5000)
-    """Small pictures kept for the report, for each task, over all runs; 0 keeps none and drops earlier ones."""
+    """Small pictures kept for the report, for each task, over all runs; 0 keeps none and deletes earlier ones; also
+    `--thumbnails`."""
 
 
 class Settings(Strict):

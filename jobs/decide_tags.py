@@ -40,7 +40,7 @@ def main() -> ExitCode:
         raise SettingsError("--flips: wanted --dry-run as well, which finds what changes")
     request = DecideRequest(options.task, options.output, ROOT, options.json, options.dry_run, options.flips)
     start_java()
-    from eoltag.spark.jobs.tag import decide_tags  # takes a while, in which Java starts
+    from eoltag.spark.jobs.decide import decide_tags  # takes a while, in which Java starts
 
     return decide_tags(request)
 

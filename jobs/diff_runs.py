@@ -33,11 +33,16 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         has_tasks=False,
     )
-    new.add_argument("--task", required=True, metavar="NAME_OR_FILE", help="conf/tasks/NAME.toml or a file")
+    new.add_argument("--task", required=True, metavar="NAME_OR_FILE", help="a name in conf/tasks, or a file")
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of the runs")
     new.add_argument("--old", metavar="RUN_OR_VERSION", help="a run or a model version (default: the run before)")
     new.add_argument("--new", metavar="RUN_OR_VERSION", help="a run or a model version (default: the last run)")
-    new.add_argument("--csv", type=Path, metavar="FILE", help="write every row whose tag differs, with both tags")
+    new.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write every row whose tag differs, with both tags, rules, labels and outcomes",
+    )
     return new
 
 

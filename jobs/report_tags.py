@@ -35,7 +35,7 @@ def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
     start_java()
-    from eoltag.spark.jobs.tag import report_tags  # takes a while, in which Java starts
+    from eoltag.spark.jobs.report import report_tags  # takes a while, in which Java starts
 
     return report_tags(ReportRequest(options.output, options.task, options.json))
 

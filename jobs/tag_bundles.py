@@ -25,7 +25,7 @@ examples:
 
 The [job] table of a --config file holds options under their names (max_failure_rate = 0.2 for --max-failure-rate 0.2);
 an option on the command line goes before it. Relative paths start at the current directory in both.
-Running the same command again fetches only what is new or failed for a passing reason.
+Running the same command again fetches only what is new and what failed for now (time-outs, 429, 5xx).
 exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written);
 3 done, but more images failed than --max-failure-rate allows; 1 a bug or a lost cluster."""
 
@@ -37,6 +37,13 @@ def parser() -> argparse.ArgumentParser:
         description="Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.",
         epilog=EXAMPLES,
     )
+    _add_rows(new)
+    _add_settings(new)
+    return new
+
+
+def _add_rows(new: argparse.ArgumentParser) -> None:
+    """Add the options that say which rows are tagged, and where to."""
     new.add_argument(
         "--bundle",
         nargs="+",
@@ -49,11 +56,15 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument(
         "--output", required=True, metavar="DIR", help="a new directory, or one of an earlier run to go on"
     )
-    new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows")
+    new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows of all bundles together")
     new.add_argument(
         "--sample", type=_positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
     )
     new.add_argument("--seed", type=int, default=0, metavar="S", help="of --sample (default 0)")
+
+
+def _add_settings(new: argparse.ArgumentParser) -> None:
+    """Add the options that say how, and what is done again."""
     new.add_argument(
         "--config",
         type=Path,
@@ -61,9 +72,9 @@ def parser() -> argparse.ArgumentParser:
         help="settings, see conf/jobs/default.toml; options in its [job] table, see conf/jobs/retag.toml",
     )
     new.add_argument(
-        "--retry-failed", action="store_true", help="ask for images again that failed for good (404, no image)"
+        "--retry-failed", action="store_true", help="fetch images again that failed for good (404, no image)"
     )
-    new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="ask again for what is older")
+    new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="fetch again what was fetched longer ago")
     new.add_argument("--dry-run", action="store_true", help="print what there is to do; fetch and write nothing")
     new.add_argument(
         "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"
@@ -72,7 +83,8 @@ def parser() -> argparse.ArgumentParser:
         "--thumbnails",
         type=int,
         metavar="N",
-        help="small pictures kept for the report, for each task, over all runs (default 200; 0: none)",
+        help="small pictures kept for the report, for each task, over all runs (default 200; 0 keeps none and deletes "
+        "earlier ones)",
     )
     new.add_argument(
         "--allow-private-hosts",
@@ -80,7 +92,6 @@ def parser() -> argparse.ArgumentParser:
         help="fetch from private, loopback and link-local addresses as well",
     )
     new.add_argument("--quiet", action="store_true", help="no progress bar")
-    return new
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

@@ -54,67 +54,84 @@ class FitSettings(Strict):
     """What `fit` makes. The defaults are those of EOL's from-scratch network where that is known."""
 
     name: str = Field("model", min_length=1, max_length=100)
+    """Name of the model on its card."""
     architecture: ArchitectureName = "scratch"
+    """The network; `scratch`, `vgg` and `peetz_net` are trained from nothing."""
     weights: str = Field("imagenet", min_length=1)
-    """Of the base: imagenet (downloaded by Keras), none, or a file; networks without a base start from nothing."""
+    """Of the base: `"imagenet"` (Keras downloads it), `"none"`, or a file; networks without a base start from nothing;
+    also `--weights`."""
     alpha: float = Field(1.0, gt=0, le=4, strict=False)
     """Width of a MobileNet."""
     image_size_px: int = Field(0, ge=0, le=2048)
-    """Height and width of the picture that the model takes; 0 is what the network was published for."""
+    """Height and width of the picture that the model takes, 8 or more; 0 takes what the network was published for."""
     fit: Fit = "stretch"
+    """How a picture of another shape becomes square: distorted, cut, or on a white sheet."""
     resample: Resample = "bilinear"
+    """How pictures are made smaller."""
     first_filters: int = Field(64, ge=1, le=1024)
-    """Of the first convolution of `scratch`; each later one has twice as many."""
+    """`scratch`: filters of the first convolution; each later one has twice as many."""
     pooling: Literal["average", "max", "flatten"] = "average"
-    """How the base's feature maps become one row of numbers."""
+    """How the feature maps of the base become one row of features."""
     head_units: tuple[Units, ...] = Field((), strict=False)
-    """Widths of the dense layers between the base and the scores."""
+    """Widths of the dense layers between the features and the scores."""
     head_activation: Literal["relu", "tanh", "swish"] = "relu"
+    """Activation of those layers."""
     head_batch_norm: Literal["off", "input", "before_activation", "after_activation"] = "off"
-    """input: once, on the pooled features; else in every dense layer, which then has no bias."""
+    """Batch normalisation: none, once on the features (`input`), or in each of those layers, which then have no
+    bias."""
     dropout: float = Field(0.2, ge=0, lt=1, strict=False)
-    """After each dense layer; where there is none, on the pooled features."""
+    """Share left out in training, after each dense layer; without dense layers, of the features."""
     l2: float = Field(0.0, ge=0, le=1, strict=False)
     """Penalty on the squared weights of the head."""
     epochs: int = Field(35, ge=1, le=10_000)
-    """At most, of the first phase; see early_stopping_patience."""
+    """Of the first phase, at most; see `early_stopping_patience`."""
     batch_size: int = Field(32, ge=1, le=4096)
+    """Images in one step."""
     learning_rate: float = Field(1e-3, gt=0, le=10, strict=False)
+    """Of the first phase."""
     fine_tune_from: str = ""
-    """The first block or layer of the base that the second phase trains; `all` for the whole base."""
+    """The first block or layer of the base that the second phase trains; `"all"` for the whole base."""
     fine_tune_epochs: int = Field(0, ge=0, le=10_000)
-    """At most, of the second phase."""
+    """Of the second phase, at most."""
     fine_tune_learning_rate: float = Field(1e-4, gt=0, le=10, strict=False)
+    """Of the second phase."""
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    """The optimizer."""
     weight_decay: float = Field(0.0, ge=0, le=1, strict=False)
-    """Of the adamw and sgd optimisers, per step and unit of learning rate."""
+    """`adamw` and `sgd`: for each step and unit of learning rate."""
     momentum: float = Field(0.9, ge=0, lt=1, strict=False)
-    """Of the sgd and rmsprop optimisers."""
+    """`sgd` and `rmsprop`."""
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     """How the learning rate falls within a phase."""
     warmup_epochs: int = Field(0, ge=0, le=1000)
-    """Over which the learning rate of a phase rises from near nothing."""
+    """Epochs over which the learning rate first rises, in each phase."""
     plateau_patience: int = Field(2, ge=1, le=1000)
-    """Epochs without a better one before `plateau` lowers the learning rate."""
+    """`plateau`: epochs without a better one before the learning rate is lowered."""
     plateau_factor: float = Field(0.3, gt=0, lt=1, strict=False)
+    """`plateau`: what the learning rate is then multiplied by."""
     label_smoothing: float = Field(0.0, ge=0, lt=1, strict=False)
+    """Takes this much certainty from the targets; 0.1 gives probabilities that say more about doubt."""
     class_weights: str = Field("off", min_length=1)
-    """off, balanced, or a JSON file of label to weight."""
+    """`"balanced"` lets rare classes count more; a file is `class_weights.json` of `prepare`: label to weight."""
     norm_images: int = Field(512, ge=0, le=1_000_000)
-    """Training images that batch normalisation takes its averages from after each epoch of a training from nothing; 0
-    leaves it its moving averages. A pretrained base keeps those of the pretraining."""
+    """Training from nothing: images from which batch normalisation measures its averages after each epoch; 0 leaves it
+    the moving averages. A pretrained base keeps those of its pretraining."""
     augmentation: AugmentationName = "off"
-    """Changed copies in training only; see train.data.augment."""
+    """Changed copies, in training only."""
     cached_views: int = Field(0, ge=0, le=1000)
-    """Of each image for the frozen phase: 0 changes it anew every epoch, N keeps N copies, the first as it is."""
+    """With augmentation: copies of each image that are kept as features of the frozen part, the first unchanged; 0
+    makes them again in every epoch."""
     validation_fraction: float = Field(0.2, gt=0, lt=1, strict=False)
-    """Of every class; images that look alike stay on one side."""
+    """Share of every class that is held back where the data is not split already; images that look alike stay on one
+    side."""
     early_stopping_patience: int = Field(5, ge=1, le=10_000)
     """Epochs without a better one before a phase stops; the best weights are kept in any case."""
     best_by: Literal["val_loss", "val_accuracy"] = "val_loss"
+    """What makes an epoch better."""
     min_accuracy: float = Field(0.0, ge=0, lt=1, strict=False)
-    """A training that stays below it after a phase ends there, without a package."""
+    """A training that is below this validation accuracy at the end of a phase stops without a package."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
+    """Of everything left to chance; also `--seed`."""
 
     @property
     def side_px(self) -> int:

@@ -1,6 +1,7 @@
 """Task files to SQL: which rule gives which tag. Strings only; Spark runs them, and no image is touched."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,8 +9,9 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from eoltag.errors import TaskError
+from eoltag.image.features import FEATURES
 from eoltag.model.package import Package, read_package
-from eoltag.records import Feature, Outcome
+from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
 
 TASK_FOLDER: Final = Path("conf/tasks")
@@ -21,15 +23,19 @@ class ModelEntry(Strict):
     """One model of a task."""
 
     package: str = Field(min_length=1)
-    """A directory: absolute, or relative to the task file, else to the current directory."""
+    """A model package: an absolute path, or relative to the task file, else to the current directory, else to the
+    project."""
 
 
 class Rule(Strict):
     """When `when` holds, the image gets the tag."""
 
     name: str = Field(min_length=1)
+    """Name of the rule, different in each; the column `rule` of the tags table holds it."""
     when: str = Field(min_length=1)
+    """A condition in Spark SQL; rules are tried in their order, and the first that holds wins."""
     tag: str | None = None
+    """The tag, as text."""
     tag_sql: str | None = None
     """In place of `tag`: an expression such as `label`."""
 
@@ -44,23 +50,29 @@ class TaskFile(Strict):
     """conf/tasks/*.toml."""
 
     name: str = Field(pattern=_NAME)
+    """Names the task in the tables (`task=NAME`): letters, digits and `_`."""
     description: str = ""
+    """For people."""
     missing: str = "NA"
-    """The tag of an image that no rule tags."""
+    """The tag of an image that was read but that no rule tags."""
     columns: tuple[str, ...] = Field(
         ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "tag", "confidence"),
         strict=False,
         min_length=1,
     )
-    """Of the TSV: NAME, or NAME=EXPRESSION over the columns of the tags table."""
+    """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
+    formats: tuple[str, ...] = Field(("tsv",), strict=False, min_length=1)
+    """File formats of the tags: `tsv`, `jsonl` (JSON lines with the same columns), or both beside each other."""
     models: dict[str, ModelEntry] = Field(min_length=1)
-    features: tuple[Feature, ...] = Field((), strict=False)
-    """What is measured of every picture for the rules, beside the models: further columns of both tables."""
+    features: tuple[str, ...] = Field((), strict=False)
+    """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""
+    bundle_columns: tuple[str, ...] = Field((), strict=False)
+    """Further columns of the bundles, as texts for rules and columns of the tags table: COLUMN, or NAME=COLUMN."""
     rules: tuple[Rule, ...] = Field((), strict=False)
     extras: dict[str, str] = {}
-    """Further columns of the tags table: name -> expression."""
+    """Further columns of the tags table: `NAME = "SQL"`."""
     where: str = Field("true", min_length=1)
-    """Which images that were read stand in the TSV: a condition over the columns of the tags table."""
+    """Which of the images that were read stand in the TSV: a condition over the columns of the tags table."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> "TaskFile":
@@ -71,7 +83,26 @@ class TaskFile(Strict):
         for name in (*self.models, *self.extras):
             if not re.match(_NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
+        self._check_bundle_columns()
         return self
+
+    @model_validator(mode="after")
+    def _features_are_known(self) -> "TaskFile":
+        unknown = [name for name in self.features if name not in FEATURES]
+        if unknown:
+            raise ValueError(f"features: unknown feature {', '.join(unknown)}; known: {', '.join(FEATURES)}")
+        return self
+
+    def _check_bundle_columns(self) -> None:
+        taken = {name.lower() for name in (*self.models, *self.extras, *self.features)}
+        for name, column in _pairs(self.bundle_columns):
+            if not re.match(_NAME, name):
+                raise ValueError(
+                    f"bundle_columns: {name!r} is no usable name (letters, digits and _); write NAME={column}"
+                )
+            if name.lower() in taken:
+                raise ValueError(f"bundle_columns: a model, feature or other column is already called '{name}'")
+            taken.add(name.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +128,7 @@ def read_task(name_or_file: str, root: Path) -> Task:
     file = parse(TaskFile, read_toml(path, TaskError), str(path), TaskError)
     packages = {name: read_package(_find_package(entry.package, path, root)) for name, entry in file.models.items()}
     task = Task(path, file, packages)
-    for expression in (*(rule.when for rule in file.rules), *file.extras.values(), file.where):
-        _filled(expression, task)
+    refuse_slips(task)
     return task
 
 
@@ -113,9 +143,33 @@ def read_tasks(names: list[str], root: Path) -> list[Task]:
     return list(tasks.values())
 
 
+def refuse_slips(task: Task) -> None:
+    """Read every expression of the task. Raises TaskError for what needs no Spark to be seen."""
+    from eoltag.decide.slips import find_slip  # brings sqlglot, which no worker needs
+
+    labels = {model: package.card.labels for model, package in task.packages.items()}
+    for place, expression in expressions(task):
+        if slip := find_slip(expression, labels, _tags(task)):
+            raise TaskError(f"{task.path}: {place}: {slip}")
+
+
+def expressions(task: Task) -> list[tuple[str, str]]:
+    """(place in the task file, SQL with thresholds filled in) of every expression."""
+    found = [(f"rule '{name}'", condition) for name, condition in rule_conditions(task)]
+    found += [(f"tag_sql of rule '{rule.name}'", rule.tag_sql) for rule in task.file.rules if rule.tag_sql is not None]
+    found += [(f"extra column '{name}'", expression) for name, expression in extra_columns(task).items()]
+    found += [(f"TSV column '{name}'", expression) for name, expression in tsv_columns(task)]
+    return [*found, ("where", tsv_condition(task))]
+
+
 def rule_conditions(task: Task) -> list[tuple[str, str]]:
     """(rule name, SQL condition) with thresholds filled in, in the order in which they are tried."""
     return [(rule.name, _filled(rule.when, task)) for rule in task.file.rules]
+
+
+def rows_by_rule(task: Task, rows: Mapping[str, int]) -> dict[str, int]:
+    """Every rule in its order -> the rows that it tagged; 0 for one that never fired. rows: what was counted."""
+    return {rule.name: rows.get(rule.name, 0) for rule in task.file.rules}
 
 
 def extra_columns(task: Task) -> dict[str, str]:
@@ -136,13 +190,33 @@ def rule_expression(task: Task) -> str:
 
 def tsv_columns(task: Task) -> list[tuple[str, str]]:
     """(header, SQL expression over the tags table) of each column of the TSV."""
-    pairs = (column.partition("=") for column in task.file.columns)
-    return [(name.strip(), expression.strip() or name.strip()) for name, _, expression in pairs]
+    return _pairs(task.file.columns)
+
+
+def bundle_columns(task: Task) -> dict[str, str]:
+    """Name in rules and tables -> column of the bundles."""
+    return dict(_pairs(task.file.bundle_columns))
 
 
 def tsv_condition(task: Task) -> str:
     """Which rows of the tags table stand in the TSV, with thresholds filled in."""
     return _filled(task.file.where, task)
+
+
+def _tags(task: Task) -> set[str]:
+    """The tags that an image can get; none where a rule computes others than labels."""
+    if any(rule.tag_sql not in (None, "label") for rule in task.file.rules):
+        return set()
+    tags = {task.file.missing, *(rule.tag for rule in task.file.rules if rule.tag is not None)}
+    if any(rule.tag_sql for rule in task.file.rules):
+        tags |= set(next(iter(task.packages.values())).card.labels)
+    return tags
+
+
+def _pairs(columns: Iterable[str]) -> list[tuple[str, str]]:
+    """NAME=VALUE, or NAME for both."""
+    pairs = (column.partition("=") for column in columns)
+    return [(name.strip(), value.strip() or name.strip()) for name, _, value in pairs]
 
 
 def _case(task: Task, values: list[str], otherwise: str) -> str:

@@ -1,7 +1,7 @@
 """Images fetched in the background while the caller works on those that came before.
 
 One thread and one event loop per process and settings, kept for the next call: Spark reuses its Python workers, so
-connections, and what was learnt about hosts, outlive a task.
+connections, and what was learnt about hosts, outlive a task. Those of the settings used last are kept.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from typing import Final, TypeVar
 
 from eoltag.fetch.client import Fetcher
 from eoltag.fetch.sinks import ByteBudget, Rationed
-from eoltag.records import Fetched
+from eoltag.records import Fetched, FetchRequest
 from eoltag.settings import FetchSettings
 
 T = TypeVar("T")
 
-_Wanted = tuple[int, str | None]
+_Numbered = tuple[int, FetchRequest]
 _Result = tuple[int, Fetched | BaseException]
 
 _AT_ONCE: Final = 8
@@ -35,7 +35,7 @@ _CLOSE_S: Final = 2.0
 
 def fetch_ahead(
     items: Iterable[T],
-    url_of: Callable[[T], str | None],
+    request_of: Callable[[T], FetchRequest],
     settings: FetchSettings,
     *,
     rate_share: float,
@@ -47,7 +47,7 @@ def fetch_ahead(
     `items` is pulled in the caller's thread, at most max_images ahead of what was yielded. max_bytes bounds what was
     received and not yet yielded, see ByteBudget. Closing the generator cancels what is under way.
     """
-    background = _background(settings)
+    background = _take(settings)
     call = _Call(background, max_bytes)
     at_once = max(1, min(_AT_ONCE, max_images // 8))
     background.call_soon(background.set_rate_share, rate_share)
@@ -58,13 +58,14 @@ def fetch_ahead(
             if len(waiting) <= max_images - at_once:
                 begun = list(islice(source, max_images - len(waiting)))
                 waiting.update(begun)
-                call.submit([(number, url_of(item)) for number, item in begun])
+                call.submit([(number, request_of(item)) for number, item in begun])
             if not waiting:
                 return
             number, fetched = call.next_result()
             yield waiting.pop(number), fetched
     finally:
         call.cancel()
+        _give_back(background)
 
 
 class _Background:
@@ -75,6 +76,8 @@ class _Background:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
         self.fetcher = Fetcher(settings)
+        self.calls = 0
+        """Runs of fetch_ahead that use it now."""
 
     def started(self) -> "_Background":
         """This, with its thread running."""
@@ -83,7 +86,7 @@ class _Background:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="eoltag-fetch", daemon=True)
                 self._thread.start()
-                atexit.register(self._close, os.getpid())
+                atexit.register(self.close, os.getpid())
         return self
 
     @property
@@ -99,8 +102,9 @@ class _Background:
         """For all requests from now on."""
         self.fetcher.hosts.rate_share = rate_share
 
-    def _close(self, pid: int) -> None:
-        """At the end of the process that began it; a fork shares its sockets and must leave them alone."""
+    def close(self, pid: int) -> None:
+        """Ends the thread, in the process `pid` that began it; a fork shares its sockets and must leave them alone."""
+        atexit.unregister(self.close)
         if os.getpid() != pid or self._thread is None:
             return
         asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(_CLOSE_S)
@@ -117,16 +121,33 @@ class _Background:
         await self.fetcher.close()
 
 
+MOST_IDLE: Final = 2
+"""Threads that wait for a next call of the same settings."""
+
 _backgrounds: dict[tuple[int, str], _Background] = {}
-"""By process and settings. After a fork the parent's stay here, unused: to collect them would close what is shared."""
+"""By process and settings, the one used last at the end. After a fork the parent's stay here, unused: to collect them
+would close what is shared."""
+_changing: Final = threading.RLock()
 
 
-def _background(settings: FetchSettings) -> _Background:
+def _take(settings: FetchSettings) -> _Background:
+    """The background of these settings, its thread running, until _give_back."""
     key = (os.getpid(), settings.model_dump_json())
-    found = _backgrounds.get(key)
-    if found is None:
-        found = _backgrounds.setdefault(key, _Background(settings))
-    return found.started()
+    with _changing:
+        background = _backgrounds.pop(key) if key in _backgrounds else _Background(settings)
+        background.calls += 1
+        _backgrounds[key] = background
+    return background.started()
+
+
+def _give_back(background: _Background) -> None:
+    """Nobody waits for it any more, unless another call does; the idle ones that were used first are closed."""
+    with _changing:
+        background.calls -= 1
+        idle = [key for key, one in _backgrounds.items() if key[0] == os.getpid() and not one.calls]
+        dropped = [_backgrounds.pop(key) for key in idle[:-MOST_IDLE]]
+    for one in dropped:
+        one.close(os.getpid())
 
 
 class _Call:
@@ -143,7 +164,7 @@ class _Call:
 
     # Called in the caller's thread.
 
-    def submit(self, wanted: list[_Wanted]) -> None:
+    def submit(self, wanted: list[_Numbered]) -> None:
         """Begins to fetch."""
         handed_over, self._handed_over = self._handed_over, 0
         if wanted or handed_over:
@@ -177,18 +198,18 @@ class _Call:
 
     # Called in the background.
 
-    def _go_on(self, wanted: list[_Wanted], handed_over: int) -> None:
-        for number, url in wanted:
-            task = asyncio.get_running_loop().create_task(self._fetch(number, url))
+    def _go_on(self, wanted: list[_Numbered], handed_over: int) -> None:
+        for number, request in wanted:
+            task = asyncio.get_running_loop().create_task(self._fetch(number, request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if handed_over:
             self._budget.hand_over(handed_over)
 
-    async def _fetch(self, number: int, url: str | None) -> None:
+    async def _fetch(self, number: int, request: FetchRequest) -> None:
         result: Fetched | BaseException
         try:
-            result = await self._background.fetcher.fetch(url, Rationed(self._budget))
+            result = await self._background.fetcher.fetch(request, Rationed(self._budget))
         except asyncio.CancelledError:
             raise
         except BaseException as bug:  # the one boundary: whatever it is, the caller's thread must not wait for ever

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from eoltag.errors import PackageError
-from eoltag.records import Fit, InputSpec, Resample
+from eoltag.model.outputs import OUTPUTS, Verdict
+from eoltag.records import Fit, InputSpec, Resample, Scores
 from eoltag.settings import Strict, parse
 
 CARD_VERSION: Final = 1
@@ -33,20 +34,24 @@ class CardInput(Strict):
     """The picture that the model takes."""
 
     height: int = Field(ge=8, le=4096)
+    """Height of the picture that the model takes, in pixels."""
     width: int = Field(ge=8, le=4096)
+    """Its width, in pixels."""
     fit: Fit = "stretch"
+    """How a picture of another shape gets there."""
     resample: Resample = "bilinear"
+    """How it is scaled."""
 
 
 class Precision(Strict):
     """Faster arithmetic that agreed with f32 on held-out images at export; see train.export.agreement for the gate."""
 
     bf16: bool = False
-    """OpenVINO computing in bfloat16, from the f32 files."""
+    """Proven: OpenVINO computing in bfloat16, from the f32 files."""
     int8: bool = False
-    """OpenVINO on INT8_FILES."""
+    """Proven: OpenVINO with the int8 files."""
     keras_bf16: bool = False
-    """Keras with bfloat16 layers over f32 weights."""
+    """Proven: Keras with bfloat16 layers over f32 weights."""
 
     def proven(self, engine: EngineName) -> tuple[PrecisionName, ...]:
         """What `engine` may use, fastest first; f32 always."""
@@ -60,28 +65,39 @@ class Card(Strict):
     """card.json: everything about a model but its weights."""
 
     card_version: int
+    """Version of this file's form: 1; another one is refused."""
     name: str = Field(min_length=1)
+    """For people."""
     task: str = ""
+    """For people."""
     labels: tuple[str, ...] = Field(min_length=2, strict=False)
+    """In the order of the scores."""
     input: CardInput
     output: Literal["logits"] = "logits"
+    """What the network gives."""
+    output_kind: str = "classes"
+    """What these numbers mean: `classes`, one of many labels."""
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False, strict=False)
     """Probabilities are softmax(logits / temperature)."""
     thresholds: dict[str, FiniteFloat] = {}
-    """Per label, for task files to use as ${threshold.LABEL}."""
+    """Label to value, for `${threshold.LABEL}` in task files."""
     threshold_record: dict[str, Any] = {}
-    """How the thresholds were chosen: on which scale (logit or probability), for which error, on which images."""
+    """How the thresholds were chosen: on which scale, for which error, on which images."""
     metrics: dict[str, Any] = {}
+    """What was measured; `metrics.precision` holds the figures behind the proofs."""
     hyperparameters: dict[str, Any] = {}
+    """Settings of the training, for people."""
     data_digest: str = ""
-    """sha256 over the sha256 of the training images, so that a later check can tell whether it saw them."""
+    """sha256 over the sha256 of the training images."""
     versions: dict[str, str] = {}
+    """Packages that made it, for people."""
     created_at: str = ""
+    """When it was made, for people."""
     precision: Precision = Precision()
     int8_margin: float = Field(0.0, ge=0, allow_inf_nan=False, strict=False)
-    """In logits: int8 scores as close to call as this are scored again in f32, see engines.close_calls."""
+    """In logits: an image that int8 leaves this close to a border is scored again in f32; 0 where int8 is off."""
     files: dict[str, str]
-    """Path inside the package -> sha256 of its content."""
+    """Path inside the package to the sha256 of its content."""
 
     @model_validator(mode="after")
     def _labels_differ(self) -> "Card":
@@ -90,7 +106,20 @@ class Card(Strict):
         unknown = set(self.thresholds) - set(self.labels)
         if unknown:
             raise ValueError(f"thresholds for labels that are not there: {sorted(unknown)}")
+        if self.output_kind not in OUTPUTS:
+            known = ", ".join(OUTPUTS)
+            raise ValueError(
+                f"output_kind: wanted one that this eoltag knows ({known}). Received: {self.output_kind!r}"
+            )
         return self
+
+    def verdicts(self, logits: Scores) -> list[Verdict]:
+        """What the model says of each image. logits: (N, C). Raises ValueError where C is not the number of labels."""
+        return OUTPUTS[self.output_kind].verdicts(logits, self.labels, self.temperature)
+
+    def probabilities(self, logits: Scores) -> Scores:
+        """The probability of each label, (N, C) float32. logits: (N, C)."""
+        return OUTPUTS[self.output_kind].probabilities(logits, self.temperature)
 
     @property
     def spec(self) -> InputSpec:
@@ -255,6 +284,8 @@ def model_version(card: Card) -> str:
     """
     model_files = {name: digest for name, digest in card.files.items() if name in (KERAS_FILE, *OPENVINO_FILES)}
     scored_by = card.model_dump(mode="json", include={"card_version", "labels", "input", "output", "temperature"})
+    if card.output_kind != "classes":  # packages from before there were others keep their version
+        scored_by["output_kind"] = card.output_kind
     text = json.dumps({**scored_by, "files": model_files}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     while _reads_as_number(digest[:12]):

@@ -6,20 +6,21 @@ pool for decoding only adds switching (7.0 ms of CPU an image in line, 8.5 besid
 
 import gc
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from eoltag.errors import ImageError
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.image.decode import decode
+from eoltag.image.features import FEATURES
 from eoltag.model.engines import Engine, best_batch_size, load_engine
+from eoltag.model.outputs import Verdict
 from eoltag.model.package import Card, EngineName, PrecisionChoice, unpack
-from eoltag.model.score import Verdict, verdicts
-from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, Fit, InputSpec, ModelSlot, Pixels, Scores, Wanted
+from eoltag.records import Decoded, Fetched, Fit, ModelSlot, Pixels, Scores, Wanted
 from eoltag.report.thumbnails import Picture
 from eoltag.report.top_k import Collector, Scored
 from eoltag.settings import Settings
@@ -46,9 +47,14 @@ class Prediction(NamedTuple):
     bytes: int | None
     content_sha256: str | None
     perceptual_hash: str | None
-    mnorm_pp: float | None
-    mnorm_pp_512: float | None
     fetched_at: datetime
+    features: tuple[float | None, ...]
+    """One value for each of image.features.FEATURES, in that order."""
+
+    def row(self) -> tuple[Any, ...]:
+        """The values of the columns, in the order of the table: features stand before `fetched_at`."""
+        *columns, fetched_at, features = self
+        return (*columns, *features, fetched_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,46 @@ class _Begun:
     logits: Callable[[], Scores]
 
 
+@dataclass(slots=True)
+class _Scoring:
+    """The growing batch of each model version, and the batch that an engine works on."""
+
+    sources: Mapping[str, ModelSource]
+    settings: Settings
+    threads: int
+    collector: Collector | None
+    _growing: dict[str, _Batch] = field(default_factory=dict)
+    _begun: _Begun | None = None
+
+    def add(self, version: str, image: _Image, pixels: Pixels) -> Iterator[tuple[Wanted, Prediction]]:
+        """Take one image; where its batch is full, the predictions of the batch before."""
+        if version not in self._growing:
+            size = best_batch_size(self.sources[version].engine, self.settings.engine.batch_size)
+            self._growing[version] = _Batch(np.empty((size, *pixels.shape), np.uint8))
+        if self._growing[version].add(image, pixels):
+            yield from self._begin(version)
+
+    def finish(self) -> Iterator[tuple[Wanted, Prediction]]:
+        """The predictions that are left."""
+        for version in list(self._growing):
+            yield from self._begin(version)
+        yield from _predictions(self._begun, self.collector)
+
+    def _begin(self, version: str) -> Iterator[tuple[Wanted, Prediction]]:
+        """Hand a batch over: a GPU computes while the next images are decoded, until the next batch is handed over."""
+        engine = _engine(version, self.sources, self.settings, self.threads)
+        batch, before = self._growing.pop(version), self._begun
+        logits = engine.begin(batch.pixels[: len(batch.images)])
+        self._begun = _Begun(batch, version, self.sources[version].card, engine.name, logits)
+        yield from _predictions(before, self.collector)
+
+
+MOST_LOADED: Final = 8
+"""Engines that stay loaded, unless one call wants more: a model takes some 100 MB of a worker's memory."""
+
 _LOADED: dict[tuple[str, EngineName, PrecisionChoice, int, int], Engine] = {}
-"""Engines of this process. Spark keeps worker processes between tasks, so a model is loaded once per worker."""
+"""Engines of this process, the one used last at the end. Spark keeps worker processes between tasks and jobs, so a
+model is loaded once per worker, and is dropped when others have been used since."""
 
 
 def predict_images(
@@ -115,12 +159,10 @@ def predict_images(
     rate_share: this task's part of the global request rate, in (0, 1]. collector: is offered every image for
     the report.
     """
-    specs = {version: source.card.spec for version, source in sources.items()}
-    batches: dict[str, _Batch] = {}
-    begun: _Begun | None = None
+    scoring = _Scoring(sources, settings, threads, collector)
     fetched_images = fetch_ahead(
         wanted,
-        lambda item: item.url,
+        lambda item: item.fetch,
         settings.fetch,
         rate_share=rate_share,
         max_images=settings.run.read_ahead_images,
@@ -128,62 +170,49 @@ def predict_images(
     )
     for item, fetched in fetched_images:
         item_slots = [slots[key] for key in item.models]
-        versions = sorted({slot.version for slot in item_slots})
-        features = sorted({feature for slot in item_slots for feature in slot.features})
-        shared = _describe(fetched)
-        try:
-            wanted_specs = [specs[version] for version in versions]
-            decoded = _decoded(fetched, wanted_specs, settings.decode.max_pixels, features)
-        except ImageError as problem:
-            shared |= {"outcome": problem.outcome, "detail": problem.detail}
-            decoded = None
-        if decoded is None:
+        shared, pixels = _read(fetched, item_slots, sources, settings)
+        if not pixels:
             yield from ((item, _failed(slot, shared)) for slot in item_slots)
-            continue
-        shared |= {
-            "width": decoded.width,
-            "height": decoded.height,
-            "color_mode": decoded.color_mode,
-            "perceptual_hash": decoded.perceptual_hash,
-            **_measured(features, decoded),
-        }
-        for version, pixels in zip(versions, decoded.pixels, strict=True):
-            batch = batches.get(version)
-            if batch is None:
-                size = best_batch_size(sources[version].engine, settings.engine.batch_size)
-                batch = batches[version] = _Batch(np.empty((size, *pixels.shape), np.uint8))
+        for version, picture in pixels.items():
             image = _Image(item, [slot for slot in item_slots if slot.version == version], shared)
-            if batch.add(image, pixels):
-                before, begun = begun, _begin(batches.pop(version), version, sources[version], settings, threads)
-                yield from _predictions(before, collector)
-    for version, batch in batches.items():
-        before, begun = begun, _begin(batch, version, sources[version], settings, threads)
-        yield from _predictions(before, collector)
-    yield from _predictions(begun, collector)
+            yield from scoring.add(version, image, picture)
+    yield from scoring.finish()
 
 
 def warm_up(sources: Mapping[str, ModelSource], settings: Settings, *, threads: int) -> None:
     """Load every model into this process, so that its first task need not."""
-    for version, source in sources.items():
-        _engine(version, source, settings, threads)
+    for version in sources:
+        _engine(version, sources, settings, threads)
 
 
-def _decoded(fetched: Fetched, specs: list[InputSpec], max_pixels: int, features: list[Feature]) -> Decoded | None:
-    """Once for all models and features."""
+def _read(
+    fetched: Fetched, slots: Sequence[ModelSlot], sources: Mapping[str, ModelSource], settings: Settings
+) -> tuple[dict[str, Any], dict[str, Pixels]]:
+    """The columns that every model of an image shares, and the picture for each model version; none where it failed."""
+    shared = _describe(fetched)
     if fetched.data is None:
-        return None
-    return decode(fetched.data, specs, max_pixels, [FEATURE_SIDE_PX[feature] for feature in features])
-
-
-def _measured(features: list[Feature], decoded: Decoded) -> dict[str, float]:
-    """Features by name. OpenCV is loaded by the first image for which a task asks for one."""
-    if not features:
-        return {}
-    from eoltag.image.cartoon import cartoonization
-
-    return {
-        feature: cartoonization(picture).mnorm_pp for feature, picture in zip(features, decoded.pictures, strict=True)
+        return shared, {}
+    versions = sorted({slot.version for slot in slots})
+    features = sorted({feature for slot in slots for feature in slot.features})
+    specs, sides = [sources[version].card.spec for version in versions], [FEATURES[name].side_px for name in features]
+    try:
+        decoded = decode(fetched.data, specs, settings.decode.max_pixels, sides)
+    except ImageError as problem:
+        return {**shared, "outcome": problem.outcome, "detail": problem.detail}, {}
+    shared |= {
+        "width": decoded.width,
+        "height": decoded.height,
+        "color_mode": decoded.color_mode,
+        "perceptual_hash": decoded.perceptual_hash,
+        "features": _measured(features, decoded),
     }
+    return shared, dict(zip(versions, decoded.pixels, strict=True))
+
+
+def _measured(names: list[str], decoded: Decoded) -> tuple[float | None, ...]:
+    """One value for each of FEATURES; None where it is not wanted. decoded: with a picture for each of `names`."""
+    found = {name: FEATURES[name].measure(picture) for name, picture in zip(names, decoded.pictures, strict=True)}
+    return tuple(found.get(name) for name in FEATURES)
 
 
 def _describe(fetched: Fetched) -> dict[str, Any]:
@@ -200,8 +229,8 @@ def _describe(fetched: Fetched) -> dict[str, Any]:
         "bytes": None if data is None else len(data),
         "content_sha256": None if data is None else hashlib.sha256(data).hexdigest(),
         "perceptual_hash": None,
-        **dict.fromkeys(FEATURE_SIDE_PX),
         "fetched_at": datetime.now(UTC),
+        "features": (None,) * len(FEATURES),
     }
 
 
@@ -219,17 +248,11 @@ def _failed(slot: ModelSlot, shared: dict[str, Any]) -> Prediction:
     )
 
 
-def _begin(batch: _Batch, version: str, source: ModelSource, settings: Settings, threads: int) -> _Begun:
-    """Hand the batch over: a GPU computes while the next images are decoded, until the next batch is handed over."""
-    engine = _engine(version, source, settings, threads)
-    return _Begun(batch, version, source.card, engine.name, engine.begin(batch.pixels[: len(batch.images)]))
-
-
 def _predictions(begun: _Begun | None, collector: Collector | None) -> Iterator[tuple[Wanted, Prediction]]:
     if begun is None:
         return
     images, card = begun.batch.images, begun.card
-    found = verdicts(begun.logits(), card.labels, card.temperature)
+    found = card.verdicts(begun.logits())
     if collector is not None:
         scored = zip(images, found, begun.batch.pixels, strict=False)
         collector.offer(_scored(image, verdict, pixels, card.spec.fit) for image, verdict, pixels in scored)
@@ -256,17 +279,30 @@ def _scored(image: _Image, verdict: Verdict, pixels: Pixels, fit: Fit) -> Scored
     return Scored(image.wanted.url, image.slots, verdict.label, verdict.confidence, verdict.logit, picture)
 
 
-def _engine(version: str, source: ModelSource, settings: Settings, threads: int) -> Engine:
+def _engine(version: str, sources: Mapping[str, ModelSource], settings: Settings, threads: int) -> Engine:
     """This process's engine, loaded at the first full batch: the first fetches are under way by then."""
-    key = (version, source.engine, settings.engine.precision, settings.engine.batch_size, threads)
+    source, wanted = sources[version], settings.engine
+    key = (version, source.engine, wanted.precision, wanted.batch_size, threads)
     if key not in _LOADED:
+        _drop_unused(max(MOST_LOADED, len(sources)) - 1)
         _LOADED[key] = load_engine(
             source.engine,
             unpack(source.packed.value),
-            batch_size=best_batch_size(source.engine, settings.engine.batch_size),
+            batch_size=best_batch_size(source.engine, wanted.batch_size),
             threads=threads,
-            keras_backend=settings.engine.keras_backend,
-            precision=settings.engine.precision,
+            keras_backend=wanted.keras_backend,
+            precision=wanted.precision,
         )
         gc.freeze()  # what was imported stays: Spark collects garbage after every task, which took 25 ms
+    _LOADED[key] = _LOADED.pop(key)  # the end of the order of use
     return _LOADED[key]
+
+
+def _drop_unused(most: int) -> None:
+    """Keep at most so many engines, those used last."""
+    if len(_LOADED) <= most:
+        return
+    while len(_LOADED) > most:
+        del _LOADED[next(iter(_LOADED))]
+    gc.unfreeze()  # an engine may be held by a circle of its own, which only the collector opens
+    gc.collect()

@@ -1,4 +1,4 @@
-"""What the command lines of the jobs ask for."""
+"""The requests of the jobs: their command lines as values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 from eoltag.settings import Settings
 
 IMAGES_PER_FILE: Final = 500_000
-"""Of the predictions table: as many as a file should hold where there are that many."""
+"""Images in one file of the predictions table, where there are that many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,6 @@ class TagRequest:
     is_dry_run: bool = False
     is_quiet: bool = False
     as_json: bool = False
-
-    @property
-    def is_of_whole_lists(self) -> bool:
-        """Not of a part of their rows only."""
-        return self.limit is None and self.sample is None
 
 
 @dataclass(frozen=True, slots=True)

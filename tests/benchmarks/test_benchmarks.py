@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import four_tasks, parts, scale, sizing, throughput
+from benchmarks import four_tasks, parts, scale, sizing, start, throughput
 from benchmarks.arms import ARMS
 from benchmarks.arms.command import parser, read_job, read_labels
 from benchmarks.arms.eoltag_job import write_inputs
@@ -20,7 +20,7 @@ from benchmarks.photos import name_of, photo_names, url_list
 from benchmarks.results import Run, spread, table
 from benchmarks.server import ROOT, Server, served
 from benchmarks.sizing import Cluster, Figures, plan, replaced
-from benchmarks.usage import run_measured
+from benchmarks.usage import Usage, run_measured
 from eoltag.settings import read_settings
 
 FIGURES = Figures(
@@ -79,6 +79,7 @@ def test_the_programs_take_the_options_that_their_help_shows() -> None:
     assert parts.parser().parse_args(["--engine", "keras"]).engine == "keras"
     assert scale.parser().parse_args([]).rows == [10_000, 100_000]
     assert sizing.parser().parse_args(["--images", "1e6"]).images == [1e6]
+    assert (start.parser().parse_args([]).count, start.parser().parse_args(["--runs", "3"]).runs) == (20, 3)
 
 
 def test_an_unknown_arm_is_refused_with_the_names_of_all(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,6 +122,18 @@ def test_the_bound_is_the_cores_over_the_sum_of_the_parts() -> None:
     assert document["bound_images_per_s"] == pytest.approx(2 / 0.016)
     assert document["bound_with_server_images_per_s"] == pytest.approx(2 / 0.020)
     assert "fetch                  2.000      1.000 to 3.000" in parts.text(document)
+
+
+def test_the_start_of_the_job_is_told_as_a_ratio_of_medians_beside_bare_spark() -> None:
+    def usages(*walls_s: float) -> list[Usage]:
+        return [Usage(0, wall_s, 2 * wall_s, 900.0, {}, "", "") for wall_s in walls_s]
+
+    found = start.summary({"bare": usages(9.0, 8.0, 30.0), "job": usages(10.0, 10.8, 12.0)})
+    assert found["ratio"] == pytest.approx(1.2)
+    lines = start.text({**found, "count": 20}).splitlines()
+    assert " ".join(lines[1].split()) == "bare PySpark, range(2) 9.0 (8.0 to 30.0) 18.0 (16.0 to 60.0) 900"
+    assert lines[2].startswith("the job                 10.8 (10.0 to 12.0)")
+    assert lines[3] == "the job over 20 images takes 1.20 times as long as bare PySpark"
 
 
 def test_the_parts_have_the_variables_of_workers() -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from eoltag.fetch.client import Fetcher, read_ahead
+from eoltag.fetch import read_ahead
+from eoltag.fetch.client import Fetcher
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.fetch.sinks import ByteBudget, Rationed
-from eoltag.records import Fetched, Outcome
+from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 from tests.support.loopback import Loopback
 
@@ -42,9 +43,7 @@ def ahead(
     max_images: int = 16,
     max_bytes: int = ENOUGH,
 ) -> Iterator[tuple[str | None, Fetched]]:
-    return fetch_ahead(
-        urls, lambda url: url, settings, rate_share=rate_share, max_images=max_images, max_bytes=max_bytes
-    )
+    return fetch_ahead(urls, FetchRequest, settings, rate_share=rate_share, max_images=max_images, max_bytes=max_bytes)
 
 
 def until(is_so: Callable[[], bool], patience_s: float = 10.0) -> None:
@@ -57,7 +56,9 @@ def until(is_so: Callable[[], bool], patience_s: float = 10.0) -> None:
 
 def test_every_item_comes_back_once_with_its_own_image(server: Loopback) -> None:
     items = [(number, server.url(f"{number % 10}.jpg")) for number in range(200)]
-    got = list(fetch_ahead(items, lambda i: i[1], SETTINGS, rate_share=1.0, max_images=16, max_bytes=ENOUGH))
+    got = list(
+        fetch_ahead(items, lambda i: FetchRequest(i[1]), SETTINGS, rate_share=1.0, max_images=16, max_bytes=ENOUGH)
+    )
     assert sorted(item for item, _ in got) == items
     for (number, _), fetched in got:
         assert fetched.data == bytes([number % 10]) * (1_000 + number % 10)
@@ -155,6 +156,32 @@ def test_other_settings_are_obeyed_at_once(server: Loopback) -> None:
         assert server.headers[-1]["User-Agent"].endswith(f"(+{contact})")
 
 
+def threads() -> int:
+    """Those that fetch for this process."""
+    return sum(thread.name == "eoltag-fetch" for thread in threading.enumerate())
+
+
+def test_however_many_settings_were_used_few_threads_stay_and_those_of_the_last_ones(server: Loopback) -> None:
+    several = [SETTINGS.model_copy(update={"contact": f"number {number}"}) for number in range(6)]
+    for settings in several:
+        assert [fetched.outcome for _, fetched in ahead([server.url("1.jpg")], settings)] == [Outcome.OK]
+    until(lambda: threads() == read_ahead.MOST_IDLE)
+    kept = set(server.clients)
+    list(ahead([server.url("1.jpg")], several[-1]))
+    list(ahead([server.url("1.jpg")], several[-2]))
+    assert set(server.clients) == kept, "the same connections"
+    list(ahead([server.url("1.jpg")], several[0]))
+    assert len(set(server.clients) - kept) == 1, "a new one"
+
+
+def test_a_thread_whose_images_are_still_awaited_is_kept_whatever_comes_between(server: Loopback) -> None:
+    images = ahead([server.url("1.jpg")] * 3)
+    assert next(images)[1].outcome is Outcome.OK
+    for number in range(4):
+        list(ahead([server.url("2.jpg")], SETTINGS.model_copy(update={"contact": f"between {number}"})))
+    assert [fetched.outcome for _, fetched in images] == [Outcome.OK] * 2
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_fetches_by_itself_and_harms_nobody(server: Loopback) -> None:
     url = server.url("3.jpg")
@@ -210,10 +237,11 @@ def test_a_bug_in_the_background_reaches_the_caller(server: Loopback, monkeypatc
 def test_a_process_may_end_in_the_middle(server: Loopback) -> None:
     script = f"""
 from eoltag.fetch.read_ahead import fetch_ahead
+from eoltag.records import FetchRequest
 from eoltag.settings import FetchSettings
 urls = ["{server.url("1.jpg")}"] + ["{server.url("/trickle/x.jpg")}"] * 3
 settings = FetchSettings(allow_private_hosts=True)
-images = fetch_ahead(urls, lambda url: url, settings, rate_share=1.0, max_images=8, max_bytes=1_000_000)
+images = fetch_ahead(urls, FetchRequest, settings, rate_share=1.0, max_images=8, max_bytes=1_000_000)
 print(next(images)[1].outcome)
 """
     ended = subprocess.run([sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=60)

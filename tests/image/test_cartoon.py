@@ -142,4 +142,4 @@ def test_calibrating_writes_eols_table_and_histograms_for_every_class(
     assert len(report["unreadable"]) == 1
     assert "z.jpg: not_image" in report["unreadable"][0]
     assert train(["cartoonization", str(tmp_path / "out"), "--out", str(out)]) == 2
-    assert "wanted a folder with one folder of images per class" in capsys.readouterr().err
+    assert "wanted one folder of images per label" in capsys.readouterr().err

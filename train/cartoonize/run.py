@@ -1,20 +1,19 @@
 """EOL's calibration of the cartoonization: one table of norms and one sheet of histograms per class."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from eoltag.errors import DataError, ImageError
+from eoltag.errors import ImageError
 from eoltag.image.cartoon import Cartoonization, cartoonization
-from eoltag.image.decode import decode
-from eoltag.settings import DecodeSettings
 from train.cartoonize.plots import draw_norms
-from train.cli import progress
-from train.images.files import read_image_file
+from train.images.decoding import decode_ahead, decode_file, log_skipped
+from train.images.listing import list_images
+from train.records import LabelledImage, Unreadable
 
 COLUMNS: Final = ("filename", "mnorm", "mnorm_pp", "znorm", "znorm_pp")
 
@@ -24,41 +23,49 @@ def cartoonize(folder: Path, out: Path, limit: int, side_px: int | None, thresho
 
     limit: images of each class, the first by name. side_px: see eoltag.image.decode.
     """
-    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if not classes:
-        raise DataError(f"{folder}: wanted a folder with one folder of images per class")
+    found = list_images(folder)
     out.mkdir(parents=True, exist_ok=True)
-    unreadable: list[str] = []
+    unreadable: list[Unreadable] = []
     report: dict[str, Any] = {}
-    for path in classes:
-        files = sorted(file for file in path.rglob("*") if file.is_file())[:limit]
-        norms = _norms(progress(files, len(files), "image", path.name), side_px, unreadable)
-        _write(out / f"{path.name}_cartoonification_values.csv", path, norms)
+    for label in found.labels:
+        images = [image for image in found.images if image.label == label][:limit]
+        norms = _norms(images, label, side_px, unreadable)
+        _write(out / f"{label}_cartoonification_values.csv", norms)
         values = [norm for _, norm in norms]
         if values:
-            draw_norms(values, path.name, threshold, out / f"{path.name}_cartoonization_hists.png")
-        report[path.name] = _summary(values, threshold)
-    return {"threshold": threshold, "side_px": side_px, "classes": report, "unreadable": unreadable}
+            draw_norms(values, label, threshold, out / f"{label}_cartoonization_hists.png")
+        report[label] = _summary(values, threshold)
+    return {
+        "threshold": threshold,
+        "side_px": side_px,
+        "classes": report,
+        "unreadable": [f"{file.path}: {file.outcome}, {file.detail}" for file in unreadable],
+    }
 
 
-def _norms(files: Iterable[Path], side_px: int | None, unreadable: list[str]) -> list[tuple[Path, Cartoonization]]:
-    """Norms by file; what cannot be read is said in `unreadable`."""
-    found = []
-    for file in files:
-        try:
-            decoded = decode(read_image_file(file), [], DecodeSettings().max_pixels, [side_px])
-        except ImageError as problem:
-            unreadable.append(f"{file}: {problem.outcome}: {problem.detail}")
-            continue
-        found.append((file, cartoonization(decoded.pictures[0])))
-    return found
+def _norms(
+    images: Sequence[LabelledImage], label: str, side_px: int | None, unreadable: list[Unreadable]
+) -> list[tuple[str, Cartoonization]]:
+    """Norms by the file's name within its class; what cannot be read is added to `unreadable`."""
+
+    def measure(image: LabelledImage) -> Cartoonization:
+        return cartoonization(decode_file(image.path, [], [side_px]).pictures[0])
+
+    norms = []
+    for image, result in decode_ahead(images, measure, len(images), label):
+        if isinstance(result, ImageError):
+            log_skipped(image.path, result.outcome, result.detail)
+            unreadable.append(Unreadable(image.path, result.outcome, result.detail))
+        else:
+            norms.append((image.shown.removeprefix(f"{label}/"), result))
+    return norms
 
 
-def _write(path: Path, folder: Path, norms: Sequence[tuple[Path, Cartoonization]]) -> None:
+def _write(path: Path, norms: Sequence[tuple[str, Cartoonization]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(COLUMNS)
-        rows.writerows((file.relative_to(folder).as_posix(), *astuple(norm)) for file, norm in norms)
+        rows.writerows((name, *astuple(norm)) for name, norm in norms)
 
 
 def _summary(norms: Sequence[Cartoonization], threshold: float) -> dict[str, Any]:

@@ -5,9 +5,7 @@ import math
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,19 +14,19 @@ from numpy.typing import NDArray
 
 from eoltag.errors import DataError, ImageError
 from eoltag.image.decode import decode
-from eoltag.records import InputSpec, Outcome, Pixels
+from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
-from train.cli import cores, progress, say
+from train.cli import log
 from train.data.splitting import split_groups, straddling
+from train.images.decoding import decode_ahead, log_skipped
 from train.images.files import read_image_file
-from train.images.listing import Listing, SplitName, list_images
-from train.similar.fingerprints import SPEC, Look, look_at
+from train.images.listing import list_images
+from train.records import ImageSet, LabelledImage, Split, Unreadable
+from train.similar.fingerprints import SPEC, Fingerprint, fingerprint_of
 from train.similar.groups import groups_of
 
 LEAST_IMAGES: Final = 2
-"""Of every class: one to learn from, one to validate with."""
-WINDOW: Final = 256
-"""Images being decoded before the oldest is taken: bounds memory, not speed."""
+"""Images that every class needs: one to learn from, one to validate with."""
 
 Indices = NDArray[np.int64]
 
@@ -37,24 +35,10 @@ Indices = NDArray[np.int64]
 class Example:
     """One image that can be learned from."""
 
-    path: Path
-    """Relative to the data folder."""
-    target: int
-    """Index of its label."""
+    image: LabelledImage
     sha256: str
-    look: Look
+    fingerprint: Fingerprint
     """What is compared with others."""
-    split: SplitName | None = None
-    """Where the folder has put it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """One file that cannot."""
-
-    path: Path
-    outcome: Outcome
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +51,13 @@ class Dataset:
     examples: tuple[Example, ...]
     pixels: Pixels
     """(N, H, W, 3), in the order of the examples; on disk, and gone from there when this is."""
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[Unreadable, ...]
 
     @property
     def targets(self) -> Indices:
         """Index of the label of every example, (N,)."""
-        return np.array([example.target for example in self.examples], np.int64)
+        target = {label: number for number, label in enumerate(self.labels)}
+        return np.array([target[example.image.label] for example in self.examples], np.int64)
 
     def digest(self) -> str:
         """sha256 over the sorted sha256 of the images, whatever their names."""
@@ -85,27 +70,51 @@ class Dataset:
         return {label: counted[target] for target, label in enumerate(self.labels)}
 
 
-def read_dataset(data: Path | Listing, spec: InputSpec, settings: DecodeSettings | None = None) -> Dataset:
-    """Decode every image of a folder of classes (see list_images).
+def training_images(data: Path) -> ImageSet:
+    """The images that a training may see: all of `data` but its test split; see list_images.
+
+    Raises DataError where there are fewer than two labels, or one without images to train on or to validate with.
+    """
+    found = list_images(data)
+    images = tuple(image for image in found.images if image.split is not Split.TEST)
+    labels = {image.label for image in images} | set(found.missing)
+    if len(labels) < 2:
+        raise DataError(
+            f"{data}: wanted two folders of images or more, one per label. Received: {sorted(labels) or 'none'}"
+        )
+    present = {(image.split, image.label) for image in images}
+    splits = {image.split for image in images} | ({Split.TRAIN} if found.splits else set())
+    for split in sorted(splits, key=str):
+        for label in sorted(labels):
+            if (split, label) not in present:
+                place = f" in the split '{split}'" if split else ""
+                raise DataError(f"{data / label}: wanted images of '{label}'{place}. Received: none")
+    return replace(found, labels=tuple(sorted(labels)), images=images)
+
+
+def read_dataset(data: Path | ImageSet, spec: InputSpec, settings: DecodeSettings | None = None) -> Dataset:
+    """Decode every image to train on or to validate with; a folder is read by training_images.
 
     Files that cannot be decoded are named and left out. Raises DataError where there are fewer than two classes, or a
     class with fewer than two different images.
     """
-    listing = list_images(data) if isinstance(data, Path) else data
+    found = training_images(data) if isinstance(data, Path) else data
     max_pixels = (settings or DecodeSettings()).max_pixels
-    pixels = _on_disk((len(listing.files), spec.height, spec.width, 3))
+    pixels = _on_disk((len(found.images), spec.height, spec.width, 3))
     examples: list[Example] = []
-    skipped: list[Skipped] = []
-    found = _decoded([listing.folder / file.path for file in listing.files], spec, max_pixels)
-    for file, result in zip(listing.files, progress(found, len(listing.files), "image", "decoding"), strict=True):
+    skipped: list[Unreadable] = []
+    decoded = decode_ahead(
+        found.images, lambda image: _decoded(image.path, spec, max_pixels), len(found.images), "decoding"
+    )
+    for image, result in decoded:
         if isinstance(result, ImageError):
-            skipped.append(Skipped(file.path, result.outcome, result.detail))
-            say(f"skipped {listing.folder / file.path}: {result.outcome}, {result.detail}")
+            skipped.append(Unreadable(image.path, result.outcome, result.detail))
+            log_skipped(image.path, result.outcome, result.detail)
         else:
-            digest, look, pixels[len(examples)] = result
-            examples.append(Example(file.path, file.target, digest, look, file.split))
-    dataset = Dataset(listing.folder, listing.labels, tuple(examples), pixels[: len(examples)], tuple(skipped))
-    _check_classes(dataset)
+            digest, fingerprint, pixels[len(examples)] = result
+            examples.append(Example(image, digest, fingerprint))
+    dataset = Dataset(found.data, found.labels, tuple(examples), pixels[: len(examples)], tuple(skipped))
+    _check_classes(dataset, found)
     return dataset
 
 
@@ -117,17 +126,16 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Indices, Indice
     """
     order = sorted(range(len(dataset.examples)), key=lambda row: (dataset.examples[row].sha256, row))
     examples = [dataset.examples[row] for row in order]
-    groups = groups_of([example.look for example in examples], [(example.sha256,) for example in examples])
-    if any(example.split == "validation" for example in examples):
-        sides: list[str | None] = ["val" if example.split == "validation" else "train" for example in examples]
+    groups = groups_of([example.fingerprint for example in examples], [(example.sha256,) for example in examples])
+    if any(example.image.split is Split.VAL for example in examples):
+        sides = [example.image.split or Split.TRAIN for example in examples]
         torn = straddling(groups, sides)
         if torn:
-            say(f"{torn} groups of like images lie in both train and val: validation will look better than it is")
+            log(f"{torn} groups of like images lie in both train and val: validation will look better than it is")
     else:
-        labels = [dataset.labels[example.target] for example in examples]
-        sides = [*split_groups(labels, groups, (1 - fraction, fraction), seed)]
+        sides = split_groups([example.image.label for example in examples], groups, (1 - fraction, fraction), seed)
     is_held = np.zeros(len(order), np.bool_)
-    is_held[order] = [side == "val" for side in sides]
+    is_held[order] = [side is Split.VAL for side in sides]
     train, validation = np.flatnonzero(~is_held), np.flatnonzero(is_held)
     _check_sides(dataset, train, validation)
     return train, validation
@@ -143,36 +151,26 @@ def _on_disk(shape: tuple[int, ...]) -> Pixels:
         return np.memmap(file.name, np.uint8, "w+", shape=shape)
 
 
-def _decoded(
-    paths: Sequence[Path], spec: InputSpec, max_pixels: int
-) -> Iterator[tuple[str, Look, Pixels] | ImageError]:
-    """The sha256, look and pixels of every file, in order. Pillow decodes outside the GIL, so threads do."""
+def _decoded(path: Path, spec: InputSpec, max_pixels: int) -> tuple[str, Fingerprint, Pixels]:
+    """The sha256, look and pixels of a file. Raises ImageError."""
     # In one go only where that leaves the model's pixels as the job will see them: a larger picture that is wanted as
     # well would have a JPEG decoded at another scale.
     is_larger = spec.width >= SPEC.width and spec.height >= SPEC.height
     goes = [[spec, SPEC]] if is_larger else [[spec], [SPEC]]
-
-    def one(path: Path) -> tuple[str, Look, Pixels] | ImageError:
-        try:
-            data = read_image_file(path)
-            pixels, seen = (picture for specs in goes for picture in decode(data, specs, max_pixels).pixels)
-        except ImageError as problem:
-            return problem
-        return hashlib.sha256(data).hexdigest(), look_at(seen), pixels
-
-    with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(paths), WINDOW):
-            yield from pool.map(one, paths[start : start + WINDOW])
+    data = read_image_file(path)
+    pixels, seen = (picture for specs in goes for picture in decode(data, specs, max_pixels).pixels)
+    return hashlib.sha256(data).hexdigest(), fingerprint_of(seen), pixels
 
 
-def _check_classes(dataset: Dataset) -> None:
-    different = Counter(target for target, _ in {(example.target, example.sha256) for example in dataset.examples})
-    for target, label in enumerate(dataset.labels):
-        if different[target] < LEAST_IMAGES:
-            lost = sum(1 for file in dataset.skipped if label in file.path.parts)
+def _check_classes(dataset: Dataset, found: ImageSet) -> None:
+    offered = Counter(image.label for image in found.images)
+    usable = Counter(example.image.label for example in dataset.examples)
+    different = Counter(label for label, _ in {(example.image.label, example.sha256) for example in dataset.examples})
+    for label in dataset.labels:
+        if different[label] < LEAST_IMAGES:
             raise DataError(
                 f"{dataset.folder / label}: wanted {LEAST_IMAGES} different images or more. "
-                f"Received: {different[target]}, and {lost} that could not be read"
+                f"Received: {different[label]}, and {offered[label] - usable[label]} that could not be read"
             )
 
 

@@ -2,15 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
 from eoltag.errors import DataError
+from train.records import Split
 
 Shares = tuple[float, ...]
 
-SPLITS: Final = ("train", "val", "test")
 _TOLERANCE = 1e-6
 
 
@@ -20,12 +19,12 @@ def parse_shares(text: str) -> Shares:
         shares = tuple(float(part) for part in text.split(","))
     except ValueError:
         shares = ()
-    if not 2 <= len(shares) <= len(SPLITS) or min(shares) <= 0 or abs(sum(shares) - 1) > _TOLERANCE:
+    if not 2 <= len(shares) <= len(Split) or min(shares) <= 0 or abs(sum(shares) - 1) > _TOLERANCE:
         raise DataError(f"--split: wanted two or three shares that sum to 1, as 0.8,0.1,0.1. Received: {text!r}")
     return shares
 
 
-def split_groups(labels: Sequence[str], groups: Sequence[int], shares: Shares, seed: int) -> list[str]:
+def split_groups(labels: Sequence[str], groups: Sequence[int], shares: Shares, seed: int) -> list[Split]:
     """The split of each image. Big groups are placed first, each where its classes lack most; the rest fills up.
 
     labels, groups: per image, in an order that does not depend on chance. Every class with as many groups as there are
@@ -35,7 +34,8 @@ def split_groups(labels: Sequence[str], groups: Sequence[int], shares: Shares, s
     for at, group in enumerate(groups):
         members[group].append(at)
     lacking = _targets(Counter(labels), shares)
-    chosen: list[str] = [""] * len(labels)
+    splits = list(Split)
+    chosen = [Split.TRAIN] * len(labels)
     together = list(members.values())
     shuffled = [together[at] for at in np.random.default_rng(seed).permutation(len(together)).tolist()]
     for group_members in sorted(shuffled, key=len, reverse=True):
@@ -45,13 +45,13 @@ def split_groups(labels: Sequence[str], groups: Sequence[int], shares: Shares, s
         for label, count in counted.items():
             lacking[label][best] -= count
         for at in group_members:
-            chosen[at] = SPLITS[best]
+            chosen[at] = splits[best]
     return chosen
 
 
-def straddling(groups: Sequence[int], splits: Sequence[str | None]) -> int:
+def straddling(groups: Sequence[int], splits: Sequence[Split | None]) -> int:
     """How many groups have images in two splits."""
-    seen: defaultdict[int, set[str | None]] = defaultdict(set)
+    seen: defaultdict[int, set[Split | None]] = defaultdict(set)
     for group, split in zip(groups, splits, strict=True):
         seen[group].add(split)
     return sum(1 for found in seen.values() if len(found) > 1)

@@ -11,28 +11,29 @@ from typing import Any, Final
 
 from eoltag.errors import DataError
 from eoltag.records import Outcome
-from train.cli import progress, say
+from train.cli import progress
 from train.dedupe.sheets import draw_sheets
-from train.images.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
-from train.images.sources import Source, find_sources
-from train.similar.fingerprints import Fingerprint, Unreadable, read_fingerprints
-from train.similar.groups import Group, find_groups
+from train.images.decoding import log_skipped
+from train.images.manifest import FILE_NAME, read_manifest, write_manifest
+from train.images.sources import ImageSource, find_sources
+from train.records import ManifestRow, Split, Unreadable
+from train.similar.fingerprints import FingerprintedImage, read_fingerprints
+from train.similar.groups import DuplicateGroup, find_groups
 
 KEEP_FILE: Final = "keep.txt"
 REPORT_FILE: Final = "report.json"
 KEPT_FOLDER: Final = "images"
 DUPLICATE: Final = "duplicate"
-SPLITS: Final = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the folders hold."""
+class Duplicates:
+    """The images of some folders, and which of them are copies of others."""
 
     folders: tuple[Path, ...]
-    images: tuple[Fingerprint, ...]
+    images: tuple[FingerprintedImage, ...]
     unreadable: tuple[Unreadable, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[DuplicateGroup, ...]
 
     @property
     def copy_of(self) -> dict[Path, tuple[Path, int | None]]:
@@ -51,7 +52,7 @@ def dedupe(folders: Sequence[Path], distance: int | None, out: Path | None, *, c
     return report
 
 
-def find_duplicates(folders: Sequence[Path], distance: int | None) -> Found:
+def find_duplicates(folders: Sequence[Path], distance: int | None) -> Duplicates:
     """All images below the folders, and their groups."""
     missing = next((folder for folder in folders if not folder.is_dir()), None)
     if missing is not None:
@@ -61,17 +62,17 @@ def find_duplicates(folders: Sequence[Path], distance: int | None) -> Found:
     hashed = progress(read_fingerprints(paths), len(paths), "image", "hashing")
     images, unreadable = [], []
     for source, result in zip(sources, hashed, strict=True):
-        if isinstance(result, Fingerprint):
+        if isinstance(result, FingerprintedImage):
             images.append(result)
         elif not (source.is_found and result.outcome is Outcome.NOT_IMAGE):
             unreadable.append(result)
-            say(f"skipped {result.path}: {result.outcome}, {result.detail}")
-    return Found(tuple(folders), tuple(images), tuple(unreadable), tuple(find_groups(images, distance)))
+            log_skipped(result.path, result.outcome, result.detail)
+    return Duplicates(tuple(folders), tuple(images), tuple(unreadable), tuple(find_groups(images, distance)))
 
 
-def _different_files(sources: Sequence[Source]) -> list[Source]:
+def _different_files(sources: Sequence[ImageSource]) -> list[ImageSource]:
     """Each file once, however it is reached: a file is no copy of itself."""
-    seen: dict[Path, Source] = {}
+    seen: dict[Path, ImageSource] = {}
     for source in sources:
         seen.setdefault(Path(source.path).resolve(), source)
     return list(seen.values())
@@ -85,7 +86,7 @@ def _check_out(folders: Sequence[Path], out: Path) -> None:
         raise DataError(f"--out {out}: lies in {inside}, where the next run would take its pictures for images")
 
 
-def _report(found: Found, distance: int | None) -> dict[str, Any]:
+def _report(found: Duplicates, distance: int | None) -> dict[str, Any]:
     copies = [copy for group in found.groups for copy in group.copies]
     size = sum(image.bytes for image in found.images)
     return {
@@ -101,34 +102,33 @@ def _report(found: Found, distance: int | None) -> dict[str, Any]:
         "groups_across_classes": _straddling(found, 0),
         "groups_across_splits": _straddling(found, 1),
         "groups": [[str(image.path) for image in group.members] for group in found.groups],
-        "unreadable": [
-            {"path": str(file.path), "outcome": str(file.outcome), "detail": file.detail} for file in found.unreadable
-        ],
+        "unreadable": [file.document() for file in found.unreadable],
     }
 
 
-def _by_class(found: Found) -> dict[str, dict[str, int]]:
+def _by_class(found: Duplicates) -> dict[str, dict[str, int]]:
     copies = found.copy_of
     before = Counter(place(image.path, found.folders)[0] for image in found.images)
     dropped = Counter(place(image.path, found.folders)[0] for image in found.images if image.path in copies)
     return {label: {"images": before[label], "kept": before[label] - dropped[label]} for label in sorted(before)}
 
 
-def _straddling(found: Found, part: int) -> int:
+def _straddling(found: Duplicates, part: int) -> int:
     """Groups whose images lie in different classes (part 0) or splits (part 1)."""
     return sum(len({place(image.path, found.folders)[part] for image in group.members}) > 1 for group in found.groups)
 
 
-def place(path: Path, folders: Sequence[Path]) -> tuple[str, str | None]:
+def place(path: Path, folders: Sequence[Path]) -> tuple[str, Split | None]:
     """Class and split that the file's folders stand for: FOLDER/[train/]CLASS/..., or FOLDER itself as the class."""
     root = next(folder for folder in folders if path.is_relative_to(folder))
     parts = [root.resolve().name, *path.relative_to(root).parts[:-1]]
-    split = next((part for part in parts if part in SPLITS), None)
-    labels = [part for part in parts[1:] if part not in SPLITS] or [part for part in parts if part not in SPLITS]
+    split = next(filter(None, map(Split.named, parts)), None)
+    classes = [[part for part in some if Split.named(part) is None] for some in (parts[1:], parts)]
+    labels = classes[0] or classes[1]
     return (labels[0] if labels else parts[0]), split
 
 
-def _write(found: Found, out: Path, report: dict[str, Any], *, copy: bool) -> None:
+def _write(found: Duplicates, out: Path, report: dict[str, Any], *, copy: bool) -> None:
     copies = found.copy_of
     kept = [image.path for image in found.images if image.path not in copies]
     try:
@@ -157,7 +157,7 @@ def _target(path: Path, folders: Sequence[Path], out: Path, *, copy: bool) -> st
     return Path(*above, path.relative_to(root)).as_posix()
 
 
-def _rows(found: Found, targets: dict[Path, str]) -> list[ManifestRow]:
+def _rows(found: Duplicates, targets: dict[Path, str]) -> list[ManifestRow]:
     known = _known_rows(found.folders)
     copies = found.copy_of
     rows = []
@@ -183,7 +183,7 @@ def _rows(found: Found, targets: dict[Path, str]) -> list[ManifestRow]:
     return rows + failed
 
 
-def _row(path: Path, found: Found, known: dict[Path, ManifestRow]) -> ManifestRow:
+def _row(path: Path, found: Duplicates, known: dict[Path, ManifestRow]) -> ManifestRow:
     """What the folder's own manifest says of the file (its source, licence and author), else what its place says."""
     label, split = place(path, found.folders)
     root = next(folder for folder in found.folders if path.is_relative_to(folder))

@@ -1,22 +1,25 @@
 """`classify`: any images, one model, the same decoding and scoring as the Spark job."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 
 from eoltag.errors import ImageError
 from eoltag.image.decode import decode
 from eoltag.model.engines import Engine, load_engine
+from eoltag.model.outputs import Verdict
 from eoltag.model.package import Package, unpack
-from eoltag.model.score import Verdict, verdicts
-from eoltag.records import Fetched, Outcome, Pixels
+from eoltag.records import Fetched, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings, FetchSettings
-from train.cli import cores, progress, start_keras
-from train.images.sources import Source, read_sources
+from train.cli import cores, start_keras
+from train.images.decoding import decode_ahead
+from train.images.sources import ImageSource, read_sources
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 BATCH: Final = 16
 
@@ -48,21 +51,27 @@ class Row:
 
 
 def classify(
-    package: Package, sources: Sequence[Source], fetch: FetchSettings, engine: EngineChoice = "auto"
+    package: Package, sources: Sequence[ImageSource], fetch: FetchSettings, engine: EngineChoice = "auto"
 ) -> list[Row]:
     """One row per source, in that order; files that a folder merely happened to hold beside its images are left out.
 
     auto: OpenVINO where the package has its export, else Keras.
     """
     model = load(package, engine)
+    card = package.card
     rows: dict[int, Row] = {}
-    contents = progress(read_sources(sources, fetch), len(sources), "image", "classifying")
-    with ThreadPoolExecutor(cores()) as pool:
-        for batch in _batches(contents):
-            pixels = list(pool.map(lambda content: _decoded(content, package), (content for _, content in batch)))
-            for (at, content), row in zip(batch, _judged(package, model, batch, pixels, sources), strict=True):
-                if not (sources[at].is_found and row.outcome is Outcome.NOT_IMAGE and content.data is not None):
-                    rows[at] = row
+    contents = decode_ahead(
+        read_sources(sources, fetch), lambda content: _decoded(content[1], package), len(sources), "classifying", BATCH
+    )
+    for (at, content), pixels, logits in scored(model, contents, lambda pixels: pixels):
+        path = sources[at].path
+        if logits is not None:
+            (verdict,) = card.verdicts(logits[np.newaxis])
+            rows[at] = Row(path, Outcome.OK, None, verdict)
+        elif not isinstance(pixels, ImageError):
+            rows[at] = Row(path, content.outcome, content.detail, None)
+        elif not (sources[at].is_found and pixels.outcome is Outcome.NOT_IMAGE):
+            rows[at] = Row(path, pixels.outcome, pixels.detail, None)
     return [rows[at] for at in sorted(rows)]
 
 
@@ -75,41 +84,23 @@ def load(package: Package, choice: EngineChoice) -> Engine:
     return load_engine(name, unpack(packed), batch_size=BATCH, threads=cores(), keras_backend="tensorflow")
 
 
-def _batches(contents: Iterable[tuple[int, Fetched]]) -> Iterator[list[tuple[int, Fetched]]]:
-    waiting = iter(contents)
-    while batch := list(islice(waiting, BATCH)):
-        yield batch
+def scored(
+    model: Engine, decoded: Iterator[tuple[T, R | ImageError]], pixels_of: Callable[[R], Pixels | None]
+) -> Iterator[tuple[T, R | ImageError, Scores | None]]:
+    """Each image with its logits (C,), in order and in batches; None for those without pixels."""
+    while batch := list(islice(decoded, BATCH)):
+        pixels = [None if isinstance(result, ImageError) else pixels_of(result) for _, result in batch]
+        usable = [picture for picture in pixels if picture is not None]
+        logits = iter(model.predict(np.stack(usable)) if usable else ())
+        for (image, result), picture in zip(batch, pixels, strict=True):
+            yield image, result, None if picture is None else next(logits)
 
 
-def _decoded(content: Fetched, package: Package) -> Pixels | ImageError | None:
-    """The picture that the model takes; None where there are no bytes."""
+def _decoded(content: Fetched, package: Package) -> Pixels | None:
+    """The picture that the model takes; None where there are no bytes. Raises ImageError."""
     if content.data is None:
         return None
-    try:
-        return decode(content.data, [package.card.spec], DecodeSettings().max_pixels).pixels[0]
-    except ImageError as problem:
-        return problem
-
-
-def _judged(
-    package: Package,
-    model: Engine,
-    batch: Sequence[tuple[int, Fetched]],
-    pixels: Sequence[Pixels | ImageError | None],
-    sources: Sequence[Source],
-) -> Iterator[Row]:
-    """A row for every image of a batch."""
-    usable = [picture for picture in pixels if isinstance(picture, np.ndarray)]
-    logits = model.predict(np.stack(usable)) if usable else np.empty((0, len(package.card.labels)), np.float32)
-    judged = iter(verdicts(logits, package.card.labels, package.card.temperature))
-    for (at, content), picture in zip(batch, pixels, strict=True):
-        path = sources[at].path
-        if picture is None:
-            yield Row(path, content.outcome, content.detail, None)
-        elif isinstance(picture, ImageError):
-            yield Row(path, picture.outcome, picture.detail, None)
-        else:
-            yield Row(path, Outcome.OK, None, next(judged))
+    return decode(content.data, [package.card.spec], DecodeSettings().max_pixels).pixels[0]
 
 
 def ranked(verdict: Verdict, top: int | None = None) -> list[tuple[str, float]]:

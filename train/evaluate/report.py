@@ -7,13 +7,10 @@ from typing import Any, Final
 from PIL import Image
 
 from eoltag.errors import ImageError
-from eoltag.image.decode import decode
-from eoltag.records import InputSpec
-from eoltag.settings import DecodeSettings
-from train.cli import progress
 from train.evaluate.plots import calibration_figure, confusion_figure, curves_figure, histograms_figure
 from train.evaluate.run import Evaluation
-from train.images.files import read_image_file
+from train.images.decoding import decode_ahead, thumbnail
+from train.package.data_table import PART_NAMES
 from train.report.pages import report_folder, save_plot, write_json, write_page
 
 MARKER: Final = "evaluation.json"
@@ -33,18 +30,18 @@ def write_report(evaluation: Evaluation, out: Path, *, overwrite: bool) -> None:
         document = evaluation.document()
         write_json(folder / MARKER, document)
         _write_rows(evaluation, folder / ROWS)
-        plots = _draw(evaluation, folder) if evaluation.judgement.rows else {}
+        plots = _draw(evaluation, folder) if evaluation.scored.images else {}
         gallery = _gallery(evaluation, folder)
         write_page(folder, "evaluation.html.j2", found=document, plots=plots, gallery=gallery)
 
 
 def _draw(evaluation: Evaluation, folder: Path) -> dict[str, str]:
     """Name -> data URI."""
-    logits, truth, labels = evaluation.judgement.logits, evaluation.judgement.truth, evaluation.labels
-    predicted = logits.argmax(axis=1)
+    logits, truth, labels = evaluation.scored.logits, evaluation.scored.truth, evaluation.labels
+    predicted = evaluation.scored.predicted
     sure, raw = evaluation.probabilities.max(axis=1), logits.max(axis=1)
     figures = {
-        "confusion": confusion_figure(evaluation.matrix, labels),
+        "confusion": confusion_figure(truth, predicted, labels),
         "curves": curves_figure(evaluation.curves),
         "confidence": histograms_figure(sure, predicted, truth, labels, "confidence"),
         "logit": histograms_figure(raw, predicted, truth, labels, "logit"),
@@ -61,22 +58,14 @@ def _gallery(evaluation: Evaluation, folder: Path) -> list[dict[str, Any]]:
     if wrong:
         (folder / THUMBNAILS).mkdir()
     shown = []
-    for number, at in enumerate(progress(wrong, len(wrong), "image", "thumbnails"), 1):
+    paths = [evaluation.scored.images[at].image.path for at in wrong]
+    thumbnails = decode_ahead(paths, lambda path: thumbnail(path, THUMBNAIL_PX), len(paths), "thumbnails")
+    for number, (at, (_, pixels)) in enumerate(zip(wrong, thumbnails, strict=True), 1):
         name = f"{THUMBNAILS}/{number:05d}.jpg"
-        is_drawn = _write_thumbnail(evaluation.judgement.rows[at].image.path, folder / name)
-        shown.append({**evaluation.row_document(at), "thumbnail": name if is_drawn else None})
+        if not isinstance(pixels, ImageError):  # the file has gone since it was scored
+            Image.fromarray(pixels).save(folder / name, quality=80)
+        shown.append({**evaluation.row_document(at), "thumbnail": None if isinstance(pixels, ImageError) else name})
     return shown
-
-
-def _write_thumbnail(source: Path, path: Path) -> bool:
-    """False where the file has gone since it was judged."""
-    spec = InputSpec(THUMBNAIL_PX, THUMBNAIL_PX, "pad", "box")
-    try:
-        pixels = decode(read_image_file(source), [spec], DecodeSettings().max_pixels).pixels[0]
-    except ImageError:
-        return False
-    Image.fromarray(pixels).save(path, quality=80)
-    return True
 
 
 def _write_rows(evaluation: Evaluation, path: Path) -> None:
@@ -84,12 +73,12 @@ def _write_rows(evaluation: Evaluation, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n", restval="")
         writer.writeheader()
-        for at, row in enumerate(evaluation.judgement.rows):
+        for at, row in enumerate(evaluation.scored.images):
             writer.writerow(
                 {
                     **evaluation.row_document(at),
                     "outcome": str(row.outcome),
-                    "seen": row.seen or "",
+                    "seen": PART_NAMES[row.in_training] if row.in_training else "",
                     "width": row.width,
                     "height": row.height,
                     "is_grey": str(row.is_grey).lower(),
@@ -97,14 +86,14 @@ def _write_rows(evaluation: Evaluation, path: Path) -> None:
                     "sha256": row.sha256,
                 }
             )
-        for row in evaluation.judgement.unreadable:
+        for row in evaluation.scored.unreadable:
             writer.writerow(
                 {
                     "path": row.image.shown,
-                    "truth": evaluation.labels[row.image.target],
+                    "truth": row.image.label,
                     "outcome": str(row.outcome),
                     "detail": row.detail or "",
-                    "seen": row.seen or "",
+                    "seen": PART_NAMES[row.in_training] if row.in_training else "",
                     "sha256": row.sha256,
                 }
             )

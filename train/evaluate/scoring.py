@@ -1,186 +1,153 @@
-"""What a model says of labelled images: scores, and which of the images it was trained on. Never all pixels at once."""
+"""Labelled images scored by a model, and which of them it was trained on. Never all pixels in memory at once."""
 
-import csv
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eoltag.errors import ImageError, PackageError
+from eoltag.errors import ImageError
 from eoltag.image.decode import decode
 from eoltag.model.package import Package
-from eoltag.records import Decoded, InputSpec, Outcome, Pixels, Scores
+from eoltag.records import Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings
-from train.cli import cores, progress
-from train.evaluate.classify import BATCH, EngineChoice, load
-from train.evaluate.images import HELD_BACK, LabelledImage
+from train.evaluate.classify import EngineChoice, load, scored
+from train.evaluate.images import HELD_BACK, SplitChoice
+from train.images.decoding import decode_ahead, log_skipped
 from train.images.files import read_image_file
-from train.package.model_card import DATA_FILE
+from train.records import ImageSet, LabelledImage, Split
 
-AHEAD: Final = 4 * BATCH
-"""Decoded images that may wait for the model: bounds memory."""
 GREY_MODES: Final = ("1", "L", "LA", "La", "I", "F")
 GREY_SPREAD: Final = 8
-"""Of 255: channels of a grey picture that was stored as colour differ by no more, JPEG's rounding included."""
+"""Levels of 255 by which the channels of a grey picture that was stored as colour may differ, by JPEG's rounding."""
 
-TRAINED_ON: Final = "train"
-
-Wanted = Callable[[str | None], bool]
-"""Of an image's part in training (train, validation or None): is it to be judged?"""
+InTraining = dict[str, Split]
+"""sha256 of an image -> whether the model was trained on it or validated with it."""
+Wanted = Callable[[Split | None], bool]
+"""Whether an image with that part in training (None: it had none) is to be scored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One image after the model."""
+class ScoredImage:
+    """One image after the model; what is None or 0 is not known of an image that could not be read."""
 
     image: LabelledImage
-    sha256: str
-    """Of the file; empty where it could not be read."""
-    seen: str | None
-    """train or validation, as the package records it; None where it does not know the image."""
-    outcome: Outcome
+    sha256: str = ""
+    """Digest of the file; empty where it could not be read."""
+    in_training: Split | None = None
+    """Its part in the model's training, as the package records it; None where it had none."""
+    outcome: Outcome = Outcome.OK
     detail: str | None = None
     width: int = 0
     height: int = 0
     is_grey: bool = False
-    logits: Scores | None = None
-    """(C,); None where the image could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ScoredSet:
     """All images after the model."""
 
-    rows: tuple[Judged, ...]
-    """Those that were read, in the order of the images."""
-    unreadable: tuple[Judged, ...]
+    images: tuple[ScoredImage, ...]
+    """Those that were read, in the order of the set."""
+    unreadable: tuple[ScoredImage, ...]
     left_out: int
     """Images that were not wanted."""
     logits: Scores
-    """(N, C), in the order of the rows."""
+    """(N, C), in the order of the images."""
     truth: NDArray[np.int64]
-    """(N,)"""
+    """Index of the true label, (N,)."""
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Index of the best label, (N,)."""
+        best: NDArray[np.int64] = self.logits.argmax(axis=1)
+        return best
+
+    def count(self, part: Split) -> int:
+        """Images with that part in the model's training."""
+        return sum(image.in_training is part for image in self.images)
 
 
-def read_seen(package: Package) -> dict[str, str] | None:
-    """sha256 -> train or validation; None where the package does not say. Raises PackageError."""
-    path = package.path / DATA_FILE
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
-        if not {"sha256", "split"} <= set(reader.fieldnames or ()):
-            raise PackageError(f"{path}: wanted the columns sha256 and split. Received: {reader.fieldnames}")
-        seen: dict[str, str] = {}
-        for row in reader:
-            if seen.get(row["sha256"]) != TRAINED_ON:
-                seen[row["sha256"]] = row["split"]
-    return seen
-
-
-def count_seen(images: Sequence[LabelledImage], seen: dict[str, str]) -> int:
+def count_trained_on(images: Sequence[LabelledImage], in_training: InTraining) -> int:
     """Images that the model was trained on, told by their bytes; unreadable ones count as unknown."""
-
-    def is_seen(image: LabelledImage) -> bool:
-        try:
-            return seen.get(_digest(read_image_file(image.path))) == TRAINED_ON
-        except ImageError:
-            return False
-
-    with ThreadPoolExecutor(cores()) as pool:
-        return sum(progress(pool.map(is_seen, images), len(images), "image", "looking for known images"))
+    digests = decode_ahead(images, _digest_of_file, len(images), "looking for known images")
+    return sum(not isinstance(digest, ImageError) and in_training.get(digest) is Split.TRAIN for _, digest in digests)
 
 
-def judge(
+def score_images(
     package: Package,
-    images: Sequence[LabelledImage],
-    seen: dict[str, str] | None,
+    found: ImageSet,
+    in_training: InTraining | None,
     engine: EngineChoice = "auto",
     is_wanted: Wanted = lambda _: True,
-) -> Judgement:
+) -> ScoredSet:
     """Decode and score every wanted image, as the Spark job would. Raises PackageError."""
     model = load(package, engine)
-    spec = package.card.spec
-    rows: list[Judged] = []
+    read = partial(_read, package=package, in_training=in_training or {}, is_wanted=is_wanted)
+    images: list[ScoredImage] = []
     logits: list[Scores] = []
-    unreadable: list[Judged] = []
+    unreadable: list[ScoredImage] = []
     left_out = 0
-    looked_at = progress(look_ahead(images, spec, seen or {}, is_wanted), len(images), "image", "evaluating")
-    while batch := list(islice(looked_at, BATCH)):
-        usable = [(row, pixels) for row, pixels in batch if row is not None and pixels is not None]
-        unreadable += [row for row, pixels in batch if row is not None and pixels is None]
-        left_out += sum(1 for row, _ in batch if row is None)
-        if usable:
-            scores = model.predict(np.stack([pixels for _, pixels in usable]))
-            rows += [replace(row, logits=scores[at]) for at, (row, _) in enumerate(usable)]
-            logits.append(scores)
-    stacked = np.concatenate(logits) if logits else np.empty((0, len(package.card.labels)), np.float32)
-    truth = np.array([row.image.target for row in rows], np.int64)
-    return Judgement(tuple(rows), tuple(unreadable), left_out, stacked, truth)
+    decoded = decode_ahead(found.images, read, len(found.images), "evaluating")
+    for image, result, row in scored(model, decoded, lambda result: result[1] if result else None):
+        if isinstance(result, ImageError):  # not even its bytes
+            result = ScoredImage(image, outcome=result.outcome, detail=result.detail), None
+        if result is None:
+            left_out += 1
+        elif row is None:
+            unreadable.append(result[0])
+        else:
+            images.append(result[0])
+            logits.append(row)
+    for broken in unreadable:
+        log_skipped(broken.image.path, broken.outcome, broken.detail)
+    stacked = np.stack(logits) if logits else np.empty((0, len(package.card.labels)), np.float32)
+    truth = np.array([package.card.labels.index(one.image.label) for one in images], np.int64)
+    return ScoredSet(tuple(images), tuple(unreadable), left_out, stacked, truth)
 
 
-def wanted(split: str | None, *, unseen: bool) -> Wanted:
+def wanted(choice: SplitChoice | None, *, is_unseen_only: bool) -> Wanted:
     """Which images --split and --unseen ask for."""
-    if split == HELD_BACK:
-        return lambda part: part == HELD_BACK
-    if unseen:
-        return lambda part: part != TRAINED_ON
+    if choice == HELD_BACK:
+        return lambda part: part is Split.VAL
+    if is_unseen_only:
+        return lambda part: part is not Split.TRAIN
     return lambda _: True
 
 
-_Looked = tuple[Judged | None, Pixels | None]
-
-
-def look_ahead(
-    images: Iterable[LabelledImage], spec: InputSpec, seen: dict[str, str], is_wanted: Wanted
-) -> Iterator[_Looked]:
-    """Every image in order, decoded some way ahead. Pillow decodes outside the GIL, so threads do."""
-    waiting: deque[Future[_Looked]] = deque()
-    with ThreadPoolExecutor(cores()) as pool:
-        for image in images:
-            waiting.append(pool.submit(_look, image, spec, seen, is_wanted))
-            if len(waiting) >= AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _look(image: LabelledImage, spec: InputSpec, seen: dict[str, str], is_wanted: Wanted) -> _Looked:
-    """(None, None) where the image is not wanted; no pixels where it cannot be read."""
-    digest, part = "", None
+def _read(
+    image: LabelledImage, package: Package, in_training: InTraining, is_wanted: Wanted
+) -> tuple[ScoredImage, Pixels | None] | None:
+    """None where the image is not wanted; no pixels where it cannot be decoded. Raises ImageError without its bytes."""
+    data = read_image_file(image.path)
+    digest = hashlib.sha256(data).hexdigest()
+    part = in_training.get(digest)
+    if not is_wanted(part):
+        return None
     try:
-        data = read_image_file(image.path)
-        digest = _digest(data)
-        part = seen.get(digest)
-        if not is_wanted(part):
-            return None, None
-        found = decode(data, [spec], DecodeSettings().max_pixels)
+        found = decode(data, [package.card.spec], DecodeSettings().max_pixels)
     except ImageError as problem:
-        return Judged(image, digest, part, problem.outcome, problem.detail), None
-    pixels = found.pixels[0]
-    row = Judged(
+        return ScoredImage(image, digest, part, problem.outcome, problem.detail), None
+    row, pixels = image.row, found.pixels[0]
+    known = ScoredImage(
         image,
         digest,
         part,
-        Outcome.OK,
-        width=image.width or found.width,
-        height=image.height or found.height,
-        is_grey=_is_grey(image, found, pixels),
+        width=(row.width if row else None) or found.width,
+        height=(row.height if row else None) or found.height,
+        is_grey=_is_grey((row.color_mode if row else None) or found.color_mode, pixels),
     )
-    return row, pixels
+    return known, pixels
 
 
-def _is_grey(image: LabelledImage, found: Decoded, pixels: Pixels) -> bool:
-    if (image.color_mode or found.color_mode).split(";")[0] in GREY_MODES:
+def _is_grey(color_mode: str, pixels: Pixels) -> bool:
+    if color_mode.split(";")[0] in GREY_MODES:
         return True
     return int((pixels.max(axis=2) - pixels.min(axis=2)).max(initial=0)) <= GREY_SPREAD
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _digest_of_file(image: LabelledImage) -> str:
+    return hashlib.sha256(read_image_file(image.path)).hexdigest()

@@ -7,9 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
-from train.evaluate.images import LabelledImage
-from train.evaluate.metrics import accuracy, confusion_matrix, macro, per_class, wilson_interval
-from train.evaluate.scoring import Judged, Judgement
+from train.evaluate.metrics import accuracy, macro, per_class, wilson_interval
+from train.evaluate.scoring import ScoredImage, ScoredSet
+from train.records import LabelledImage, Split
 
 LONG: Final = 2.0
 """Longer side over shorter, from which a picture counts as long."""
@@ -17,7 +17,7 @@ SQUARE: Final = 1.1
 SMALL_PX, LARGE_PX = 250_000, 1_500_000
 """Pixels of the whole picture: 500 x 500, and what a web page shows across its width."""
 
-Holds = Callable[[Judged], bool]
+Holds = Callable[[ScoredImage], bool]
 Ancestries = dict[str, str]
 """Path of an image as shown -> its ancestry, names joined by |."""
 
@@ -38,36 +38,42 @@ def read_ancestries(breakdowns: Iterable[Path], images: Sequence[LabelledImage])
                 by_name.update({name: row.ancestry for name in names if name and row.ancestry})
         if len(by_name) == before:
             raise DataError(f"{path}: wanted a breakdown with the column 'ancestry'. Received: no row with one")
-    known = {image.shown: by_name.get(image.source_url or "") or by_name.get(image.path.stem) for image in images}
+    known = {image.shown: by_name.get(_source_url(image)) or by_name.get(image.path.stem) for image in images}
     return {shown: ancestry for shown, ancestry in known.items() if ancestry}
 
 
+def _source_url(image: LabelledImage) -> str:
+    return image.row.source_url or "" if image.row else ""
+
+
 def slices(
-    judgement: Judgement, labels: Sequence[str], asked: Sequence[str], ancestries: Ancestries
+    scored: ScoredSet | None, labels: Sequence[str], asked: Sequence[str], ancestries: Ancestries
 ) -> list[dict[str, Any]]:
     """Images, accuracy with its interval, macro F1 and recalls of each part that holds an image.
 
     asked: `ancestry=TAXON` or `path=TEXT`, which may also name no image. Raises DataError for another key, and where
-    an ancestry is asked for but none is known.
+    an ancestry is asked for but none is known; without images (None) that is all it does.
     """
     own = [(text, _holds(text, ancestries)) for text in asked]
+    if scored is None:
+        return []
     report = []
     for name, holds in (*own, *_STANDING.items()):
-        at = [number for number, row in enumerate(judgement.rows) if holds(row)]
+        at = [number for number, row in enumerate(scored.images) if holds(row)]
         if at or name in asked:
-            report.append({"slice": name, **_measures(judgement, at, labels)})
+            report.append({"slice": name, **_measures(scored, at, labels)})
     return report
 
 
-def _measures(judgement: Judgement, at: list[int], labels: Sequence[str]) -> dict[str, Any]:
+def _measures(scored: ScoredSet, at: list[int], labels: Sequence[str]) -> dict[str, Any]:
     if not at:
         return {"images": 0, "accuracy": None, "accuracy_interval": None, "macro_f1": None, "recall": {}}
-    matrix = confusion_matrix(judgement.truth[at], judgement.logits[at].argmax(axis=1), len(labels))
-    report = per_class(matrix, labels)
+    truth, predicted = scored.truth[at], scored.predicted[at]
+    report = per_class(truth, predicted, labels)
     return {
         "images": len(at),
-        "accuracy": accuracy(matrix),
-        "accuracy_interval": list(wilson_interval(int(matrix.trace()), len(at))),
+        "accuracy": accuracy(truth, predicted),
+        "accuracy_interval": list(wilson_interval(int((truth == predicted).sum()), len(at))),
         "macro_f1": macro(report)["f1"],
         "recall": {label: row["recall"] for label, row in report.items() if row["support"]},
     }
@@ -89,11 +95,11 @@ def _stem(url: str | None) -> str | None:
     return PurePosixPath(unquote(urlsplit(url).path)).stem if url else None
 
 
-def _aspect(row: Judged) -> float:
+def _aspect(row: ScoredImage) -> float:
     return row.width / row.height
 
 
-def _pixels(row: Judged) -> int:
+def _pixels(row: ScoredImage) -> int:
     return row.width * row.height
 
 
@@ -108,7 +114,7 @@ _STANDING: Final[dict[str, Holds]] = {
     "size: below 0.25 MP": lambda row: _pixels(row) < SMALL_PX,
     "size: 0.25 to 1.5 MP": lambda row: SMALL_PX <= _pixels(row) < LARGE_PX,
     "size: 1.5 MP and more": lambda row: _pixels(row) >= LARGE_PX,
-    "part in training: trained on": lambda row: row.seen == "train",
-    "part in training: held back": lambda row: row.seen == "validation",
-    "part in training: unknown to the model": lambda row: row.seen is None,
+    "part in training: trained on": lambda row: row.in_training is Split.TRAIN,
+    "part in training: held back": lambda row: row.in_training is Split.VAL,
+    "part in training: unknown to the model": lambda row: row.in_training is None,
 }

@@ -19,7 +19,7 @@ from eoltag.model.package import (
 )
 from train.cli import start_keras
 from train.export.agreement import LEAST_IMAGES, Agreement
-from train.export.held_out import Pictures, read_pictures, trained_on
+from train.export.held_out import Pictures, read_pictures
 from train.export.proving import cpu_ms, prove
 from train.export.quantizing import (
     CALIBRATION_IMAGES,
@@ -28,8 +28,10 @@ from train.export.quantizing import (
     LEAST_CONTROL_IMAGES,
     make_int8,
 )
+from train.package.data_table import read_data_table
 from train.package.runtimes import check_agreement, write_openvino
 from train.package.staging import check_destination, staged
+from train.records import Split
 
 TRAINING_IMAGES: Final = CALIBRATION_IMAGES + CONTROL_IMAGES
 LEAST_TRAINING_IMAGES: Final = LEAST_CALIBRATION_IMAGES + LEAST_CONTROL_IMAGES
@@ -48,7 +50,7 @@ class ExportRequest:
     held_out: tuple[Path, ...]
     """Folders."""
     most_images: int
-    """Of the held-out ones."""
+    """Held-out images to measure on, at most."""
     renew: bool
     """Make the f32 OpenVINO files anew even though the package has them."""
 
@@ -143,7 +145,7 @@ def _copy(package: Package, folder: Path, *, is_renewed: bool) -> None:
 
 def _images(package: Package, request: ExportRequest) -> tuple[Pictures, Pictures]:
     """Held-out and calibration images, never the same ones. Raises DataError."""
-    trained = trained_on(package)
+    trained = _trained_on(package)
     spec = package.card.spec
     of_training = [request.calibration] if request.calibration is not None else list(request.held_out)
     of_proof = list(request.held_out) or of_training
@@ -170,6 +172,12 @@ def _images(package: Package, request: ExportRequest) -> tuple[Pictures, Picture
             "Received: none"
         )
     return held, calibration
+
+
+def _trained_on(package: Package) -> frozenset[str] | None:
+    """sha256 of the package's training images; None where it does not tell them."""
+    known = read_data_table(package)
+    return None if known is None else frozenset(digest for digest, split in known.items() if split is Split.TRAIN)
 
 
 def _names(folders: Sequence[Path]) -> str:

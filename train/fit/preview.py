@@ -1,4 +1,4 @@
-"""A sheet of training images beside changed copies of them, to be looked at before a training."""
+"""Preview of augmentation: a sheet of training images beside changed copies of them."""
 
 from pathlib import Path
 from typing import Final
@@ -7,13 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eoltag.errors import ImageError, OutputError, SettingsError
-from eoltag.image.decode import decode
 from eoltag.records import Pixels
-from eoltag.settings import DecodeSettings
 from train.data.augment import augment
+from train.data.dataset import training_images
 from train.images.contact_sheet import INK, PAPER
-from train.images.files import read_image_file
-from train.images.listing import list_images
+from train.images.decoding import decode_ahead, decode_file, log_skipped
+from train.records import LabelledImage
 from train.settings import FitSettings
 
 TILE_PX: Final = 160
@@ -32,18 +31,15 @@ def draw_preview(settings: FitSettings, data: Path, target: Path) -> int:
     """
     if settings.augmentation == "off":
         raise SettingsError("--preview: augmentation is off; there is nothing to show")
-    listing = list_images(data)
+    found = training_images(data)
     rows: list[tuple[str, Pixels]] = []
-    for label in range(min(len(listing.labels), MOST_ROWS)):
-        for file in (file for file in listing.files if file.target == label):
-            try:
-                decoded = decode(
-                    read_image_file(listing.folder / file.path), [settings.spec], DecodeSettings().max_pixels
-                )
-            except ImageError:
-                continue
-            rows.append((listing.labels[label], decoded.pixels[0]))
-            break
+    for label in found.labels[:MOST_ROWS]:
+        images = [image for image in found.images if image.label == label]
+        for image, pixels in decode_ahead(images, lambda image: _pixels(image, settings), None, label, ahead=1):
+            if not isinstance(pixels, ImageError):
+                rows.append((label, pixels))
+                break
+            log_skipped(image.path, pixels.outcome, pixels.detail)
     sheet = _sheet(settings, rows)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +47,10 @@ def draw_preview(settings: FitSettings, data: Path, target: Path) -> int:
     except (OSError, ValueError) as problem:
         raise OutputError(f"{target}: cannot be written ({problem}); wanted a .png or .jpg file") from problem
     return len(rows) * (COPIES + 1)
+
+
+def _pixels(image: LabelledImage, settings: FitSettings) -> Pixels:
+    return decode_file(image.path, [settings.spec]).pixels[0]
 
 
 def _sheet(settings: FitSettings, rows: list[tuple[str, Pixels]]) -> Image.Image:

@@ -1,4 +1,4 @@
-"""`fit`: a folder of classes to a numbered attempt with a model package."""
+"""`fit`: trains on a folder of classes and leaves a numbered attempt with a model package."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from eoltag.errors import UsageError
 from eoltag.model.package import Package
-from train.cli import say, start_keras
+from train.cli import log, start_keras
 from train.data.class_weights import loss_weights
-from train.data.dataset import Dataset, read_dataset, split
+from train.data.dataset import Dataset, read_dataset, split, training_images
 from train.fit.attempts import (
     CURVES_FILE,
     TENSORBOARD_FOLDER,
@@ -23,7 +23,6 @@ from train.fit.attempts import (
 from train.fit.checkpoints import Epoch
 from train.fit.package import write_package
 from train.fit.plots import draw_curves
-from train.images.listing import list_images
 from train.package.staging import staged
 from train.settings import FitSettings
 
@@ -40,20 +39,20 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
     started = time.monotonic()
     check_out(out, data)
     attempt = unfinished_attempt(out, settings) if is_resumed else None
-    listing = list_images(data)
+    found = training_images(data)
     start_keras()
     from train.fit.features import FeatureCache
     from train.fit.loop import learn, start_network
 
-    network = start_network(settings, len(listing.labels))  # before the images: it is quick to say what is wrong
-    dataset = read_dataset(listing, settings.spec)
+    network = start_network(settings, len(found.labels))  # before the images: it is quick to say what is wrong
+    dataset = read_dataset(found, settings.spec)
     rows = split(dataset, settings.validation_fraction, settings.seed)
     loss_weights(settings.class_weights, dataset, rows[0])
     if attempt is None:
         attempt = start_attempt(out, settings, data, dataset.digest())
     else:
         check_same_images(attempt, dataset.digest())
-    say(
+    log(
         f"{attempt.folder}: {len(rows[0])} images to train on, {len(rows[1])} to validate with, "
         f"labels {', '.join(dataset.labels)}"
     )
@@ -67,14 +66,20 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
             checkpoint=attempt.checkpoint,
             on_epoch=_recorder(attempt),
         )
-        attempt.write_history(trained.history)
-        curves = attempt.folder / CURVES_FILE
-        draw_curves(trained.history, trained.best, curves)
-        with staged(attempt.package, overwrite=False) as folder:
-            seconds = time.monotonic() - started
-            package = write_package(folder, settings, dataset, rows, trained, curves, seconds)
+        package = _packaged(attempt, settings, dataset, rows, trained, started)
     attempt.close()
-    return _summary(attempt, package, data, dataset, rows, trained, time.monotonic() - started)
+    return _summary(attempt, package, dataset, rows, trained, time.monotonic() - started)
+
+
+def _packaged(
+    attempt: Attempt, settings: FitSettings, dataset: Dataset, rows: Any, trained: "Trained", started: float
+) -> Package:
+    """The model package of a finished training. started: by time.monotonic."""
+    attempt.write_history(trained.history)
+    curves = attempt.folder / CURVES_FILE
+    draw_curves(trained.history, trained.best, curves)
+    with staged(attempt.package, overwrite=False) as folder:
+        return write_package(folder, settings, dataset, rows, trained, curves, time.monotonic() - started)
 
 
 @contextmanager
@@ -116,7 +121,7 @@ def _recorder(attempt: Attempt) -> Callable[[Epoch], bool]:
 
 
 def _summary(
-    attempt: Attempt, package: Package, data: Path, dataset: Dataset, rows: Any, trained: "Trained", seconds: float
+    attempt: Attempt, package: Package, dataset: Dataset, rows: Any, trained: "Trained", seconds: float
 ) -> dict[str, Any]:
     """Plain JSON values."""
     return {
@@ -128,10 +133,7 @@ def _summary(
         "metrics": package.card.metrics,
         "temperature": package.card.temperature,
         "images": {"train": len(rows[0]), "validation": len(rows[1])},
-        "skipped": [
-            {"path": str(data / file.path), "outcome": str(file.outcome), "detail": file.detail}
-            for file in dataset.skipped
-        ],
+        "skipped": [file.document() for file in dataset.skipped],
         "epochs_run": len(trained.history),
         "best_epoch": trained.history.index(trained.best) + 1,
         "feature_seconds": round(trained.feature_seconds, 1),

@@ -8,10 +8,7 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont
 
 from eoltag.errors import DataError, ImageError
-from eoltag.image.decode import decode
-from eoltag.records import InputSpec
-from eoltag.settings import DecodeSettings
-from train.images.files import read_image_file
+from train.images.decoding import decode_ahead, thumbnail
 
 Color = tuple[int, int, int]
 
@@ -43,30 +40,23 @@ def draw_sheet(rows: Sequence[Sequence[Tile]], target: Path) -> None:
     """
     step, height = TILE_PX + GAP_PX, TILE_PX + CAPTION_PX + GAP_PX
     sheet = Image.new("RGB", (max(map(len, rows)) * step + GAP_PX, len(rows) * height + GAP_PX), PAPER)
-    for down, row in enumerate(rows):
-        for across, tile in enumerate(row):
-            _draw(sheet, GAP_PX + across * step, GAP_PX + down * height, tile)
+    tiles = [(tile, across, down) for down, row in enumerate(rows) for across, tile in enumerate(row)]
+    decoded = decode_ahead(tiles, lambda place: thumbnail(place[0].path, TILE_PX), len(tiles), "drawing")
+    for (tile, across, down), pixels in decoded:
+        picture = None if isinstance(pixels, ImageError) else Image.fromarray(pixels)
+        _draw(sheet, GAP_PX + across * step, GAP_PX + down * height, tile, picture)
     try:
         sheet.save(target, "JPEG", quality=QUALITY)
     except OSError as problem:
         raise DataError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
 
 
-def _draw(sheet: Image.Image, x: int, y: int, tile: Tile) -> None:
+def _draw(sheet: Image.Image, x: int, y: int, tile: Tile, picture: Image.Image | None) -> None:
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((x - 3, y - 3, x + TILE_PX + 2, y + TILE_PX + 2), outline=tile.color, width=3)
-    picture = _thumbnail(tile.path)
     if picture is not None:
         sheet.paste(picture, (x, y))
     font = ImageFont.load_default(11)
     name = f"{tile.path.parent.name}/{tile.path.name}"
     draw.text((x, y + TILE_PX + 4), name[-CAPTION_LENGTH:], INK, font)
     draw.text((x, y + TILE_PX + 18), tile.note, tile.color, font)
-
-
-def _thumbnail(path: Path) -> Image.Image | None:
-    spec = InputSpec(TILE_PX, TILE_PX, "pad", "box")
-    try:
-        return Image.fromarray(decode(read_image_file(path), [spec], DecodeSettings().max_pixels).pixels[0])
-    except ImageError:
-        return None

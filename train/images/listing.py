@@ -1,87 +1,77 @@
-"""Which files a folder of classes holds, and whether it is split already."""
+"""Which images a folder or a manifest holds, what they show and which split they are in: one reading for all verbs."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from eoltag.errors import DataError
-from train.images.manifest import FILE_NAME
+from train.images.files import visible_files, visible_folders
+from train.images.manifest import FILE_NAME, IMAGES, read_manifest
+from train.records import ImageSet, LabelledImage, ManifestRow, Split
 
-SplitName = Literal["train", "validation"]
-
-SPLITS: Final[dict[str, SplitName | None]] = {
-    "train": "train",
-    "val": "validation",
-    "validation": "validation",
-    "test": None,
-}
-"""Folder name -> what its images are for; those of `test` are not looked at."""
-IMAGES: Final = "images"
+WANTED: Final = f"wanted one folder of images per label, train, val and test with those inside, or a {FILE_NAME}"
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One file that may be an image."""
+def list_images(data: Path, labels: Collection[str] = ()) -> ImageSet:
+    """The images of a folder of classes, of a split folder (see Split.named) or of a manifest.
 
-    path: Path
-    """Relative to the data folder."""
-    target: int
-    split: SplitName | None
-    """Where the folder has put it; None where it is not split."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """All files of a data folder."""
-
-    folder: Path
-    labels: tuple[str, ...]
-    """Sorted folder names."""
-    files: tuple[Listed, ...]
-    """By split, label and path."""
-
-
-def list_images(folder: Path) -> Listing:
-    """One folder per label, either in `folder` or in its folders train, val and test, as `prepare` writes them.
-
-    Raises DataError where there are fewer than two labels, or one without files.
+    A folder holds what lies in it; a manifest there tells more of its files. Rows alone count where the manifest itself
+    is named, or lies in a folder without classes. labels: names that are classes even where they could be splits.
+    Raises DataError where there are no classes, or where splits and classes lie side by side.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: not a folder (wanted one folder of images per label in it)")
-    if (folder / FILE_NAME).is_file() and (folder / IMAGES).is_dir():
-        folder = folder / IMAGES
-    parts = _parts(folder)
-    labels = sorted({label for part in parts for label in _folders(part)})
-    if len(labels) < 2:
-        raise DataError(f"{folder}: wanted two folders of images or more, one per label. Received: {labels or 'none'}")
-    files = tuple(
-        Listed(path, target, split)
-        for part, split in parts.items()
-        for target, label in enumerate(labels)
-        for path in sorted(_visible_files(part / label, folder))
-    )
-    for part, split in parts.items():
-        for target, label in enumerate(labels):
-            if not any(file.target == target and file.split == split for file in files):
-                raise DataError(f"{part / label}: wanted images of '{label}'. Received: none")
-    return Listing(folder, tuple(labels), files)
+    if not data.exists():
+        raise DataError(f"{data}: {WANTED}. Received: no such folder")
+    manifest = data / FILE_NAME if data.is_dir() else data
+    rows = _kept_rows(manifest) if manifest.is_file() else {}
+    root = images_folder(data)
+    folders = list(_class_folders(root, labels)) if root.is_dir() else []
+    if not folders and not rows:
+        raise DataError(f"{data}: {WANTED}. Received: no folders")
+    images = _from_folders(data, folders, rows) if folders else _from_rows(manifest.parent, rows)
+    found = {label for _, label, _ in folders} or {row.label for row in rows.values()}
+    return ImageSet(data, tuple(sorted(found)), tuple(sorted(images, key=_order)))
 
 
-def _parts(folder: Path) -> dict[Path, SplitName | None]:
-    """The folders that hold the folders of labels, and what they are for."""
-    names = _folders(folder)
-    if "train" not in names or len(names) < 2 or not set(names) <= set(SPLITS):
-        return {folder: None}
-    return {folder / name: split for name, split in SPLITS.items() if name in names and split is not None}
+def images_folder(data: Path) -> Path:
+    """The folder that holds the classes: `images` in what another verb made, with its reports beside; else `data`."""
+    return data / IMAGES if (data / FILE_NAME).is_file() and (data / IMAGES).is_dir() else data
 
 
-def _folders(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _kept_rows(manifest: Path) -> dict[Path, ManifestRow]:
+    return {manifest.parent / row.path: row for row in read_manifest(manifest) if row.is_kept and row.path is not None}
 
 
-def _visible_files(folder: Path, root: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        relative = path.relative_to(root)
-        if path.is_file() and not any(part.startswith(".") for part in relative.parts):
-            yield relative
+def _class_folders(root: Path, labels: Collection[str]) -> Iterator[tuple[Path, str, Split | None]]:
+    """Folder, label and split of each folder of images; a folder called `train` beside classes may be a class too."""
+    tops = visible_folders(root)
+    splits = {top: split for top in tops if top.name not in labels and (split := Split.named(top.name))}
+    if len(splits) < len(tops):
+        if any(visible_folders(top) for top in splits):
+            names = ", ".join(top.name for top in tops)
+            raise DataError(
+                f"{root}: wanted folders of classes, or train, val and test with those inside. Received both: {names}"
+            )
+        splits = {}
+    if not splits:
+        yield from ((top, top.name, None) for top in tops)
+    for top, split in splits.items():
+        yield from ((folder, folder.name, split) for folder in visible_folders(top))
+
+
+def _from_folders(
+    data: Path, folders: Iterable[tuple[Path, str, Split | None]], rows: dict[Path, ManifestRow]
+) -> Iterator[LabelledImage]:
+    for folder, label, split in folders:
+        for path in visible_files(folder):
+            row = rows.get(path)
+            shown = path.relative_to(data).as_posix()
+            yield LabelledImage(path, shown, label, (row.split if row else None) or split, row)
+
+
+def _from_rows(folder: Path, rows: dict[Path, ManifestRow]) -> Iterator[LabelledImage]:
+    for path, row in rows.items():
+        yield LabelledImage(path, path.relative_to(folder).as_posix(), row.label, row.split, row)
+
+
+def _order(image: LabelledImage) -> tuple[str, str, list[str]]:
+    return image.split or "", image.label, image.shown.split("/")

@@ -4,7 +4,6 @@ The same rows give the same bytes. `path` is relative to the folder of the manif
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eoltag.errors import DataError
+from train.records import ManifestRow, Split
 
 FILE_NAME: Final = "manifest.parquet"
 IMAGES: Final = "images"
@@ -39,47 +39,6 @@ SCHEMA: Final = pa.schema(
 """In the order of the fields of ManifestRow, whose `label` is the column `class`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
-    """One image: where it is, what it shows, where it came from, what became of it."""
-
-    path: str | None
-    """Of the image file, with `/`, relative to the manifest's folder; None where the image is not in the set."""
-    label: str
-    split: str | None = None
-    """train, val or test; None where the set is not split."""
-    source_path: str | None = None
-    """Of the file it was made from, relative to the folder that was read."""
-    source_url: str | None = None
-    """Of the image itself."""
-    page: str | None = None
-    """The page, post or observation that the image is part of; its images never straddle splits."""
-    licence: str | None = None
-    author: str | None = None
-    sha256: str | None = None
-    """Of the bytes that came, before any conversion; hexadecimal."""
-    perceptual_hash: str | None = None
-    """16 hexadecimal digits, see eoltag.image.decode.difference_hash."""
-    width: int | None = None
-    """Of what came, upright, in pixels."""
-    height: int | None = None
-    color_mode: str | None = None
-    """Of what came: RGB, L, CMYK, P, RGBA, ..."""
-    outcome: str = "ok"
-    """ok, an eoltag.records.Outcome, or one of train's own reasons such as too_small."""
-    detail: str | None = None
-
-    @property
-    def is_kept(self) -> bool:
-        """The image is part of the set."""
-        return self.outcome == "ok" and self.path is not None
-
-    @property
-    def is_learned(self) -> bool:
-        """The image is there to learn from: kept, and not held back for validation or test."""
-        return self.is_kept and self.split in (None, "train")
-
-
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
     """The rows, in the order given; the file appears whole or not at all. Raises DataError."""
     columns = list(zip(*map(_values, rows), strict=True)) or [()] * len(SCHEMA)
@@ -104,8 +63,16 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:
         raise DataError(f"{path}: wanted a manifest with the column '{missing[0]}'. Received: {table.column_names}")
-    columns: list[list[Any]] = [table.column(name).to_pylist() for name in SCHEMA.names]
-    return [ManifestRow(*values) for values in zip(*columns, strict=True)]
+    columns: dict[str, list[Any]] = {name: table.column(name).to_pylist() for name in SCHEMA.names}
+    columns["split"] = [_split(path, name) for name in columns["split"]]
+    return [ManifestRow(*values) for values in zip(*columns.values(), strict=True)]
+
+
+def _split(path: Path, name: str | None) -> Split | None:
+    split = Split.named(name) if name else None
+    if name and split is None:
+        raise DataError(f"{path}: column 'split': wanted one of {', '.join(Split)}. Received: {name!r}")
+    return split
 
 
 def _values(row: ManifestRow) -> list[object]:

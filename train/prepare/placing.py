@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.data.splitting import Shares, split_groups
-from train.images.manifest import IMAGES, ManifestRow
+from train.images.manifest import IMAGES
 from train.prepare.gather import Examined
+from train.records import ManifestRow, Split
 from train.similar.groups import groups_of
 
 
@@ -19,7 +20,7 @@ class Placed:
     examined: Examined
     path: str | None
     """Relative to the set's folder; None where it was left out."""
-    split: str | None = None
+    split: Split | None = None
     group: int = -1
     """Images of one group belong together."""
 
@@ -55,7 +56,9 @@ def place_all(
     kept = [one for one in examined if one.is_usable]
     groups = _groups(kept, near_bits)
     labels = [one.candidate.label for one in kept]
-    splits = split_groups(labels, groups, shares, seed) if shares else [one.candidate.split for one in kept]
+    splits: list[Split | None] = (
+        [*split_groups(labels, groups, shares, seed)] if shares else [one.candidate.split for one in kept]
+    )
     places = iter(zip(_paths(kept, splits), splits, groups, strict=True))
     placed = [Placed(one, *next(places)) if one.is_usable else Placed(one, None) for one in examined]
     for one in placed:
@@ -79,10 +82,10 @@ def copy_rejected(placed: Sequence[Placed], folder: Path) -> int:
 
 def _groups(kept: Sequence[Examined], near_bits: int) -> list[int]:
     keys = [(one.finding.sha256, one.candidate.page) for one in kept]
-    return groups_of([one.finding.look for one in kept], keys, near_bits)
+    return groups_of([one.finding.fingerprint for one in kept], keys, near_bits)
 
 
-def _paths(kept: Sequence[Examined], splits: Sequence[str | None]) -> list[str]:
+def _paths(kept: Sequence[Examined], splits: Sequence[Split | None]) -> list[str]:
     """images/[SPLIT/]CLASS/CLASS_NNNNNN.SUFFIX, numbered within each class."""
     numbers: Counter[str] = Counter()
     paths = []

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from train.data.splitting import SPLITS, straddling
-from train.images.manifest import ManifestRow
+from train.data.splitting import straddling
 from train.prepare.output import REPORT_JSON, REPORT_TEXT
+from train.records import ManifestRow, Split
 
 UNSPLIT = "all"
 
@@ -100,7 +100,8 @@ def make_report(
     """groups: of the kept rows, in their order."""
     kept = [row for row in rows if row.is_kept]
     images: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for row in sorted([*kept, *copies], key=lambda row: (row.label, SPLITS.index(row.split) if row.split else 0)):
+    order = {split: number for number, split in enumerate(Split)}
+    for row in sorted([*kept, *copies], key=lambda row: (row.label, order[row.split] if row.split else 0)):
         split = row.split or UNSPLIT
         images[row.label][split] = images[row.label].get(split, 0) + 1
     members = Counter(groups)

@@ -54,7 +54,7 @@ def draw_file(label: str, index: int, seed: int, max_side_px: int = MAX_SIDE_PX)
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is settled before the drawing starts."""
+    """Choices that are made before the drawing starts."""
 
     width: int
     height: int

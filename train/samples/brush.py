@@ -1,4 +1,4 @@
-"""What every drawing needs: chance, colours, paper, lines, text, light."""
+"""Brush: random choices, colours, paper, lines, text and light for every drawing."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,7 +22,7 @@ def pick(rng: Rng, options: Sequence[T]) -> T:
 
 
 def chance(rng: Rng, probability: float) -> bool:
-    """True that often."""
+    """True with that probability."""
     return bool(rng.random() < probability)
 
 
@@ -60,7 +60,7 @@ def paper(rng: Rng, width: int, height: int, color: Color, grain: float = 3.0, s
 
 
 def xy(points: Points) -> list[tuple[float, float]]:
-    """As Pillow wants them."""
+    """The points as Pillow takes them."""
     return [(float(x), float(y)) for x, y in points]
 
 
@@ -85,7 +85,7 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def text_width(words: str, size: float) -> float:
-    """In pixels."""
+    """Width of the text in pixels."""
     return float(font(round(size)).getlength(words))
 
 

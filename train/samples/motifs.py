@@ -1,4 +1,4 @@
-"""What the illustrations show. Each motif fills about the square from -0.5 to 0.5 round the pen's origin."""
+"""Motifs of the illustrations. Each fills about the square from -0.5 to 0.5 round the pen's origin."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the photo-like images show, in focus, at (x, y) and about `size` pixels large."""
+"""Subjects of the photo-like images, in focus, at (x, y) and about `size` pixels large."""
 
 from collections.abc import Callable
 from typing import Final
@@ -58,7 +58,7 @@ def flower(scene: Scene, x: float, y: float, size: float) -> None:
 
 
 def bird(scene: Scene, x: float, y: float, size: float) -> None:
-    """Perched on a branch, seen from the side."""
+    """A bird perched on a branch, seen from the side."""
     rng = scene.rng
     back = vary(rng, pick(rng, FEATHERS), 15)
     belly = mix(back, pick(rng, ((240, 225, 200), (220, 120, 60), (235, 215, 110))), 0.7)
@@ -90,19 +90,20 @@ def bird(scene: Scene, x: float, y: float, size: float) -> None:
         texture=20,
         cells=16,
     )
+    _bird_head(scene, x, y, face, size)
+    for leg in (-0.02, 0.09):
+        foot = np.array([(x + face * leg * size, y + 0.3 * size), (x + face * (leg + 0.02) * size, y + 0.4 * size)])
+        scene.solid(ribbon(foot, size / 36, size / 36), (90, 70, 60), texture=2)
+
+
+def _bird_head(scene: Scene, x: float, y: float, face: float, size: float) -> None:
+    """Beak and eye."""
     beak = np.array([(0.4, -0.34), (0.56, -0.27), (0.4, -0.23)]) * (face * size, size) + (x, y)
     scene.solid(beak, (70, 60, 50), texture=4)
     eye_x, eye_y = x + face * 0.28 * size, y - 0.32 * size
     scene.solid(ellipse(eye_x, eye_y, 0.035 * size, 0.035 * size), (15, 12, 10), relief=0.3, texture=0)
-    scene.solid(
-        ellipse(eye_x - 0.01 * size, eye_y - 0.012 * size, 0.01 * size, 0.01 * size),
-        (250, 250, 250),
-        relief=0,
-        texture=0,
-    )
-    for leg in (-0.02, 0.09):
-        foot = np.array([(x + face * leg * size, y + 0.3 * size), (x + face * (leg + 0.02) * size, y + 0.4 * size)])
-        scene.solid(ribbon(foot, size / 36, size / 36), (90, 70, 60), texture=2)
+    gleam = ellipse(eye_x - 0.01 * size, eye_y - 0.012 * size, 0.01 * size, 0.01 * size)
+    scene.solid(gleam, (250, 250, 250), relief=0, texture=0)
 
 
 def mushroom(scene: Scene, x: float, y: float, size: float) -> None:
@@ -128,7 +129,7 @@ def mushroom(scene: Scene, x: float, y: float, size: float) -> None:
 
 
 def beetle(scene: Scene, x: float, y: float, size: float) -> None:
-    """On a leaf, from above, with shining elytra."""
+    """A beetle on a leaf, from above, with shining elytra."""
     rng = scene.rng
     green_leaf(scene, x - 0.95 * size, y + 0.25 * size, -0.25, 2.1 * size)
     turn = float(rng.uniform(0, 2 * np.pi))
@@ -160,7 +161,7 @@ def beetle(scene: Scene, x: float, y: float, size: float) -> None:
 
 
 def butterfly(scene: Scene, x: float, y: float, size: float) -> None:
-    """Wings spread, patterned, on a flower head or leaf."""
+    """A butterfly with spread wings, on a flower head or leaf."""
     rng = scene.rng
     color, turn = vary(rng, pick(rng, PETALS), 12), float(rng.normal(0, 0.5))
     dark = mix(color, (25, 18, 15), 0.85)

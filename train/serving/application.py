@@ -1,6 +1,5 @@
-"""The service as an ASGI application: its addresses, and an answer in JSON to everything."""
+"""The service as an ASGI application: its routes, and a JSON answer to every request."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -10,23 +9,29 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from eoltag import __version__
 from eoltag.model.package import Package
-from train.serving.admission import House, Visit
-from train.serving.answers import Answer, Answers, Health, Problem, answer_all, answer_one
-from train.serving.body import Body
+from train.serving.admission import AdmissionControl
+from train.serving.answers import (
+    ClassifyManyResponse,
+    ClassifyResponse,
+    ErrorResponse,
+    HealthResponse,
+    answer_all,
+    answer_one,
+)
+from train.serving.body_limit import BodyLimit
 from train.serving.classifier import Classifier
 from train.serving.metrics import Metrics
 from train.serving.page import read_page
 from train.serving.refusals import Refused, problem
 from train.serving.settings import ServeSettings
-from train.serving.uploads import FIELD, Upload, boundary_of, check_declared, read_uploads
+from train.serving.uploads import FIELD, read_uploads
 
-ADDRESSES: Final = "/, /classify, /health, /metrics, /openapi.json"
+PATHS: Final = "/, /classify, /health, /metrics, /openapi.json"
 BODY: Final = {
     "requestBody": {
         "required": True,
@@ -48,17 +53,20 @@ BODY: Final = {
     }
 }
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Problem, "description": "no multipart body, no file, another field, or a broken body"},
-    408: {"model": Problem, "description": "the body did not arrive in time"},
-    413: {"model": Problem, "description": "too many bytes, pixels or images"},
-    415: {"model": Problem, "description": "another kind of body, or a file that is no image"},
-    422: {"model": Problem, "description": "an image that is cut short or broken; with several, `results` as well"},
-    503: {"model": Problem, "description": "the queue is full; Retry-After says when to come again"},
+    400: {"model": ErrorResponse, "description": "no multipart body, no file, another field, or a broken body"},
+    408: {"model": ErrorResponse, "description": "the body did not arrive in time"},
+    413: {"model": ErrorResponse, "description": "too many bytes, pixels or images"},
+    415: {"model": ErrorResponse, "description": "another kind of body, or a file that is no image"},
+    422: {
+        "model": ErrorResponse,
+        "description": "an image that is cut short or broken; with several, `results` as well",
+    },
+    503: {"model": ErrorResponse, "description": "the queue is full; Retry-After says when to come again"},
 }
 
 
 class Service:
-    """What the handlers share."""
+    """Model, limits and counters that all request handlers share."""
 
     def __init__(self, package: Package, settings: ServeSettings) -> None:
         self.package = package
@@ -66,39 +74,26 @@ class Service:
         self.metrics = Metrics()
         self.classifier = Classifier(package, settings, self.metrics)
         batcher = self.classifier.batcher
-        self.house = House(settings.queue_images, settings.max_held_bytes, lambda: batcher.seconds_per_image)
+        self.admission = AdmissionControl(
+            settings.queue_images, settings.max_held_bytes, lambda: batcher.seconds_per_image
+        )
         self.metrics.describe(name=package.card.name, version=package.version, engine=self.classifier.engine)
-        self.metrics.watch("eoltag_queue_images", "Images not answered yet.", lambda: self.house.images)
-        self.metrics.watch("eoltag_queue_bytes", "Bytes of uploads that are held.", lambda: self.house.bytes)
+        self.metrics.add_gauge("eoltag_queue_images", "Images not answered yet.", lambda: self.admission.images)
+        self.metrics.add_gauge("eoltag_queue_bytes", "Bytes of uploads that are held.", lambda: self.admission.bytes)
 
     async def classify(self, request: Request, top: int | None) -> tuple[str, Response]:
-        """Reads and classifies; the outcome for the counters, and the answer. Raises Refused."""
-        body = Body(request)
-        try:
-            with self.house.visit() as visit:
-                uploads = await self._read(request.headers, body, visit)
-                visit.add_images(len(uploads))
-                results = await self.classifier.classify(uploads)
-        except Refused:
-            await body.discard()
-            raise
+        """The outcome for the counters, and the response to one request. Raises Refused."""
+        with self.admission.reserve() as reservation:
+            uploads = await read_uploads(request, self.settings, reservation)
+            reservation.add_images(len(uploads))
+            results = await self.classifier.classify(uploads)
         return answer_one(results[0], uploads[0], top) if len(uploads) == 1 else answer_all(results, uploads, top)
 
-    async def _read(self, headers: Headers, body: Body, visit: Visit) -> list[Upload]:
-        boundary = boundary_of(headers.get("content-type"), headers.get("content-encoding"))
-        check_declared(headers.get("content-length"), self.settings)
-        try:
-            async with asyncio.timeout(self.settings.deadline_s):
-                return await read_uploads(body.chunks(), boundary, self.settings, visit)
-        except TimeoutError as problem:
-            limit = f"{self.settings.deadline_s:g} s"
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, "timeout", f"the body did not arrive in {limit}") from problem
-
     @property
-    def health(self) -> Health:
-        """What `/health` says."""
+    def health(self) -> HealthResponse:
+        """The document that `/health` answers with."""
         card = self.package.card
-        return Health(
+        return HealthResponse(
             ready=self.classifier.batcher.is_running,
             name=card.name,
             version=self.package.version,
@@ -115,10 +110,10 @@ def build_application(package: Package, settings: ServeSettings) -> FastAPI:
     service = Service(package, settings)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.classifier.batcher.start()
         try:
-            yield {"metrics": service.metrics}
+            yield
         finally:
             await service.classifier.stop()
 
@@ -132,6 +127,7 @@ def build_application(package: Package, settings: ServeSettings) -> FastAPI:
         redirect_slashes=False,
     )
     application.state.service = service
+    application.add_middleware(BodyLimit, settings=settings)
     _add_routes(application, service)
     _add_problems(application, service.metrics)
     return application
@@ -143,7 +139,7 @@ def _add_routes(application: FastAPI, service: Service) -> None:
     @application.post(
         "/classify",
         summary="What do these images show?",
-        response_model=Answer | Answers,
+        response_model=ClassifyResponse | ClassifyManyResponse,
         responses=PROBLEMS,
         openapi_extra=BODY,
     )
@@ -165,7 +161,7 @@ def _add_routes(application: FastAPI, service: Service) -> None:
         finally:
             service.metrics.request(outcome, perf_counter() - started)
 
-    @application.get("/health", summary="Is it ready, and what is served?", response_model=Health)
+    @application.get("/health", summary="Is it ready, and what is served?", response_model=HealthResponse)
     async def health() -> Response:
         state = service.health
         return JSONResponse(state.model_dump(), HTTPStatus.OK if state.ready else HTTPStatus.SERVICE_UNAVAILABLE)
@@ -180,7 +176,7 @@ def _add_routes(application: FastAPI, service: Service) -> None:
 
 
 def _add_problems(application: FastAPI, metrics: Metrics) -> None:
-    """JSON for everything that is no success."""
+    """Error handlers: every response that is no success is JSON."""
 
     async def refused(_: Request, why: Exception) -> Response:
         assert isinstance(why, Refused)
@@ -191,7 +187,7 @@ def _add_problems(application: FastAPI, metrics: Metrics) -> None:
         path, method, allowed = request.url.path, request.method, (why.headers or {}).get("Allow", "")
         reason, error = "http", str(why.detail)
         if why.status_code == HTTPStatus.NOT_FOUND:
-            reason, error = "not_found", f"{path[:80]!r} is not here; there are {ADDRESSES}"
+            reason, error = "not_found", f"{path[:80]!r} is not here; there are {PATHS}"
         elif why.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             reason, error = "method", f"{path[:80]} wants {allowed}. Received: {method}"
         metrics.request(reason)

@@ -11,9 +11,8 @@ import uvicorn
 
 from eoltag.errors import SettingsError
 from eoltag.model.package import Package
-from train.cli import say
+from train.cli import log
 from train.serving.application import Service, build_application
-from train.serving.protocol import JsonProtocol
 from train.serving.settings import ServeSettings
 
 BACKLOG = 2048
@@ -26,7 +25,7 @@ def serve(package: Package, settings: ServeSettings) -> Service:
     """
     with closing(listen(settings.host, settings.port)) as listener:
         service, server = make_server(package, settings)
-        say(f"serving {package.card.name} (version {package.version}, {service.classifier.engine}) on {_url(listener)}")
+        log(f"serving {package.card.name} (version {package.version}, {service.classifier.engine}) on {_url(listener)}")
         with _quiet_libraries(), _signals_only_stop():
             server.run(sockets=[listener])
     return service
@@ -39,7 +38,7 @@ def make_server(package: Package, settings: ServeSettings) -> tuple[Service, uvi
     config = uvicorn.Config(
         application,
         loop="asyncio",
-        http=type("Protocol", (JsonProtocol,), {"head_deadline_s": settings.deadline_s}),
+        http="h11",
         ws="none",
         lifespan="on",
         log_config=None,

@@ -47,7 +47,6 @@ def _text(report: dict[str, Any], out: Path) -> str:
         low, middle, high = (f"{kind[key]:7.2f}" if kind["images"] else "      -" for key in ("p10", "median", "p90"))
         share = f"{kind['share_up_to_threshold']:.1%}" if kind["images"] else "-"
         lines.append(f"{name:<20} {kind['images']:>6}  {low} {middle} {high}  {share}")
-    lines += [f"left out: {line}" for line in report["unreadable"]]
     return "\n".join([*lines, f"{out}: a table and histograms for each class"])
 
 

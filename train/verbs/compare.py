@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from train.cli import Answer, Verb
-from train.verbs.evaluate import ENGINES, SPLITS
+from train.verbs.evaluate import ENGINES, add_split
 
 TEACHING: Final = """\
 PATH is a model package, an attempt of `fit`, or a folder of attempts, each of which becomes a row, finished or not. The
@@ -26,8 +26,7 @@ examples:
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="package, attempt, or folder of attempts")
     parser.add_argument("--data", type=Path, metavar="DIR", help="evaluate all of them on these images")
-    split = "of --data: train, val, test, all, or validation (default: test, else val, else train)"
-    parser.add_argument("--split", choices=SPLITS, metavar="NAME", help=split)
+    add_split(parser)
     parser.add_argument("--unseen", action="store_true", help="leave out the images that each model was trained on")
     engine = "for --data: auto, openvino or keras; auto is OpenVINO where the package has it"
     parser.add_argument("--engine", choices=ENGINES, default="auto", metavar="ENGINE", help=engine)

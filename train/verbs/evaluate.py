@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from eoltag.errors import ExitCode
 from train.cli import Answer, Verb
+from train.records import Split
 
 TEACHING: Final = """\
 DIR holds one folder of images per label, or train, val and test with such folders inside, or the manifest.parquet
@@ -25,7 +26,7 @@ examples:
 """
 
 ENGINES: Final = ("auto", "openvino", "keras")
-SPLITS: Final = ("train", "val", "test", "validation", "all")
+OTHER_SPLITS: Final = ("validation", "all")
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -44,11 +45,21 @@ def _arguments(parser: ArgumentParser) -> None:
 def add_images(parser: ArgumentParser) -> None:
     """What `evaluate` and `thresholds` both ask: which images, which runtime."""
     parser.add_argument("data", type=Path, metavar="DIR", help="folder of classes, split folder, or manifest")
-    split = "train, val, test, all, or validation: what `fit` held back (default: test, else val, else train)"
-    parser.add_argument("--split", choices=SPLITS, metavar="NAME", help=split)
+    add_split(parser)
     parser.add_argument("--unseen", action="store_true", help="leave out images that the model was trained on")
     engine = "auto, openvino or keras; auto is OpenVINO where the package has it"
     parser.add_argument("--engine", choices=ENGINES, default="auto", metavar="ENGINE", help=engine)
+
+
+def add_split(parser: ArgumentParser) -> None:
+    """Which of the images; `validation` is no split of a folder but a part of the model's training."""
+    split = "train, val, test, all, or validation: what `fit` held back (default: test, else val, else train)"
+    choices = (*Split, *OTHER_SPLITS)
+    parser.add_argument("--split", type=_split, choices=choices, metavar="NAME", help=split)
+
+
+def _split(name: str) -> str:
+    return name if name in OTHER_SPLITS else Split.named(name) or name
 
 
 def _run(options: Namespace) -> Answer:

@@ -36,14 +36,17 @@ def _arguments(parser: ArgumentParser) -> None:
         ("--max-images", "N", "images in one request (default 32)"),
         ("--max-bytes", "N", "of one image file (default 20000000)"),
         ("--max-request-bytes", "N", "of one request (default 100000000)"),
-        ("--max-held-bytes", "N", "of all requests in the house; above it 503 (default 400000000)"),
+        ("--max-held-bytes", "N", "of all requests not answered yet; above it 503 (default 400000000)"),
         ("--max-pixels", "N", "width times height of one image (default 50000000)"),
     )
     for name, value, about in numbers:
         parser.add_argument(name, type=int, metavar=value, help=about)
     parser.add_argument("--wait-ms", type=float, metavar="MS", help="longest wait for others to batch with (default 0)")
     parser.add_argument(
-        "--deadline-s", type=float, metavar="S", help="for a request to arrive, and to finish when stopped (default 30)"
+        "--deadline-s",
+        type=float,
+        metavar="S",
+        help="for the body of a request to arrive, and to finish when stopped (default 30)",
     )
 
 

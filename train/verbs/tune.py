@@ -12,7 +12,7 @@ SPACE.toml has a table [base] of settings of `fit` and, in [space.KEY], what may
 high (log = true), choices, or value; `when` makes it depend on others. conf/train/tune_*.toml are spaces to begin with.
 Trial 0 is the base, on the same split and seed as all others, so that the report says whether the search beat it.
 Optuna's TPE proposes the rest; a trial that falls behind is ended early; one that fails is a row that says why.
-Everything is written to DIR of --out after each trial: journal.jsonl, trials.csv, and best.toml, a config that `fit`
+Everything is written to DIR of --out after each trial: study.db, trials.csv, and best.toml, a config that `fit`
 takes as it is; at the end index.html with plots, and tune.json. The same command goes on after a kill, repeats no
 trial that has ended, and with a larger --trials searches further.
 
@@ -31,12 +31,16 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="one folder of images per label")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of this search, new or its own")
     parser.add_argument(
-        "--trials", type=int, default=20, metavar="N", help="that end, earlier calls counted (default 20)"
+        "--trials",
+        type=int,
+        default=20,
+        metavar="N",
+        help="trials in all, earlier calls counted; 1 to 100,000 (default 20)",
     )
     parser.add_argument("--timeout", type=float, metavar="S", help="no trial begins after so many seconds")
     parser.add_argument(
         "--confirm", type=int, default=0, metavar="R",
-        help="then train the best and the base with R fresh seeds, to tell a gain from luck (default 0)",
+        help="then train the best and the base with R fresh seeds, to tell a gain from luck; 0 to 100 (default 0)",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, metavar="N", help="of split, trials and trainings (default: the base's)")
     parser.add_argument(

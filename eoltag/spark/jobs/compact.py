@@ -8,11 +8,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType
 
 from eoltag.errors import ExitCode, OutputError
-from eoltag.spark.jobs.tag import open_output
 from eoltag.spark.requests import CompactRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
-from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.lock import locked
+from eoltag.spark.tables.output import Output, open_output
+from eoltag.spark.tables.predictions import partitions, read_partition, read_predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,13 @@ def compact_tables(request: CompactRequest) -> ExitCode:
     """Rewrites partitions that have more files than their rows need. Raises UsageError."""
     session = open_session("eoltag compact")
     output = open_output(session, request.output)
-    if output.predictions() is None:
+    if read_predictions(output) is None:
         raise OutputError(f"{output.root}: holds no predictions; run jobs/tag_bundles.py first")
     if request.is_dry_run:
-        done = [_planned(output, *partition, request.rows_per_file) for partition in output.partitions()]
+        done = [_planned(output, *partition, request.rows_per_file) for partition in partitions(output)]
     else:
-        output.begin()
-        try:
-            done = [compact(output, *partition, request.rows_per_file) for partition in output.partitions()]
-        finally:
-            output.end()
+        with locked(output):
+            done = [compact(output, *partition, request.rows_per_file) for partition in partitions(output)]
     document = {"output": output.root, "dry_run": request.is_dry_run, "partitions": [asdict(one) for one in done]}
     show(document, _text(output.root, done, is_dry_run=request.is_dry_run), as_json=request.as_json)
     return ExitCode.DONE
@@ -53,7 +51,7 @@ def compact(output: Output, task: str, version: str, rows_per_file: int) -> Comp
     planned = _planned(output, task, version, rows_per_file)
     if planned.files_after >= planned.files_before:
         return planned
-    rows = output.read_partition(task, version)
+    rows = read_partition(output, task, version)
     before = _digest(rows)
     spread = F.pmod(F.xxhash64("eolMediaURL"), F.lit(planned.files_after))
     staged = f"{output.staging}/compacted"
@@ -66,14 +64,14 @@ def compact(output: Output, task: str, version: str, rows_per_file: int) -> Comp
         raise OutputError(
             f"{output.root}: the copy of task={task}/model_version={version} differs; nothing was changed"
         )
-    files = len(output.parts(staged))
+    files = len(output.files.parts(staged))
     output.swap(staged, f"predictions/task={task}/model_version={version}")
     return Compacted(task, version, planned.rows, planned.files_before, files)
 
 
 def _planned(output: Output, task: str, version: str, rows_per_file: int) -> Compacted:
-    rows = output.read_partition(task, version).count()
-    files = len(output.parts(output.path("predictions", f"task={task}", f"model_version={version}")))
+    rows = read_partition(output, task, version).count()
+    files = len(output.files.parts(output.path("predictions", f"task={task}", f"model_version={version}")))
     return Compacted(task, version, rows, files, min(files, max(1, ceil(rows / rows_per_file))))
 
 

@@ -16,11 +16,12 @@ from eoltag.errors import ExitCode, OutputError
 from eoltag.settings import parse
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
-from eoltag.spark.jobs.tag import open_output
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
-from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.bundles import read_bundles
+from eoltag.spark.tables.output import Output, open_output
+from eoltag.spark.tables.predictions import read_predictions
 
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
 KEYS: Final = ("bundle", "bundle_row")
@@ -36,7 +37,7 @@ class Side:
 
     name: str
     task: Task
-    """With the rules and the model versions of that side."""
+    """The task with the rules and model versions of that side."""
     until: str | None
     """The last run whose predictions count; None for all."""
 
@@ -47,11 +48,11 @@ def diff_runs(request: DiffRequest) -> ExitCode:
     session = open_session("eoltag diff")
     check_task(session, task)
     output = open_output(session, request.output)
-    predictions = output.predictions()
+    predictions = read_predictions(output)
     if predictions is None:
         raise OutputError(f"{output.root}: holds no predictions; run jobs/tag_bundles.py first")
     old, new = sides(output, task, predictions, request.old, request.new)
-    changed = compare(output.bundles(task.name), predictions, old, new).cache()
+    changed = compare(read_bundles(output, task.name), predictions, old, new).cache()
     try:
         document = {"task": task.name, "old": described(old), "new": described(new), **counted(changed)}
         if request.csv is not None:
@@ -124,12 +125,12 @@ def write_csv(flips: DataFrame, path: Path) -> None:
 
 
 def described(side: Side) -> dict[str, Any]:
-    """For the document."""
+    """One side, for the document."""
     return {"name": side.name, "models": {name: package.version for name, package in side.task.packages.items()}}
 
 
 def text_of(document: dict[str, Any]) -> str:
-    """For a person."""
+    """The comparison as text, for a person."""
     old, new = document["old"], document["new"]
     lines = [
         f"task {document['task']}: {old['name']} -> {new['name']}",
@@ -172,7 +173,7 @@ def _side(output: Output, task: Task, predictions: DataFrame, name: str) -> Side
 
 
 def _side_of_run(output: Output, task: Task, name: str) -> Side:
-    """Its rules, its model versions, and what was predicted until then. Thresholds are those of the packages now."""
+    """A run's rules, model versions and predictions until then. Thresholds are those of the packages now."""
     then = _run(output, name).get("tasks", {}).get(task.name)
     if then is None:
         raise OutputError(f"{output.path('runs', name)}.json: task '{task.name}' was not part of that run")
@@ -187,7 +188,7 @@ def _side_of_run(output: Output, task: Task, name: str) -> Side:
 
 
 def _runs(output: Output) -> list[str]:
-    """By time."""
+    """The finished runs, by time."""
     names = [name.removesuffix(".json") for name in output.files.names(output.path("runs"))]
     return sorted(name for name in names if RUN.match(name) and _run(output, name).get("status") != "running")
 

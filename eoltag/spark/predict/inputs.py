@@ -1,76 +1,109 @@
-"""Bundles to a DataFrame of rows: from any file system, sampled, with the columns of sibling breakdowns."""
+"""The bundles of a run as rows: read onto the driver's disk, sampled, with the columns of sibling breakdowns."""
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.bundle.lists import sibling_of
-from eoltag.bundle.staging import PART, Staged
+from eoltag.bundle.lists import PART_START, is_part_folder
+from eoltag.bundle.names import sibling_of
+from eoltag.bundle.staging import PART, Staged, local_files, stage
+from eoltag.decide.task import Task, bundle_columns
 from eoltag.errors import BundleError
+from eoltag.spark.requests import TagRequest
+from eoltag.spark.runtime.session import open_session
+from eoltag.spark.tables.bundles import replace_bundles, upload_bundle
 from eoltag.spark.tables.files import Files
-from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.schemas import ROWS
+from eoltag.spark.tables.runs import Run
+from eoltag.spark.tables.schemas import quoted, rows_schema
 
 
-def remote_fetcher(session: SparkSession | None) -> Callable[[str, Path], list[tuple[str, Path]]] | None:
-    """For sources.local_files: copies what a remote path or glob names; None without a session. Raises BundleError."""
-    if session is None:
-        return None
-    files = Files(session)
+def stage_bundles(request: TagRequest, tasks: Iterable[Task], folder: Path) -> Staged:
+    """Every row of the requested bundles in Parquet files below `folder`, with the columns that tasks name.
 
-    def fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
-        found = []
-        try:
-            for path in files.matches(pattern):
-                local = folder / f"remote-{len(list(folder.iterdir()))}"
-                files.download(path, local)
-                found.append((path, local))
-        except OSError as problem:
-            raise BundleError(f"{pattern}: cannot be read ({problem})") from problem
-        if not found:
-            raise BundleError(f"{pattern}: no such bundle")
-        return found
-
-    return fetch_remote
+    Spark is started where a list lies on a file system that only Spark reads. Raises BundleError.
+    """
+    files = local_files(request.bundles, folder, request.settings.fetch, _fetch_remote)
+    further = [column for task in tasks for column in bundle_columns(task).values()]
+    return stage(files, folder / "rows", request.limit, further)
 
 
-def bundle_rows(output: Output, staged: Staged, *, sample: int | None, seed: int) -> DataFrame:
+def _fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
+    """Copies of what a remote path or glob names, as local_files takes them. Raises BundleError."""
+    files = Files(open_session("eoltag"))
+    names_parts = pattern.rpartition("/")[2].startswith(PART_START)
+    found: list[tuple[str, Path]] = []
+    try:
+        for parent, paths in groupby(files.matches(pattern), lambda path: path.rpartition("/")[0]):
+            local = folder / f"remote-{len(list(folder.iterdir()))}"
+            local.mkdir()
+            copies = [(path, local / path.rpartition("/")[2]) for path in paths]
+            for path, copy in copies:
+                files.download(path, copy)
+            found += [(parent, local)] if is_part_folder(local) and not names_parts else copies
+    except OSError as problem:
+        raise BundleError(f"{pattern}: cannot be read ({problem})") from problem
+    if not found:
+        raise BundleError(f"{pattern}: no such bundle")
+    return found
+
+
+def bundle_rows(run: Run) -> DataFrame:
     """The staged rows (schemas.ROWS) where executors can read them; a sample is the same for one seed."""
+    output, staged, request = run.output, run.staged, run.request
     target = f"{output.staging}/rows"
     for name in staged.bundles:
         output.files.upload(staged.path(name), f"{target}/bundle={name}/{PART}")
-    read = output.session.read.schema(ROWS).parquet(target).select(*ROWS.fieldNames())
+    schema = rows_schema(staged.further)
+    read = output.session.read.schema(schema).parquet(target).select(*map(quoted, schema.fieldNames()))
     rows = with_siblings(read, staged.bundles)
-    if sample is None:
+    if request.sample is None:
         return rows
-    order = F.xxhash64(F.lit(seed), "bundle", "bundle_row")
-    return rows.orderBy(order, "bundle", "bundle_row").limit(sample)
+    order = F.xxhash64(F.lit(request.seed), "bundle", "bundle_row")
+    return rows.orderBy(order, "bundle", "bundle_row").limit(request.sample)
 
 
-def are_as_staged(staged: Staged, sample: int | None) -> bool:
-    """bundle_rows gives just the rows of the staged files."""
-    return sample is None and not _pairs(staged.bundles)
+def keep_bundles(run: Run, rows: DataFrame) -> None:
+    """Keep the rows of the run (bundle_rows) for later decisions: the staged files, where they are just these rows."""
+    is_as_staged = run.request.sample is None and not siblings(run.staged.bundles)
+    for task in run.tasks:
+        if not is_as_staged:
+            replace_bundles(run.output, rows.drop("is_usable"), task.name)
+            continue
+        for bundle in run.staged.bundles:
+            upload_bundle(run.output, run.staged.path(bundle), bundle, task.name)
 
 
-def _pairs(bundles: list[str]) -> list[tuple[str, str]]:
-    """(download list, its breakdown)."""
-    return [(name, sibling) for name in bundles if (sibling := sibling_of(name)) in bundles]
+def bundle_digests(run: Run) -> dict[str, str]:
+    """Bundle -> a digest of all that its rows in this run follow from; a sample is drawn from all bundles together."""
+    digests, sample, pairs = run.staged.digests, run.request.sample, siblings(run.staged.bundles)
+    drawn = None if sample is None else [sample, run.request.seed, digests]
+    contents = {name: [digest, digests.get(pairs.get(name, "")), drawn] for name, digest in digests.items()}
+    return {name: hashlib.sha256(json.dumps(content).encode()).hexdigest() for name, content in contents.items()}
+
+
+def siblings(bundles: list[str]) -> dict[str, str]:
+    """Download list -> its breakdown, where both are among `bundles`."""
+    found = {name: sibling_of(name) for name in bundles}
+    return {name: sibling for name, sibling in found.items() if sibling is not None and sibling in bundles}
 
 
 def with_siblings(rows: DataFrame, bundles: list[str]) -> DataFrame:
     """Rows of download lists with the columns of their breakdown, where it is among `bundles`: join on eolMediaURL."""
-    pairs = _pairs(bundles)
+    pairs = siblings(bundles)
     if not pairs:
         return rows
-    names = ("identifier", "dataObjectVersionID", "ancestry")
-    siblings = F.create_map(*[F.lit(text) for pair in pairs for text in pair])
+    names = [name for name in rows.columns if name not in ("eolMediaURL", "bundle", "bundle_row", "is_usable")]
+    sibling = F.create_map(*[F.lit(text) for pair in pairs.items() for text in pair])
     known = (
-        rows.where(F.col("bundle").isin([sibling for _, sibling in pairs]) & F.col("is_usable"))
+        rows.where(F.col("bundle").isin([*pairs.values()]) & F.col("is_usable"))
         .groupBy(F.col("bundle").alias("sibling"), F.col("eolMediaURL").alias("sibling_url"))
-        .agg(F.min_by(F.struct(*names), "bundle_row").alias("given"))
+        .agg(F.min_by(F.struct(*map(quoted, names)), "bundle_row").alias("given"))
     )
-    same = (siblings[F.col("bundle")] == F.col("sibling")) & (F.col("eolMediaURL") == F.col("sibling_url"))
-    filled = {name: F.coalesce(F.col(name), F.col("given")[name]) for name in names}
-    return rows.join(known, on=same, how="left").withColumns(filled).select(*ROWS.fieldNames())
+    same = (sibling[F.col("bundle")] == F.col("sibling")) & (F.col("eolMediaURL") == F.col("sibling_url"))
+    filled = {name: F.coalesce(F.col(quoted(name)), F.col("given")[name]) for name in names}
+    return rows.join(known, on=same, how="left").withColumns(filled).select(*map(quoted, rows.columns))

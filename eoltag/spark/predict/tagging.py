@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.pipeline.partition import ModelSource, Prediction, predict_images, warm_up
-from eoltag.records import ModelSlot, Outcome, Wanted
+from eoltag.records import FetchRequest, ModelSlot, Outcome, Wanted
 from eoltag.report.top_k import Collector, ThumbnailPlans
 from eoltag.settings import Settings
 from eoltag.spark.predict.plan import Bucket
@@ -33,7 +33,7 @@ class Round(NamedTuple):
 
     tasks: int
     images: float
-    """Of each, about."""
+    """Images of each task, about."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TagWorker:
             collector=collector,
         )
         for wanted, prediction in predictions:
-            rows.append((*wanted.carried, *prediction, None))
+            rows.append((*wanted.carried, *prediction.row(), None))
             self._count(wanted, prediction)
             if len(rows) == _ROWS_PER_FRAME:
                 yield pd.DataFrame(rows, columns=_COLUMNS)
@@ -82,7 +82,7 @@ class TagWorker:
         yield from inputs
 
     def _count(self, wanted: Wanted, prediction: Prediction) -> None:
-        """Each image once, however many models score it."""
+        """Add to the progress bar: each image once, however many models score it."""
         slot = self.slots[wanted.models[0]]
         if (prediction.task, prediction.model) == (slot.task, slot.model):
             (self.ok if prediction.outcome == Outcome.OK else self.failed).add(1)
@@ -93,8 +93,7 @@ def predictions_of(
 ) -> DataFrame:
     """To-do rows (plan.to_do) to rows of the predictions table (schemas.PREDICTIONS), one per version and model.
 
-    Rows whose further column `jpeg` is not NULL are thumbnails.
-
+    Rows in which a further column `jpeg` is not NULL are thumbnails.
     buckets: those of the wave. rounds: how it is cut into Spark tasks.
     """
     carried = [name for name in CARRIED if name != "eolMediaURL"]
@@ -158,7 +157,7 @@ def _wanted(inputs: Iterator[pd.DataFrame]) -> Iterator[Wanted]:
         columns = [frame[name].tolist() for name in names]
         urls, models = frame["eolMediaURL"].tolist(), frame["models"].tolist()
         for url, keys, *carried in zip(urls, models, *columns, strict=True):
-            yield Wanted(url, tuple(keys), tuple(carried))
+            yield Wanted(FetchRequest(url), tuple(keys), tuple(carried))
 
 
 def _take_gpu() -> None:

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Any, Final
 
 from eoltag import __version__
-from eoltag.decide.cuts import find_cuts
 from eoltag.errors import OutputError
-from eoltag.report.content import Counted, Found, PageFacts, TaskFacts, Written
+from eoltag.report.content import Counted, PageFacts, TaskFacts, Written
+from eoltag.report.page import render
 from eoltag.spark.report.queries import count_groups, find_rows, tags_of
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.thumbnails import read_thumbnails
@@ -19,43 +19,23 @@ MOST_RUNS: Final = 10
 PAGE: Final = "report/index.html"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the tables say of these tasks."""
+def write_report(output: Output, tasks: Sequence[str] = (), *, is_forced: bool = False) -> PageFacts:
+    """report/index.html of these tasks, or of all that have tags; left alone where nothing that it shows has changed.
 
-    names: list[str]
-    counts: list[Counted]
-    pictures: dict[tuple[str, str], bytes]
-    """(task, URL) -> thumbnail."""
-    found: list[Found] | None
-    """Rows that the page may show; None where nobody has asked for them yet."""
-
-
-def ask(output: Output, tasks: Sequence[str] = (), *, has_rows: bool = True) -> Asked:
-    """All queries of the page, of these tasks or of all that have tags. Raises OutputError where there are none."""
+    is_forced: write it in any case. Raises OutputError where there are no tags.
+    """
     names = _tasks(output, tasks)
     pictures = {(one.task, one.url): one.picture.encode() for name in names for one in read_thumbnails(output, name)}
     tags = tags_of(output, names)
     counts = count_groups(tags)
-    return Asked(names, counts, pictures, find_rows(tags, counts, pictures.keys()) if has_rows else None)
-
-
-def write_report(output: Output, asked: Asked, *, is_forced: bool = False) -> PageFacts:
-    """report/index.html from the tables and the latest runs; left alone where nothing that it shows has changed.
-
-    is_forced: write it in any case.
-    """
-    names, pictures = asked.names, asked.pictures
     runs = _runs(output, names)
     facts = [_facts(name, runs) for name in names]
-    digest = _digest(facts, asked.counts, pictures)
+    digest = _digest(facts, counts, pictures)
     path = output.path(PAGE)
     if not is_forced and output.files.exists(path) and digest in output.files.read_text(path):
         return PageFacts(path, names, is_new=False)
-    from eoltag.report.page import render  # brings matplotlib and jinja2, which no other step of a job needs
-
-    found = find_rows(tags_of(output, names), asked.counts, pictures.keys()) if asked.found is None else asked.found
-    text, facts_of_page = render(Written(output.root, runs, facts, asked.counts, found, pictures, digest), path)
+    found = find_rows(tags, counts, pictures.keys())
+    text, facts_of_page = render(Written(output.root, runs, facts, counts, found, pictures, digest), path)
     output.files.write_text(path, text)
     return facts_of_page
 
@@ -88,7 +68,9 @@ def _runs(output: Output, tasks: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _facts(name: str, runs: Sequence[dict[str, Any]]) -> TaskFacts:
-    """From the latest run that decided the task; only the name where none of those at hand did."""
+    """The facts of a task from the latest run that decided it; only its name where none of those at hand did."""
+    from eoltag.decide.cuts import find_cuts  # brings sqlglot, which a job with nothing to do need not wait for
+
     document: dict[str, Any] = next((run["tasks"][name] for run in runs if name in run.get("tasks", {})), {})
     content = document.get("content", {})
     conditions = document.get("conditions", {})

@@ -39,7 +39,9 @@ class Parser(ArgumentParser):
                 required=not has_all_tasks,
                 default=[] if has_all_tasks else None,
                 metavar="NAME" if has_all_tasks else "NAME_OR_FILE",
-                help="only these tasks" if has_all_tasks else "conf/tasks/NAME.toml or a file",
+                help="only these tasks (default: all that have tags)"
+                if has_all_tasks
+                else "a name in conf/tasks, or a file",
             )
         self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
 

@@ -31,6 +31,8 @@ def open_session(name: str) -> SparkSession:
         # A bundle named 000001 or a version such as 1234e5 must stay text.
         .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
         .config("spark.sql.session.timeZone", "UTC")
+        # Spark would put variables of the environment in the place of ${env:NAME}, even inside a text.
+        .config("spark.sql.variable.substitute", "false")
         # lower() by Java's tables; those of ICU, which Spark prefers, take 2 seconds of CPU time to load.
         .config("spark.sql.icu.caseMappings.enabled", "false")
         .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
@@ -73,7 +75,7 @@ def task_slots(context: SparkContext) -> int:
 
 
 def has_gpu_tasks(context: SparkContext) -> bool:
-    """Spark was told to give each task a GPU or a part of one."""
+    """Whether Spark gives each task a GPU or a part of one."""
     return float(context.getConf().get("spark.task.resource.gpu.amount", "0") or 0) > 0
 
 

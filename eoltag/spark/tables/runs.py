@@ -1,6 +1,8 @@
-"""What a run writes of itself into runs/<run_id>.json, before it adds its plan and its summary."""
+"""One run of the main job as a value; and the record of any run, runs/<run_id>.json."""
 
+import json
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +14,54 @@ from eoltag.spark.requests import TagRequest
 from eoltag.spark.tables.output import Output
 
 
-def run_document(tasks: list[Task], output: Output) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the main job. Every step takes this, and from it what the step needs."""
+
+    output: Output
+    tasks: list[Task]
+    staged: Staged
+    """The rows of the bundles, read and on the driver's disk."""
+    request: TagRequest
+
+
+def write_record(output: Output, record: dict[str, Any]) -> None:
+    """runs/<run_id>.json, replaced whole."""
+    output.files.write_text(output.path("runs", f"{output.run_id}.json"), json.dumps(record, indent=2) + "\n")
+
+
+def record_of(run: Run) -> dict[str, Any]:
+    """What a run of the main job says of itself before it adds its plan and its summary."""
+    request, staged = run.request, run.staged
+    return {
+        **task_record(run.output, run.tasks),
+        "job": "tag_bundles",
+        "bundle_arguments": request.bundles,
+        "bundles": staged.bundles,
+        "rows": staged.rows,
+        "skipped_lines": staged.skipped_lines,
+        "notes": staged.notes,
+        "limit": request.limit,
+        "sample": request.sample,
+        "seed": request.seed,
+        "retry_failed": request.retry_failed,
+        "refresh_older_than_days": request.refresh_older_than_days,
+        "settings": request.settings.model_dump(mode="json"),
+    }
+
+
+def notes_of(run: Run) -> list[str]:
+    """What may surprise whoever reads the summary or the plan of a run."""
+    request, staged = run.request, run.staged
+    notes = list(staged.notes)
+    if staged.skipped_lines:
+        notes.append(f"{staged.skipped_lines:,} blank or comment lines skipped")
+    if request.limit is not None or request.sample is not None:
+        notes.append("--limit and --sample: the bundles' tags and TSV hold only that part until a run without them")
+    return notes
+
+
+def task_record(output: Output, tasks: list[Task]) -> dict[str, Any]:
     """What ran, for whoever reads the tables in a year."""
     return {
         "run_id": output.run_id,
@@ -30,22 +79,4 @@ def run_document(tasks: list[Task], output: Output) -> dict[str, Any]:
             }
             for task in tasks
         },
-    }
-
-
-def request_document(request: TagRequest, staged: Staged) -> dict[str, Any]:
-    """What was asked for."""
-    return {
-        "job": "tag_bundles",
-        "bundle_arguments": request.bundles,
-        "bundles": staged.bundles,
-        "rows": staged.rows,
-        "skipped_lines": staged.skipped_lines,
-        "notes": staged.notes,
-        "limit": request.limit,
-        "sample": request.sample,
-        "seed": request.seed,
-        "retry_failed": request.retry_failed,
-        "refresh_older_than_days": request.refresh_older_than_days,
-        "settings": request.settings.model_dump(mode="json"),
     }

@@ -1,5 +1,6 @@
 """Column names and types of every table, defined once."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from pyspark.sql.types import (
@@ -18,10 +19,10 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from eoltag.records import FEATURE_SIDE_PX
+from eoltag.image.features import FEATURES
 
 SCHEMA_VERSION: Final = 1
-"""Of the output directory as a whole; a directory of another version is refused."""
+"""The version of the output directory as a whole; a directory of another one is refused."""
 
 
 def _fields(types: dict[str, DataType]) -> list[StructField]:
@@ -57,10 +58,10 @@ MEASURED: Final[dict[str, DataType]] = {
     "bytes": LongType(),
     "content_sha256": StringType(),
     "perceptual_hash": StringType(),
-    **{name: DoubleType() for name in FEATURE_SIDE_PX},
+    **{name: DoubleType() for name in FEATURES},
     "fetched_at": TimestampType(),
 }
-"""What a worker finds out; the fields of pipeline.Prediction in their order."""
+"""What a worker finds out; the values of pipeline.partition.Prediction.row in their order."""
 
 ROWS: Final = StructType(_fields({**IDENTITY, "is_usable": BooleanType()}))
 """The staged bundle rows of a run."""
@@ -75,6 +76,17 @@ CARRIED: Final[dict[str, DataType]] = {
 
 WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED, "jpeg": BinaryType()}))
 """Predictions; and rows with a jpeg, which are thumbnails for the report and no predictions."""
+
+
+def rows_schema(further: Iterable[str]) -> StructType:
+    """Staged bundle rows with further columns of the bundles, which are texts."""
+    return StructType([*ROWS.fields, *[StructField(name, StringType()) for name in further]])
+
+
+def quoted(name: str) -> str:
+    """A column name of any characters, as SQL takes it."""
+    return "`{}`".format(name.replace("`", "``"))
+
 
 FLAT: Final = (
     "outcome",
@@ -97,3 +109,19 @@ FLAT: Final = (
 
 TAG_MODEL: Final = ("label", "confidence", "logit", "model_version")
 """What the tags table keeps of each model, as map<model, struct>."""
+
+TAGS: Final = StructType(
+    _fields(
+        {
+            **IDENTITY,
+            "task": StringType(),
+            **{name: MEASURED[name] for name in ("outcome", "detail", "http_status")},
+            "tag": StringType(),
+            "rule": StringType(),
+            **{name: MEASURED[name] for name in TAG_MODEL},
+            "models": MapType(StringType(), StructType(_fields({name: MEASURED[name] for name in TAG_MODEL}))),
+            "fetched_at": TimestampType(),
+        }
+    )
+)
+"""The tags table of a task without features and extras, which come after `rule`."""

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
-from eoltag.decide.cuts import find_cuts
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.report.thumbnails import Picture
 from eoltag.report.top_k import Collector, Thumbnail, ThumbnailPlans, plan_thumbnails
@@ -31,6 +30,8 @@ _FILE: Final = "part-0.parquet"
 
 def plans_of(tasks: Sequence[Task], limit: int) -> ThumbnailPlans:
     """What is kept for each task, at most `limit` thumbnails; no plan where none are wanted."""
+    from eoltag.decide.cuts import find_cuts  # brings sqlglot, which no worker needs
+
     plans = {}
     for task in tasks if limit else ():
         model, package = next(iter(task.packages.items()))
@@ -91,7 +92,7 @@ def _write(output: Output, task: str, thumbnails: Sequence[Thumbnail]) -> None:
     with tempfile.TemporaryDirectory(prefix="eoltag-") as folder:
         local = Path(folder) / _FILE
         pq.write_table(pa.Table.from_pylist([_row(one) for one in thumbnails], THUMBNAILS), local)
-        output.replace_thumbnails(local, task)
+        output.swap_file(local, f"thumbnails/task={task}")
 
 
 def _row(one: Thumbnail) -> dict[str, Any]:

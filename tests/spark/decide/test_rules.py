@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from eoltag.decide.task import Rule
 from eoltag.errors import TaskError
 from eoltag.spark.decide.checking import check_task
-from eoltag.spark.decide.rules import retag_rows, tag_rows
+from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.runtime.session import task_slots
 from tests.support.tables import NOON, bundle_rows, predictions, rule, task
 
@@ -41,6 +41,18 @@ def test_a_rule_holds_above_its_boundary_and_not_on_it(session: SparkSession) ->
         (1, "ok", "NA", None),
         (2, "ok", "bad", "bad_above"),
     ]
+
+
+@pytest.mark.parametrize("columns", [("Logit",), ("ancestry",), ("place=bundle",), ("kind=is_usable",), ("tag",)])
+def test_a_bundle_column_of_a_name_that_is_taken_is_refused(session: SparkSession, columns: tuple[str, ...]) -> None:
+    with pytest.raises(TaskError, match=r"kind.toml: bundle_columns: '.*' would be a second column of a name"):
+        check_task(session, task(bundle_columns=columns))
+
+
+def test_rules_see_bundle_columns_as_texts(session: SparkSession) -> None:
+    check_task(session, task(bundle_columns=("year",), rules=(rule("old", "CAST(year AS INT) < 1900", "old"),)))
+    with pytest.raises(TaskError, match="years"):
+        check_task(session, task(bundle_columns=("year",), rules=(rule("old", "years < '1900'", "old"),)))
 
 
 def test_the_first_rule_that_holds_wins_and_one_that_is_null_does_not_hold(session: SparkSession) -> None:
@@ -129,41 +141,6 @@ SAID: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("models", [("main",), ("main", "second")])
-def test_tags_decided_from_tags_are_those_decided_from_predictions(
-    session: SparkSession, models: tuple[str, ...]
-) -> None:
-    rows = bundle_rows(session, SEEN)
-    said = [{**one, "model": name, "logit": one.get("logit", 0.0) + k} for k, name in enumerate(models) for one in SAID]
-    known = predictions(session, said).cache()
-    extras = {"sure": "CASE WHEN main.confidence > 0.7 THEN main.label END", "lost": "outcome <> 'ok'"}
-    old = task(models=models, rules=(rule("all", "true", "x"),), extras={"sure": "'before'"})
-    rules = (
-        rule("grass", "ancestry LIKE '%Poaceae%'", "N"),
-        Rule(name="by", when=f"{models[-1]}.logit < 1", tag_sql="label"),
-    )
-    new = task(models=models, rules=rules, extras=extras, missing="none")
-    renewed = retag_rows(tag_rows(rows, known, old), new)
-    wanted = tag_rows(rows, known, new)
-    assert renewed is not None
-    assert renewed.schema == wanted.schema
-    found, told = (
-        [row.asDict(recursive=True) for row in table.orderBy("bundle", "bundle_row").collect()]
-        for table in (renewed, wanted)
-    )
-    assert found == told
-    assert [row["tag"] for row in told] == ["N", "good", None, None, "good"]
-
-
-def test_rules_that_ask_for_what_tags_do_not_keep_are_not_decided_from_tags(session: SparkSession) -> None:
-    tags = tag_rows(bundle_rows(session, SEEN), predictions(session, SAID), task())
-    assert retag_rows(tags, task(rules=(rule("large", "width > 5", "x"),))) is None
-    assert retag_rows(tags, task(extras={"second": "scores['bad']"})) is None
-    assert retag_rows(tags, task(features=("mnorm_pp",))) is None
-    both = tag_rows(bundle_rows(session, SEEN), None, task(models=("a", "b")))
-    assert retag_rows(both, task(models=("a", "b"), extras={"why": "b.outcome"})) is None
-
-
 def test_quotes_in_a_tag_stay_text(session: SparkSession) -> None:
     name = 'it\'s \\ "odd"'
     assert decided(session, [{"eolMediaURL": A}], [{"eolMediaURL": A, **BAD}], rules=(rule(name, "true", name),)) == [
@@ -216,73 +193,35 @@ def test_what_is_checked_beforehand_are_the_columns_that_there_are(session: Spar
     check_task(session, task(models=("tag7", "tag11"), columns=(*columns, "tag7.logit", "tag11.label")))
 
 
-SURE = rule("sure", "label = 'bad' AND logit > 1.5", "x")
-
-
-@pytest.mark.parametrize(
-    ("rules", "said"),
-    [
-        ((rule("r", "1 = 2", "x"),), "rule 'r' can never fire: it is false or contradicts itself"),
-        ((rule("r", "false", "x"),), "it is false or contradicts itself"),
-        ((rule("r", "label = NULL", "x"),), "it is false or contradicts itself"),
-        ((rule("r", "NOT (label = NULL OR true)", "x"),), "it is false or contradicts itself"),
-        ((rule("r", "confidence > 1.5", "x"),), "confidence lies between 0 and 1"),
-        ((rule("r", "confidence >= 0.9 AND confidence < 0.9", "x"),), "it is false or contradicts itself"),
-        ((rule("r", "scores['bad'] < 0", "x"),), "scores[bad] lies between 0 and 1"),
-        ((rule("r", "outcome = 'gone'", "x"),), "outcome is one of ok"),
-        ((rule("r", "logit BETWEEN 3 AND 2", "x"),), "it is false or contradicts itself"),
-        ((rule("r", "label = 'bad' AND main.label = 'good'", "x"),), "it is false or contradicts itself"),
-        ((SURE, rule("r", "label = 'bad' AND logit > 1.5", "y")), "whenever it holds, rule 'sure' before it"),
-        ((SURE, rule("r", "main.logit > 2 AND 'bad' = label", "y")), "whenever it holds, rule 'sure' before it"),
-        ((SURE, rule("r", "label = 'bad' AND logit >= 1.6 AND ancestry LIKE '%a%'", "y")), "rule 'sure' before it"),
-        (
-            (rule("a", "ancestry LIKE '%a%'", "x"), rule("r", "ancestry LIKE '%a%' AND width > 3", "y")),
-            "rule 'a' before it",
-        ),
-        (
-            (rule("a", "label = 'bad'", "x"), rule("b", "label = 'good'", "y"), rule("r", "logit > 3", "z")),
-            "one of the rules before it holds as well",
-        ),
-        ((rule("a", "true", "x"), rule("r", "logit > 3", "y")), "rule 'a' before it"),
-        ((rule("r", "label = 'Bad'", "x"),), "the package has no label 'Bad'; it has bad, good"),
-        ((rule("r", "logit > 3 OR label IN ('good', 'fine')", "x"),), "no label 'fine'"),
-    ],
-)
-def test_a_rule_that_can_never_fire_is_refused_with_its_reason(
-    session: SparkSession, rules: tuple[Rule, ...], said: str
-) -> None:
-    with pytest.raises(TaskError) as caught:
+def test_tags_of_kinds_that_do_not_go_together_are_refused(session: SparkSession) -> None:
+    rules = (rule("a", "logit > 1", "x"), Rule(name="b", when="true", tag_sql="scores"))
+    with pytest.raises(TaskError, match=r"kind\.toml: its rules, taken together: Spark refuses it"):
         check_task(session, task(rules=rules))
-    assert str(caught.value).startswith("kind.toml: rule 'r'")
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
+
+
+def test_no_variable_of_the_environment_gets_into_a_tag(session: SparkSession) -> None:
+    rules = (Rule(name="r", when="label = 'bad'", tag_sql="'${env:PATH}'"),)
+    assert decided(session, [{"eolMediaURL": A}], [{"eolMediaURL": A, **BAD}], rules=rules)[0][2] == "${env:PATH}"
 
 
 @pytest.mark.parametrize(
-    "rules",
+    "when",
     [
-        (SURE, rule("r", "label = 'bad' AND logit > 1.4", "y")),
-        (SURE, rule("r", "label = 'bad' AND logit <= 1.5", "y")),
-        (rule("a", "label = 'bad' AND width > 3", "x"), rule("r", "label = 'bad'", "y")),
-        (rule("a", "NOT ancestry LIKE '%a%'", "x"), rule("r", "NOT ancestry LIKE '%a%' OR ancestry IS NULL", "y")),
-        (rule("a", "ancestry LIKE '%a%'", "x"), rule("r", "NOT ancestry LIKE '%a%'", "y")),
-        (rule("a", "ancestry LIKE '%a%' OR NOT ancestry LIKE '%a%'", "x"), rule("r", "true", "no ancestry")),
-        (rule("r", "confidence >= 1", "x"),),
-        (rule("r", "round(confidence, 2) > 1.5 OR fetched_at > '2026-01-01' OR lower(label) = 'BAD'", "x"),),
-        (rule("r", "label <> 'bad' AND CAST(ancestry AS INT) = 3 AND main.width / height > 2", "x"),),
-        (rule("r", "CASE WHEN label = 'bad' THEN logit > 1 ELSE false END", "x"),),
+        "1 = 2 OR confidence > 95",
+        "NOT ancestry LIKE '%a%' OR ancestry IS NULL",
+        "round(confidence, 2) > 1.5 OR fetched_at > '2026-01-01' OR lower(label) = 'BAD'",
+        "label <> 'bad' AND CAST(ancestry AS INT) = 3 AND main.width / height > 2",
+        "exists(split(ancestry, '\\\\|'), name -> name = 'Rosa') OR element_at(scores, 'good') < 0.1",
     ],
 )
-def test_a_rule_that_may_fire_passes(session: SparkSession, rules: tuple[Rule, ...]) -> None:
-    check_task(session, task(rules=rules))
+def test_a_rule_that_spark_and_the_reader_take_passes(session: SparkSession, when: str) -> None:
+    check_task(session, task(rules=(rule("r", when, "x"),)))
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"where": "tag = 'wrose'"}, "where would leave every TSV empty: tag is one of NA, worse"),
         ({"where": "no_such > 1"}, "where: Spark refuses it"),
-        ({"where": "label = 'wrose'"}, "where: the package has no label 'wrose'"),
         ({"rules": (rule("r", "mnorm_pp > 2", "x"),)}, "mnorm_pp"),
         ({"extras": {"tag": "label"}}, "extra column 'tag': the tags table has a column of that name"),
     ],

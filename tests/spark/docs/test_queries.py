@@ -1,4 +1,4 @@
-"""Every question of docs/queries.md is answered alike by Spark and DuckDB, on tables as a run writes them."""
+"""Every question of the query cookbook is answered alike by Spark and DuckDB, on tables as a run writes them."""
 
 import re
 from collections.abc import Iterator
@@ -11,14 +11,18 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.spark.decide.rules import tag_rows
+from eoltag.spark.tables.bundles import read_bundles, replace_bundles
+from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.predictions import append_predictions, read_predictions
 from eoltag.spark.tables.schemas import IDENTITY
-from tests.support.readme import ROOT, blocks
+from eoltag.spark.tables.tags import replace_tags
+from tests.support.readme import blocks, page
 from tests.support.tables import NOON, VERSION, bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
 
-PAGE: Final = (ROOT / "docs" / "queries.md").read_text(encoding="utf-8")
+PAGE: Final = page("how-to/query-cookbook.md")
 QUESTIONS: Final = {
     part.partition("\n")[0]: blocks("sql", part)[0] for part in PAGE.split("\n### ")[1:] if blocks("sql", part)
 }
@@ -81,7 +85,7 @@ def tables(session: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> I
     """A folder with output/, as the main job writes it; both engines know its tables when this returns."""
     folder = tmp_path_factory.mktemp("queries")
     output = Output(session, str(folder / "output"), "r1")
-    output.begin()
+    begin(output)
     rules = (
         rule("sure", "label = 'flower' AND confidence > 0.6", "flower"),
         rule("fruits", "label = 'fruit'", "fruit"),
@@ -91,11 +95,11 @@ def tables(session: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> I
     kind = type(kind)(kind.path, kind.file, newer)
     versions = {row["eolMediaURL"]: row["dataObjectVersionID"] for row in MEDIA}
     known = [{**row, "dataObjectVersionID": versions[row["eolMediaURL"]]} for row in PREDICTED]
-    output.append_predictions(predictions(session, known), len(known))
+    append_predictions(output, predictions(session, known), len(known))
     rows = bundle_rows(session, [{**row, "bundle": "000001"} for row in MEDIA])
-    output.replace_bundles(rows.select(*IDENTITY), "kind")
-    output.replace_tags(tag_rows(output.bundles("kind"), output.predictions(), kind), "kind")
-    output.end()
+    replace_bundles(output, rows.select(*IDENTITY), "kind")
+    replace_tags(output, tag_rows(read_bundles(output, "kind"), read_predictions(output), kind), "kind")
+    end(output)
     for block in blocks("python", PAGE):
         exec(block.replace('"output/', f'"{folder}/output/').replace("'output/", f"'{folder}/output/"), {})
     yield folder

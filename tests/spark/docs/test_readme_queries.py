@@ -1,7 +1,8 @@
-"""What README.md shows of Spark is true: its snippet, its questions, its task files, its columns, its error lines."""
+"""What docs/ shows of Spark is true: its snippet, its questions, its task files, its columns, its error lines."""
 
 import tomllib
 from pathlib import Path
+from typing import Final
 
 import pytest
 from pyspark.sql import SparkSession
@@ -11,30 +12,33 @@ from eoltag.errors import ExitCode
 from eoltag.model.package import Card, CardInput, Package
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
-from tests.support.readme import blocks, code, matches, said, tables
+from tests.support.readme import PAGES, blocks, code, matches, page, said, section, tables
 from tests.support.readme_demo import ANSWERS, write_demo
 from tests.support.readme_mistakes import SPARK_MISTAKES, lay_desk, run, write
 from tests.support.tables import VERSION, bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
 
+QUERIES: Final = page("how-to/query-the-tables.md")
+TASK_FILES: Final = [
+    block for text in PAGES.values() for block in blocks("toml", text) if "[models." in block and "[[rules]]" in block
+]
+
 
 def test_the_spark_snippet_and_its_questions_give_the_right_answers(
     session: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_demo(tmp_path)
-    (snippet,) = [block for block in blocks("python") if "pyspark" in block]
+    (snippet,) = [block for block in blocks("python", QUERIES) if "pyspark" in block]
     exec(snippet.replace('"build/demo', f'"{tmp_path}/build/demo'), {})  # Spark's current directory cannot be changed
     assert "unsure" in capsys.readouterr().out
-    for question, answer in zip(blocks("sql"), ANSWERS, strict=True):
+    for question, answer in zip(blocks("sql", QUERIES), ANSWERS, strict=True):
         rows = [tuple(row)[: len(answer[0])] for row in session.sql(question).collect()]
         found = sorted(rows, key=lambda row: str(row[4])) if "OVER" in question else rows
         assert found == answer
 
 
-@pytest.mark.parametrize(
-    "content", [block for block in blocks("toml") if "[models." in block], ids=lambda content: content.splitlines()[0]
-)
+@pytest.mark.parametrize("content", TASK_FILES, ids=lambda content: content.splitlines()[0])
 def test_spark_takes_every_expression_of_the_task_files(session: SparkSession, content: str) -> None:
     file = TaskFile.model_validate(tomllib.loads(content))
     size = CardInput(height=32, width=32)
@@ -47,7 +51,7 @@ def test_spark_takes_every_expression_of_the_task_files(session: SparkSession, c
 def test_every_column_of_tags_is_listed_with_its_type(session: SparkSession) -> None:
     rows_in = bundle_rows(session, [{"eolMediaURL": "https://eol.org/a.jpg"}])
     tags = tag_rows(rows_in, predictions(session, []), task(rules=(rule("maps", "label = 'map'", "map"),)))
-    (rows,) = tables("Columns of tags")
+    (rows,) = tables(section("Columns of tags", page("reference/tables.md")))
     listed = {code(row[0]): row[1] for row in rows}
     assert listed.pop("task") == "string"
     simple = {name: kind.partition("<")[0].replace("bigint", "long") for name, kind in tags.dtypes}

@@ -16,13 +16,15 @@ from pyspark.sql import SparkSession
 from eoltag.model.package import read_package
 from eoltag.spark.jobs.compact import compact
 from eoltag.spark.runtime.command import run_command
-from eoltag.spark.state.counting import TableCounts
-from eoltag.spark.state.unchanged import digests_of, is_unchanged, remember
+from eoltag.spark.tables.bundles import replace_bundles
+from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.predictions import append_predictions
+from eoltag.spark.tables.runs import write_record
 from eoltag.spark.tables.schemas import IDENTITY
 from jobs import compact_tables, decide_tags, diff_runs
 from tests.support.readme_mistakes import lay_desk
-from tests.support.tables import NOON, VERSION, bundle_rows, predictions, rule, task
+from tests.support.tables import NOON, VERSION, bundle_rows, predictions
 
 pytestmark = pytest.mark.spark
 A, B, C, D = (f"https://eol.org/{name}.jpg" for name in "abcd")
@@ -44,26 +46,26 @@ def place(session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "kind.toml").write_text(RULES.format(least=0.5))
     new = read_package(tmp_path / "model").version
     output = Output(session, str(tmp_path / "out"), "20260101T000000.000Z-0a")
-    output.begin()
+    begin(output)
     rows = bundle_rows(session, [{"eolMediaURL": url, "identifier": f"EOL-{url[-5]}"} for url in (A, B, C, D)])
-    output.replace_bundles(rows.select(*IDENTITY), "kind")
+    replace_bundles(output, rows.select(*IDENTITY), "kind")
     old = [
         {"eolMediaURL": A, "label": "map", "confidence": 0.9},
         {"eolMediaURL": B, "label": "photo", "confidence": 0.9},
         {"eolMediaURL": C, "outcome": "server_error"},
         {"eolMediaURL": D, "label": "map", "confidence": 0.6},
     ]
-    output.append_predictions(predictions(session, [{**row, "run_id": output.run_id} for row in old]), 4)
+    append_predictions(output, predictions(session, [{**row, "run_id": output.run_id} for row in old]), 4)
     later = [
         {"eolMediaURL": A, "label": "map", "confidence": 0.8},
         {"eolMediaURL": B, "label": "map", "confidence": 0.7},
         {"eolMediaURL": C, "label": "photo", "confidence": 0.9},
         {"eolMediaURL": D, "outcome": "gone"},
     ]
-    output.append_predictions(
-        predictions(session, [{**row, "model_version": new, "run_id": output.run_id} for row in later]), 4
+    append_predictions(
+        output, predictions(session, [{**row, "model_version": new, "run_id": output.run_id} for row in later]), 4
     )
-    output.end()
+    end(output)
     return tmp_path
 
 
@@ -130,11 +132,11 @@ def test_runs_are_compared_by_their_rules_and_what_was_known_then(
     output = Output(session, str(place / "out"), "20990101T000000.000Z-0b")
     later = {"eolMediaURL": C, "label": "map", "confidence": 0.9, "fetched_at": NOON.replace(month=2)}
     new = read_package(place / "model").version
-    output.append_predictions(predictions(session, [{**later, "model_version": new, "run_id": output.run_id}]), 1)
-    output.write_run({**json.loads((place / f"out/runs/{first}.json").read_text()), "run_id": output.run_id})
+    append_predictions(output, predictions(session, [{**later, "model_version": new, "run_id": output.run_id}]), 1)
+    write_record(output, {**json.loads((place / f"out/runs/{first}.json").read_text()), "run_id": output.run_id})
     record = json.loads((place / f"out/runs/{output.run_id}.json").read_text())
     record["tasks"]["kind"]["content"]["rules"][0]["when"] = "label = 'map' AND confidence > 0.75"
-    output.write_run(record)
+    write_record(output, record)
     document = json.loads(job(diff_runs, *decide, "--json")[1])
     assert (document["old"]["name"], document["new"]["name"]) == (first, output.run_id)
     assert sorted((flip["old"], flip["new"], flip["rows"]) for flip in document["flips"]) == [
@@ -159,13 +161,13 @@ def test_what_is_neither_run_nor_version_is_named(place: Path, job: Callable[...
 def many(session: SparkSession, tmp_path: Path) -> Output:
     """Five waves of one task, two of another."""
     output = Output(session, str(tmp_path / "many"), "run1")
-    output.begin()
+    begin(output)
     for number in range(5):
         rows = [{"eolMediaURL": f"https://eol.org/{number}_{at}.jpg", "scores": {"b": 0.1, "a": 0.9}} for at in (1, 2)]
-        output.append_predictions(predictions(session, rows), 2)
+        append_predictions(output, predictions(session, rows), 2)
     for number in range(2):
-        output.append_predictions(predictions(session, [{"eolMediaURL": str(number), "task": "other"}]), 1)
-    output.end()
+        append_predictions(output, predictions(session, [{"eolMediaURL": str(number), "task": "other"}]), 1)
+    end(output)
     return output
 
 
@@ -208,10 +210,10 @@ def test_a_kill_between_the_two_renames_is_mended_by_the_next_run(session: Spark
     replaced.parent.mkdir(parents=True)
     partition.rename(replaced)
     again = Output(session, many.root, "run3")
-    again.begin()
+    begin(again)
     assert read(Path(many.root) / "predictions") == before
     assert compact(again, "kind", VERSION, 4).files_after <= 3
-    again.end()
+    end(again)
     assert read(Path(many.root) / "predictions") == before
 
 
@@ -224,25 +226,3 @@ def test_it_is_refused_while_a_run_is_at_work(many: Output, job: Callable[..., t
     assert "run r9 is at work here" in error
     assert len(names(Path(many.root) / "predictions")) == 2
     assert "holds no predictions" in job(compact_tables, "--output", f"{many.root}/nowhere")[2]
-
-
-def test_tags_are_in_step_with_rows_rules_and_thresholds_and_with_nothing_else(
-    session: SparkSession, tmp_path: Path
-) -> None:
-    output = Output(session, str(tmp_path / "out"), "run1")
-    above = (rule("above", "confidence > ${threshold.bad}", "bad"),)
-    kind, other = task(rules=above, thresholds={"bad": 0.5}), task(rules=above, thresholds={"bad": 0.6})
-    digests = digests_of(bundle_rows(session, [{"eolMediaURL": A}, {"eolMediaURL": B}]))
-    (tmp_path / "out/tags/task=kind").mkdir(parents=True)
-    (tmp_path / "out/tsv/kind").mkdir(parents=True)
-    (tmp_path / "out/tsv/kind/list_finaltags.tsv").write_text("")
-    assert not is_unchanged(output, [kind], digests)
-    remember(output, kind, digests, is_plain=False, counted=TableCounts(None, []))
-    assert is_unchanged(output, [kind], digests)
-    assert not is_unchanged(output, [other], digests), "another threshold"
-    swapped = bundle_rows(session, [{"eolMediaURL": B}, {"eolMediaURL": A}])
-    assert not is_unchanged(output, [kind], digests_of(swapped)), "another order"
-    changed = bundle_rows(session, [{"eolMediaURL": A, "ancestry": "Life"}, {"eolMediaURL": B}])
-    assert not is_unchanged(output, [kind], digests_of(changed)), "another column"
-    (tmp_path / "out/decided/kind.json").write_text('{"is_in')
-    assert not is_unchanged(output, [kind], digests), "a note cut short"

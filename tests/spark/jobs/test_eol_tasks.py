@@ -15,8 +15,10 @@ from eoltag.model.package import Card, CardInput, Package
 from eoltag.settings import parse, read_toml
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
+from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tsv import export_tsv
+from eoltag.spark.tables.tags import replace_tags
+from eoltag.spark.tables.writers.export import export_tags
 from tests.support.paths import ROOT
 from tests.support.tables import VERSION, bundle_rows, predictions
 
@@ -117,11 +119,11 @@ def exported(
 ) -> dict[str, str]:
     """Name -> text of the TSV files."""
     output = Output(session, str(folder / "out"), "run")
-    output.begin()
+    begin(output)
     known = [{"task": task.name, **prediction} for prediction in said]
-    output.replace_tags(tag_rows(bundle_rows(session, rows), predictions(session, known), task), task.name)
-    export_tsv(output, task)
-    output.end()
+    replace_tags(output, tag_rows(bundle_rows(session, rows), predictions(session, known), task), task.name)
+    export_tags(output, task)
+    end(output)
     return {path.name: path.read_bytes().decode() for path in (folder / "out/tsv" / task.name).iterdir()}
 
 

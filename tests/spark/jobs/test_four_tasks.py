@@ -9,7 +9,8 @@ from pyspark.sql import SparkSession
 
 from eoltag.errors import ExitCode
 from eoltag.settings import FetchSettings, Settings
-from eoltag.spark.jobs.tag import decide_tags, tag_bundles
+from eoltag.spark.jobs.decide import decide_tags
+from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import DecideRequest, TagRequest
 from tests.spark.jobs.test_eol_tasks import IDS, LABELS, ROOT
 from tests.support.loopback import Loopback

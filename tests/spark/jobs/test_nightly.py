@@ -121,7 +121,7 @@ def test_a_night_with_nothing_new_says_so_and_writes_nothing_but_its_own_record(
     first = night()
     assert (first["images_fetched"], nothing_to_do(first)) == (3, False)
     before, asked = files("tagged"), len(server.requests)
-    monkeypatch.setattr("eoltag.spark.jobs.tag.worker_for", None)  # no model is loaded
+    monkeypatch.setattr("eoltag.spark.jobs.tag.tag_worker", None)  # no model is loaded
     second = night()
     assert nothing_to_do(second)
     assert {name: second[name] for name in ("rows_in", "ok", "failed", "tags", "known")} == {
@@ -178,20 +178,3 @@ def test_a_changed_version_tags_its_row_alone_and_a_new_model_all_while_the_old_
     )
     assert duckdb.execute(rows).fetchall() == before
     assert nothing_to_do(night())
-
-
-def test_a_changed_threshold_is_decided_from_the_tags_until_anything_beneath_them_is_moved(
-    place: Path, night: Callable[..., Row], job: Callable[..., Row], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert night()["tags"] != {"demo": {"NA": 3}}
-    words = ("--task", "demo", "--output", "tagged")
-    with monkeypatch.context() as patched:
-        patched.setattr("eoltag.spark.jobs.tag.tag_rows", None)  # nothing is joined
-        write_task(0.9999)
-        assert job(decide_tags, *words)["tags"] == {"demo": {"NA": 3}}
-        assert Path("tagged/tsv/demo/some_breakdown_finaltags.tsv").read_text().count("\tNA\t") == 3
-        write_task(0.0)
-        assert "NA" not in job(decide_tags, *words)["tags"]["demo"]
-    (bundle,) = (place / "tagged/bundles/task=demo").rglob("*.parquet")
-    bundle.with_name("part-more.parquet").write_bytes(bundle.read_bytes())
-    assert job(decide_tags, *words)["rows_in"] == 6

@@ -11,18 +11,21 @@ from pyspark.sql import functions as F
 
 from eoltag.records import ModelSlot, Outcome
 from eoltag.settings import FetchSettings, RunSettings
-from eoltag.spark.predict.plan import Bucket, Counts, Redo, buckets_of, count, images, next_wave, to_do, with_models
+from eoltag.spark.predict.plan import Bucket, Counts, buckets_of, count
+from eoltag.spark.predict.subtraction import RefreshPolicy, images, to_do, with_models
 from eoltag.spark.predict.tagging import Round, place_of, task_of
-from eoltag.spark.predict.waves import Speed, first_speed, rounds_for, wave_size
+from eoltag.spark.predict.waves import Speed, first_speed, next_wave, rounds_for, wave_size
 from tests.support.tables import NOON, VERSION, bundle_rows, predictions
 
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
 SLOT = ModelSlot("kind", "main", VERSION)
 
 
-def asked(session: SparkSession, rows: list[dict[str, Any]], known: list[dict[str, Any]], redo: Redo) -> list[str]:
+def asked(
+    session: SparkSession, rows: list[dict[str, Any]], known: list[dict[str, Any]], policy: RefreshPolicy
+) -> list[str]:
     """URLs that are to be fetched."""
-    planned = with_models(images(bundle_rows(session, rows)), predictions(session, known), [SLOT], redo)
+    planned = with_models(images(bundle_rows(session, rows)), predictions(session, known), [SLOT], policy)
     return sorted(row["eolMediaURL"] for row in to_do(planned).collect())
 
 
@@ -30,18 +33,18 @@ def asked(session: SparkSession, rows: list[dict[str, Any]], known: list[dict[st
 class TestToDo:
     def test_everything_is_to_do_while_there_is_no_predictions_table(self, session: SparkSession) -> None:
         rows = bundle_rows(session, [{"eolMediaURL": A}, {"eolMediaURL": B}])
-        planned = with_models(images(rows), None, [SLOT], Redo())
+        planned = with_models(images(rows), None, [SLOT], RefreshPolicy())
         assert {row["eolMediaURL"]: row["models"] for row in to_do(planned).collect()} == {
             A: ["kind/main"],
             B: ["kind/main"],
         }
 
     def test_what_is_predicted_is_not_asked_again(self, session: SparkSession) -> None:
-        assert asked(session, [{"eolMediaURL": A}, {"eolMediaURL": B}], [{"eolMediaURL": A}], Redo()) == [B]
+        assert asked(session, [{"eolMediaURL": A}, {"eolMediaURL": B}], [{"eolMediaURL": A}], RefreshPolicy()) == [B]
 
     def test_the_same_url_in_two_bundles_is_fetched_once_for_its_first_row(self, session: SparkSession) -> None:
         rows = [{"eolMediaURL": A, "bundle": "two"}, {"eolMediaURL": A, "bundle": "one"}, {"eolMediaURL": A}]
-        planned = with_models(images(bundle_rows(session, rows)), None, [SLOT], Redo())
+        planned = with_models(images(bundle_rows(session, rows)), None, [SLOT], RefreshPolicy())
         (row,) = to_do(planned).collect()
         assert (row["bundle"], row["bundle_row"]) == ("list", 3)
         counts = count(buckets_of(to_do(planned)), rows_in=3, bad_rows=0)
@@ -53,25 +56,28 @@ class TestToDo:
             {"eolMediaURL": A, "dataObjectVersionID": "2"},
             {"eolMediaURL": A},
         ]
-        (row,) = to_do(with_models(images(bundle_rows(session, rows)), None, [SLOT], Redo())).collect()
+        (row,) = to_do(with_models(images(bundle_rows(session, rows)), None, [SLOT], RefreshPolicy())).collect()
         assert sorted(row["versions"]) == ["1", "2"]
 
     def test_a_changed_version_is_asked_again_and_only_its_row(self, session: SparkSession) -> None:
         rows = [{"eolMediaURL": A, "dataObjectVersionID": "2"}, {"eolMediaURL": B, "dataObjectVersionID": "1"}]
         known = [{"eolMediaURL": A, "dataObjectVersionID": "1"}, {"eolMediaURL": B, "dataObjectVersionID": "1"}]
-        assert asked(session, rows, known, Redo()) == [A]
+        assert asked(session, rows, known, RefreshPolicy()) == [A]
 
     def test_a_row_without_version_is_content_with_any_version(self, session: SparkSession) -> None:
-        assert asked(session, [{"eolMediaURL": A}], [{"eolMediaURL": A, "dataObjectVersionID": "9"}], Redo()) == []
+        assert (
+            asked(session, [{"eolMediaURL": A}], [{"eolMediaURL": A, "dataObjectVersionID": "9"}], RefreshPolicy())
+            == []
+        )
 
     def test_a_new_model_version_asks_for_everything(self, session: SparkSession) -> None:
         known = [{"eolMediaURL": A, "model_version": "bbbbbbbbbbbb"}]
-        assert asked(session, [{"eolMediaURL": A}], known, Redo()) == [A]
+        assert asked(session, [{"eolMediaURL": A}], known, RefreshPolicy()) == [A]
 
     def test_only_the_models_without_a_prediction_are_asked(self, session: SparkSession) -> None:
         slots = [SLOT, ModelSlot("kind", "second", VERSION), ModelSlot("other", "main", VERSION)]
         known = predictions(session, [{"eolMediaURL": A}, {"eolMediaURL": A, "task": "other"}])
-        planned = with_models(images(bundle_rows(session, [{"eolMediaURL": A}])), known, slots, Redo())
+        planned = with_models(images(bundle_rows(session, [{"eolMediaURL": A}])), known, slots, RefreshPolicy())
         assert [row["models"] for row in to_do(planned).collect()] == [["kind/second"]]
 
     @pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK}))
@@ -79,17 +85,17 @@ class TestToDo:
         self, session: SparkSession, outcome: Outcome
     ) -> None:
         known = [{"eolMediaURL": A, "outcome": outcome.value}]
-        assert asked(session, [{"eolMediaURL": A}], known, Redo()) == ([] if outcome.is_final else [A])
-        assert asked(session, [{"eolMediaURL": A}], known, Redo(failed=True)) == [A]
+        assert asked(session, [{"eolMediaURL": A}], known, RefreshPolicy()) == ([] if outcome.is_final else [A])
+        assert asked(session, [{"eolMediaURL": A}], known, RefreshPolicy(failed=True)) == [A]
 
     def test_a_failure_that_was_mended_later_is_settled(self, session: SparkSession) -> None:
         known = [{"eolMediaURL": A, "outcome": "timeout"}, {"eolMediaURL": A}]
-        assert asked(session, [{"eolMediaURL": A}], known, Redo(failed=True)) == []
+        assert asked(session, [{"eolMediaURL": A}], known, RefreshPolicy(failed=True)) == []
 
     def test_what_is_older_than_the_refresh_age_is_asked_again(self, session: SparkSession) -> None:
         known = [{"eolMediaURL": A, "fetched_at": NOON}, {"eolMediaURL": B, "fetched_at": NOON + timedelta(days=2)}]
         rows = [{"eolMediaURL": A}, {"eolMediaURL": B}]
-        assert asked(session, rows, known, Redo(before=NOON + timedelta(days=1))) == [A]
+        assert asked(session, rows, known, RefreshPolicy(before=NOON + timedelta(days=1))) == [A]
 
     def test_rows_without_a_usable_url_are_counted_apart_and_still_to_do(self, session: SparkSession) -> None:
         rows = [
@@ -100,7 +106,7 @@ class TestToDo:
             {"eolMediaURL": B},
         ]
         planned = with_models(
-            images(bundle_rows(session, rows)), predictions(session, [{"eolMediaURL": A}]), [SLOT], Redo()
+            images(bundle_rows(session, rows)), predictions(session, [{"eolMediaURL": A}]), [SLOT], RefreshPolicy()
         )
         counts = count(buckets_of(to_do(planned)), rows_in=5, bad_rows=3)
         assert counts == Counts(rows_in=5, known=1, to_do=1, bad_rows=3, images_to_fetch=1)
@@ -109,7 +115,7 @@ class TestToDo:
     def test_a_row_without_url_is_known_once_it_has_its_outcome(self, session: SparkSession) -> None:
         rows = [{"eolMediaURL": None, "is_usable": False}]
         known = predictions(session, [{"eolMediaURL": None, "outcome": "bad_url"}])
-        assert to_do(with_models(images(bundle_rows(session, rows)), known, [SLOT], Redo())).collect() == []
+        assert to_do(with_models(images(bundle_rows(session, rows)), known, [SLOT], RefreshPolicy())).collect() == []
 
 
 class TestWaves:
@@ -117,7 +123,7 @@ class TestWaves:
     def test_every_bucket_is_in_one_wave_and_none_is_smaller_than_asked_but_the_last(
         self, sizes: list[int], size: int
     ) -> None:
-        left = [Bucket(2 * number, images, images, images, has_versions=False) for number, images in enumerate(sizes)]
+        left = [Bucket(2 * number, images, images, images) for number, images in enumerate(sizes)]
         taken: list[int] = []
         while left:
             wave, after = next_wave(left, size)
@@ -169,7 +175,7 @@ class TestWaves:
         rows = urls.withColumn("bucket", F.pmod(F.xxhash64("eolMediaURL"), F.lit(buckets)).cast("int"))
         half = rows.where(F.col("bucket") >= buckets // 2)  # a wave
         counted = half.groupBy("bucket").count().orderBy("bucket").collect()
-        wave = [Bucket(number, images, images, images, has_versions=False) for number, images in counted]
+        wave = [Bucket(number, images, images, images) for number, images in counted]
         scale = half.count() / 3000
         rounds = [Round(2, 900 * scale), Round(2, 300 * scale), Round(3, 200 * scale)]
         placed = half.select(place_of(wave).alias("place"))

@@ -16,7 +16,9 @@ from pyspark.sql import SparkSession
 
 from eoltag.errors import OutputError
 from eoltag.settings import FetchSettings, RunSettings, Settings
-from eoltag.spark.jobs.tag import decide_tags, report_tags, tag_bundles
+from eoltag.spark.jobs.decide import decide_tags
+from eoltag.spark.jobs.report import report_tags
+from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.report.queries import TAGS, count_groups, find_rows
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
 from tests.support.html_tree import Element, read_html

@@ -15,7 +15,8 @@ from train.__main__ import main
 from train.collect.journal import Collection
 from train.collect.providers import PROVIDERS
 from train.collect.providers.licences import CODES, licence_code
-from train.images.manifest import ManifestRow, read_manifest
+from train.images.manifest import read_manifest
+from train.records import ManifestRow
 
 HEADER = "search_term,number_imgs,folder_name,train_val\n"
 
@@ -279,7 +280,7 @@ def test_a_term_with_an_accent_reaches_the_service_whole(encoding: str, tmp_path
         (HEADER + "daisy,2,../daisy,train\n", "line 2: wanted a folder name"),
         (HEADER + "daisy,2,,train\n", "line 2: wanted a folder name"),
         (HEADER + ",2,daisy,train\n", "line 2: wanted a search term"),
-        (HEADER + "daisy,2,daisy,training\n", "line 2: wanted one of train, val, test. Received: 'training'"),
+        (HEADER + "daisy,2,daisy,half\n", "line 2: wanted one of train, val, test. Received: 'half'"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_naming_file_and_line(

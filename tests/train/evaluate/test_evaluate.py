@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,14 @@ import pytest
 from PIL import Image
 
 from eoltag.model.package import read_package, write_card
-from eoltag.records import InputSpec
 from eoltag.settings import FetchSettings
 from tests.support.pictures import save
 from train.__main__ import main
 from train.evaluate.classify import classify
-from train.evaluate.images import LabelledImage
-from train.evaluate.scoring import AHEAD, look_ahead, read_seen
-from train.images.manifest import ManifestRow, write_manifest
+from train.images.manifest import write_manifest
 from train.images.sources import find_sources
+from train.package.data_table import read_data_table
+from train.records import ManifestRow, Split
 
 
 def evaluate(capsys: pytest.CaptureFixture[str], package: Path, data: Path, *more: object) -> tuple[int, Any]:
@@ -114,9 +112,9 @@ def test_images_are_known_again_under_other_names(
 ) -> None:
     _, found = evaluate(capsys, small_package, odd)
     assert found["images"]["in_training"] + found["images"]["held_back"] == 1
-    seen = read_seen(read_package(small_package))
+    seen = read_data_table(read_package(small_package))
     assert seen is not None
-    assert sorted(set(seen.values())) == ["train", "validation"]
+    assert set(seen.values()) == {Split.TRAIN, Split.VAL}
 
 
 def test_unreadable_images_and_missing_classes_are_told(
@@ -229,7 +227,7 @@ def test_a_prepared_set_is_evaluated_by_its_manifest(
 ) -> None:
     shutil.copytree(odd, tmp_path / "set" / "images")
     rows = [
-        ManifestRow(f"images/map/{n}.jpg", "map", "test" if n < 3 else "train", width=9000, height=300)
+        ManifestRow(f"images/map/{n}.jpg", "map", Split.TEST if n < 3 else Split.TRAIN, width=9000, height=300)
         for n in (1, 2, 3)
     ]
     write_manifest(tmp_path / "set" / "manifest.parquet", rows)
@@ -237,23 +235,6 @@ def test_a_prepared_set_is_evaluated_by_its_manifest(
     images = {row["slice"]: row["images"] for row in found["slices"]}
     assert (found["split"], found["images"]["evaluated"]) == ("test", 2)
     assert (images["aspect: long and wide"], images["size: 1.5 MP and more"]) == (2, 2)
-
-
-def test_decoding_never_runs_further_ahead_of_the_model_than_its_bound(odd: Path) -> None:
-    taken: list[int] = []
-
-    def images() -> Iterator[LabelledImage]:
-        for number in range(AHEAD + 50):
-            taken.append(number)
-            yield LabelledImage(odd / "map" / f"{number % 4}.jpg", str(number), 0)
-
-    rows = look_ahead(images(), InputSpec(8, 8, "stretch", "bilinear"), {}, lambda _: True)
-    for number, (row, pixels) in enumerate(rows):
-        assert len(taken) <= number + AHEAD
-        assert row is not None
-        assert row.image.shown == str(number)
-        assert pixels is not None
-    assert number == AHEAD + 49
 
 
 def test_a_package_that_does_not_tell_its_training_images_says_so(
@@ -274,7 +255,8 @@ def test_a_package_that_does_not_tell_its_training_images_says_so(
         (["--slice", "genus=Rosa"], "--slice: wanted ancestry=TAXON or path=TEXT. Received: 'genus=Rosa'"),
         (["--slice", "ancestry=Rosa"], "no image has a known ancestry; wanted --breakdown FILE"),
         (["--split", "val"], "no split 'val'"),
-        (["--split", "dev"], "invalid choice: 'dev'"),
+        (["--split", "dev"], "no split 'val'"),
+        (["--split", "half"], "invalid choice: 'half'"),
         (["--engine", "torch"], "invalid choice: 'torch'"),
         (["--breakdown", "none.txt"], "none.txt"),
     ],

@@ -8,9 +8,10 @@ import pytest
 
 from eoltag.errors import DataError
 from tests.support.pictures import save
-from train.evaluate.images import ImageSet, find_images
+from train.evaluate.images import find_images
 from train.evaluate.slices import read_ancestries
-from train.images.manifest import ManifestRow, write_manifest
+from train.images.manifest import write_manifest
+from train.records import ImageSet, ManifestRow, Split
 
 LABELS = ("leaf", "stem", "twig")
 
@@ -41,8 +42,9 @@ def split(flat: Path) -> Path:
 def test_labels_are_those_of_the_package_whatever_the_folders_order(flat: Path) -> None:
     found = find_images(flat, ("twig", "leaf", "stem"), None)
     assert shown(found) == ["leaf/c.jpg", "leaf/deep/a.jpg", "stem/d.jpg", "twig/b.jpg"]
-    assert [image.target for image in found.images] == [1, 1, 2, 0]
-    assert (found.split, found.missing, found.notes) == (None, (), ())
+    assert [image.label for image in found.images] == ["leaf", "leaf", "stem", "twig"]
+    assert found.labels == ("twig", "leaf", "stem")
+    assert (found.part, found.missing, found.notes) == (None, (), ())
 
 
 def test_the_test_split_is_taken_unless_told_otherwise_and_said(split: Path) -> None:
@@ -50,11 +52,11 @@ def test_the_test_split_is_taken_unless_told_otherwise_and_said(split: Path) -> 
     assert shown(found) == ["test/leaf/deep/a.jpg", "test/stem/d.jpg", "test/twig/b.jpg"]
     assert found.notes == ("took the split 'test' of test, train, val; --split takes another",)
     shutil.rmtree(split / "test")
-    assert find_images(split, LABELS, None).split == "val"
+    assert find_images(split, LABELS, None).part == "val"
 
 
 def test_a_split_can_be_named_and_all_of_them_taken(split: Path) -> None:
-    found = find_images(split, LABELS, "val")
+    found = find_images(split, LABELS, Split.VAL)
     assert shown(found) == ["val/leaf/c.jpg", "val/leaf/deep/a.jpg", "val/stem/d.jpg"]
     assert found.missing == ("twig",)
     assert found.notes == ("no images of twig: nothing is known of how well they are recognised",)
@@ -63,7 +65,7 @@ def test_a_split_can_be_named_and_all_of_them_taken(split: Path) -> None:
 
 def test_classes_that_are_called_train_and_test_are_classes(split: Path) -> None:
     found = find_images(split, ("test", "train", "val"), None)
-    assert {image.target for image in found.images} == {0, 1, 2}
+    assert {image.label for image in found.images} == {"test", "train", "val"}
     assert len(found.images) == 10
 
 
@@ -72,29 +74,35 @@ def test_a_manifest_gives_its_kept_images_with_what_they_were(flat: Path) -> Non
     write_manifest(
         flat / "manifest.parquet",
         [
-            ManifestRow("stem/d.jpg", "stem", "test", **kept),
-            ManifestRow("leaf/c.jpg", "leaf", "train", **kept),
-            ManifestRow(None, "twig", "test", outcome="gone"),
+            ManifestRow("stem/d.jpg", "stem", Split.TEST, **kept),
+            ManifestRow("leaf/c.jpg", "leaf", Split.TRAIN, **kept),
+            ManifestRow(None, "twig", Split.TEST, outcome="gone"),
         ],
     )
     (image,) = find_images(flat, LABELS, None).images
-    assert (image.path, image.target, image.split) == (flat / "stem" / "d.jpg", 1, "test")
-    assert (image.width, image.height, image.color_mode) == (4000, 3000, "L")
-    assert shown(find_images(flat / "manifest.parquet", LABELS, "train")) == ["leaf/c.jpg"]
+    assert (image.path, image.label, image.split) == (flat / "stem" / "d.jpg", "stem", Split.TEST)
+    assert image.row is not None
+    assert (image.row.width, image.row.height, image.row.color_mode) == (4000, 3000, "L")
+    assert shown(find_images(flat / "manifest.parquet", LABELS, Split.TRAIN)) == ["leaf/c.jpg"]
 
 
 @pytest.mark.parametrize(
     ("folder", "labels", "part", "message"),
     [
-        ("flat", ("leaf", "stem"), None, "folders that are no labels of the package: twig; its labels: leaf, stem"),
-        ("flat", LABELS, "val", "flat: no split 'val'; there: none, it is not split"),
-        ("none", LABELS, None, "none: wanted a folder of classes or a manifest.parquet. Received: no such folder"),
-        ("flat/leaf/deep", LABELS, None, "wanted one folder of images per label. Received: no folders"),
+        (
+            "flat",
+            ("leaf", "stem"),
+            None,
+            "classes that are no labels of the package: twig; its labels: leaf, stem",
+        ),
+        ("flat", LABELS, Split.VAL, "flat: no split 'val'; there: none, it is not split"),
+        ("none", LABELS, None, "none: wanted one folder of images per label, train, val and test"),
+        ("flat/leaf/deep", LABELS, None, "with those inside, or a manifest.parquet. Received: no folders"),
         ("empty", LABELS, None, "empty: no images"),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line(
-    flat: Path, folder: str, labels: tuple[str, ...], part: str | None, message: str
+    flat: Path, folder: str, labels: tuple[str, ...], part: Split | None, message: str
 ) -> None:
     (flat.parent / "empty" / "leaf").mkdir(parents=True)
     with pytest.raises(DataError, match=re.escape(message)):
@@ -104,7 +112,7 @@ def test_what_cannot_be_evaluated_is_one_line(
 def test_a_split_that_is_not_there_is_told_with_those_that_are(split: Path) -> None:
     shutil.rmtree(split / "val")
     with pytest.raises(DataError, match="no split 'val'; there: test, train"):
-        find_images(split, LABELS, "val")
+        find_images(split, LABELS, Split.VAL)
 
 
 def test_ancestries_are_found_by_url_and_by_file_name(flat: Path) -> None:

@@ -24,8 +24,10 @@ from eoltag.records import Pixels, Scores
 from tests.support.colours import SIDE, TRAINED_ON, draw
 from train.__main__ import main
 from train.export.agreement import LEAST_IMAGES, compare
-from train.export.held_out import read_pictures, trained_on
+from train.export.held_out import read_pictures
 from train.export.quantizing import RECIPES
+from train.package.data_table import read_data_table
+from train.records import Split
 
 CARD = Card(card_version=1, name="kind", labels=("bad", "good"), input=CardInput(height=32, width=32), files={})
 needs_bf16 = pytest.mark.skipif("bf16" not in cpu_precisions(), reason="this processor has no bfloat16")
@@ -102,8 +104,7 @@ def test_images_of_the_training_are_told_from_others_by_their_content(
     colour_package: Path, colour_pictures: Path, tmp_path: Path
 ) -> None:
     package = read_package(colour_package)
-    trained = trained_on(package)
-    assert trained is not None
+    trained = {digest for digest, split in (read_data_table(package) or {}).items() if split is Split.TRAIN}
     assert len(trained) == TRAINED_ON
     shutil.copytree(colour_pictures, tmp_path / "all")
     shutil.copy(colour_pictures / "0100.png", tmp_path / "all" / "copy_of_0100.png")
@@ -221,7 +222,7 @@ def test_what_is_there_stays_as_it_is_unless_it_is_to_be_renewed(
     ("arguments", "said"),
     [
         (["PACKAGE", "--int8"], "--int8 and --bf16 are proven on images: wanted --held-out DIR"),
-        (["PACKAGE", "--bf16", "--held-out", "gone"], "gone: not a folder of images"),
+        (["PACKAGE", "--bf16", "--held-out", "gone"], "gone: wanted a folder of images. Received: no such folder"),
         (["PACKAGE", "--bf16", "--held-out", "empty"], "598 or more images that the package was not trained on. R"),
         (["PACKAGE", "--int8", "--held-out", "hard"], "wanted 40 or more images that the package was trained on"),
         (["UNKNOWN", "--int8", "--held-out", "hard"], "does not say what it was trained on (no data.tsv)"),

@@ -309,7 +309,7 @@ def test_a_missing_config_is_refused(data: Path, tmp_path: Path, capsys: pytest.
 
 def test_data_without_two_classes_is_refused(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fit(config, tmp_path / "nowhere", tmp_path / "out") == 2
-    assert "nowhere: not a folder" in refused(capsys)
+    assert "nowhere: wanted one folder of images per label" in refused(capsys)
     draw(tmp_path / "data" / "only" / "a.png", 1, 90)
     assert fit(config, tmp_path / "data", tmp_path / "out") == 2
     assert "wanted two folders of images or more" in refused(capsys)
@@ -413,7 +413,7 @@ def test_labels_are_the_sorted_folders_and_hidden_files_are_ignored(data: Path) 
     (data / "notes.txt").write_text("x")
     dataset = read_dataset(data, SPEC)
     assert dataset.labels == ("amber", "dark", "light")
-    amber = [example.path.as_posix() for example in dataset.examples if example.target == 0]
+    amber = [example.image.shown for example in dataset.examples if example.image.label == "amber"]
     assert amber == ["amber/b.png", "amber/deep/down/a.png"]
     assert dataset.skipped == ()
 
@@ -422,14 +422,14 @@ def test_pixels_stay_with_their_labels_when_files_are_skipped(data: Path) -> Non
     (data / "dark" / "0.png").write_bytes(b"not an image")
     (data / "dark" / "3.png").write_bytes((data / "dark" / "3.png").read_bytes()[:60])
     dataset = read_dataset(data, SPEC)
-    assert [(str(file.path), file.outcome) for file in dataset.skipped] == [
-        ("dark/0.png", Outcome.NOT_IMAGE),
-        ("dark/3.png", Outcome.TRUNCATED),
+    assert [(file.path, file.outcome) for file in dataset.skipped] == [
+        (data / "dark/0.png", Outcome.NOT_IMAGE),
+        (data / "dark/3.png", Outcome.TRUNCATED),
     ]
     assert dataset.pixels.shape == (10, 16, 16, 3)
     for example, pixels in zip(dataset.examples, dataset.pixels, strict=True):
-        assert (pixels.mean() > 150) == (dataset.labels[example.target] == "light")
-        shown = np.asarray(Image.open(data / example.path).resize((16, 16), Image.Resampling.BILINEAR)).astype(int)
+        assert (pixels.mean() > 150) == (example.image.label == "light")
+        shown = np.asarray(Image.open(example.image.path).resize((16, 16), Image.Resampling.BILINEAR)).astype(int)
         assert np.abs(pixels - shown).max() <= 1
 
 

@@ -10,13 +10,13 @@ from PIL import Image
 from eoltag.errors import DataError, SettingsError
 from eoltag.records import InputSpec
 from tests.support.pictures import picture, save
-from train.data.augment import SETS, augment
+from train.data.augment import ONLINE_SETS, augment
 from train.data.class_weights import loss_weights
-from train.data.dataset import read_dataset, split
+from train.data.dataset import read_dataset, split, training_images
 from train.evaluate.calibration import calibrate
 from train.fit.optimizer import learning_rate
 from train.fit.preview import draw_preview
-from train.images.listing import list_images
+from train.records import Split
 from train.settings import FitSettings
 
 SPEC = InputSpec(64, 64, "stretch", "bilinear")
@@ -37,8 +37,8 @@ def test_a_folder_that_is_split_is_used_as_it_is(tmp_path: Path) -> None:
                 save(tmp_path / part / label / f"{at}.jpg", 100 * number + 10 * at + len(label) * (label == "two"))
     dataset = read_dataset(tmp_path, SPEC)
     train, validation = split(dataset, 0.5, 0)
-    assert {dataset.examples[row].path.parts[0] for row in train} == {"train"}
-    assert {dataset.examples[row].path.parts[0] for row in validation} == {"val"}
+    assert {dataset.examples[row].image.split for row in train} == {Split.TRAIN}
+    assert {dataset.examples[row].image.split for row in validation} == {Split.VAL}
     assert (len(train), len(validation), dataset.labels) == (6, 4, ("one", "two"))
 
 
@@ -49,7 +49,7 @@ def test_a_copy_never_straddles_however_it_was_saved(tmp_path: Path) -> None:
         picture(number).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "one" / f"mirrored {number}.png")
     dataset = read_dataset(folder, SPEC)
     for seed in range(4):
-        held = {str(dataset.examples[row].path) for row in split(dataset, 0.4, seed)[1]}
+        held = {dataset.examples[row].image.shown for row in split(dataset, 0.4, seed)[1]}
         for number in range(4):
             family = {f"one/{name}" for name in (f"{number}.jpg", f"larger {number}.png", f"mirrored {number}.png")}
             assert held & family in (set(), family)
@@ -67,10 +67,10 @@ def test_an_empty_class_is_refused_by_name(tmp_path: Path) -> None:
     classes(tmp_path, {"one": 2, "two": 2})
     (tmp_path / "three").mkdir()
     with pytest.raises(DataError, match=r"three: wanted images of 'three'. Received: none"):
-        list_images(tmp_path)
+        training_images(tmp_path)
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", ONLINE_SETS)
 def test_a_changed_copy_depends_on_the_seed_and_the_image_alone(name: str) -> None:
     pixels = np.stack([np.asarray(picture(number, (32, 32))) for number in range(4)])
     rows = np.array([7, 3, 11, 5])

@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from eoltag.errors import DataError
-from train.images.manifest import FILE_NAME, SCHEMA, ManifestRow, read_manifest, write_manifest
+from train.images.manifest import FILE_NAME, SCHEMA, read_manifest, write_manifest
+from train.records import ManifestRow, Split
 
 ROWS = [
-    ManifestRow("images/train/map/map_000001.jpg", "map", "train", "a.jpg", width=3, height=4, color_mode="RGB"),
+    ManifestRow("images/train/map/map_000001.jpg", "map", Split.TRAIN, "a.jpg", width=3, height=4, color_mode="RGB"),
     ManifestRow(None, "map", source_url="https://eol.org/b.jpg", licence="cc-by", outcome="gone", detail="404"),
 ]
 
@@ -36,10 +37,10 @@ def test_a_manifest_without_rows_has_its_columns_all_the_same(tmp_path: Path) ->
 
 
 def test_only_kept_images_outside_validation_and_test_are_learned_from() -> None:
-    splits = {split: ManifestRow("x", "map", split).is_learned for split in (None, "train", "val", "test")}
+    splits = {split: ManifestRow("x", "map", split).is_learned for split in (None, *Split)}
     assert splits == {None: True, "train": True, "val": False, "test": False}
-    assert not ManifestRow(None, "map", "train").is_learned
-    assert not ManifestRow("x", "map", "train", outcome="truncated").is_learned
+    assert not ManifestRow(None, "map", Split.TRAIN).is_learned
+    assert not ManifestRow("x", "map", Split.TRAIN, outcome="truncated").is_learned
 
 
 def test_a_file_that_is_no_manifest_is_refused_by_name(tmp_path: Path) -> None:

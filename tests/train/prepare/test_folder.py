@@ -12,7 +12,8 @@ from eoltag.records import InputSpec
 from tests.support.pictures import encoded, picture, save
 from train.__main__ import main
 from train.data.dataset import read_dataset
-from train.images.manifest import FILE_NAME, ManifestRow, read_manifest, write_manifest
+from train.images.manifest import FILE_NAME, read_manifest, write_manifest
+from train.records import ManifestRow
 
 
 def run(*arguments: object) -> int:
@@ -250,8 +251,11 @@ def test_an_old_set_is_replaced_only_when_told(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("{tmp}/nowhere", "--out", "{tmp}/set"), "nowhere: wanted a folder. Received: no such folder"),
-        (("{tmp}/empty", "--out", "{tmp}/set"), "empty: wanted one folder of images per class. Received: 0 files"),
+        (("{tmp}/nowhere", "--out", "{tmp}/set"), "nowhere: wanted a folder of images. Received: no such folder"),
+        (
+            ("{tmp}/empty", "--out", "{tmp}/set"),
+            "empty: wanted one folder of images per label, train,",
+        ),
         (("{tmp}/mixed", "--out", "{tmp}/set"), "Received both: cat, train"),
         (("{tmp}/text", "--out", "{tmp}/set"), "wanted images that can be used. Received: none (not_image 1)"),
         (("{tmp}/source", "--out", "{tmp}/source/set"), "wanted a folder apart from the source"),

@@ -10,7 +10,8 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.pictures import save
 from train.__main__ import main
-from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
+from train.images.manifest import FILE_NAME, read_manifest
+from train.records import ManifestRow
 
 FAST = "[fetch]\nattempts = 1\ndeadline_s = 5.0\n"
 
@@ -118,7 +119,7 @@ def test_a_second_run_fetches_only_what_may_come_now(classes: list[str], server:
 def test_a_stopped_run_goes_on_where_it_was(
     classes: list[str], server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from eoltag.fetch.client import read_ahead
+    from eoltag.fetch import read_ahead
 
     whole = read_ahead.fetch_ahead
 
@@ -180,7 +181,7 @@ def test_private_hosts_are_refused_unless_allowed(
         (["map={tmp}/nowhere.txt"], "nowhere.txt: wanted a list of image URLs. Received: no such file"),
         (
             ["map={tmp}/maps.txt", "--null-folder", "{tmp}/nowhere"],
-            "nowhere: wanted a folder. Received: no such folder",
+            "nowhere: wanted a folder of images. Received: no such folder",
         ),
         (["map={tmp}/empty.txt"], "empty.txt: wanted a list of image URLs; came an empty file"),
     ],

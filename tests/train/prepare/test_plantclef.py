@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.pictures import save
 from train.__main__ import main
-from train.images.manifest import FILE_NAME, ManifestRow, read_manifest
+from train.images.manifest import FILE_NAME, read_manifest
+from train.records import ManifestRow
 
 CONTENTS = (
     ["Entire"] * 3 + ["Fruit"] * 3 + ["Branch"] * 3 + ["Stem"] * 3 + ["Flower"] * 6 + ["LeafScan"] * 3 + ["Leaf"] * 4

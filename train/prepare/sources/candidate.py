@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
+from train.records import Split
 
 _MAX_LABEL: Final = 100
 
@@ -31,12 +32,12 @@ class Candidate:
     """Caps count by it: mostly the label, for ratings the stars."""
     file: Path | None = None
     source_path: str | None = None
-    """Of the file, relative to the folder that the user named."""
+    """Path of the file, relative to the folder that the user named."""
     url: str | None = None
     page: str | None = None
     licence: str | None = None
     author: str | None = None
-    split: str | None = None
+    split: Split | None = None
     """Where the source has put it."""
     rejected: str | None = None
     """A Rejection or Outcome that is known before the image is looked at."""
@@ -63,15 +64,3 @@ def check_labels(labels: Iterable[str]) -> None:
         is_plain = label.isprintable() and not any(char in '/\\"' for char in label)
         if not label.strip() or label.startswith(".") or len(label) > _MAX_LABEL or not is_plain:
             raise DataError(f"class {label!r}: wanted a name that can be a folder's (no slash, no dot in front)")
-
-
-def visible_files(folder: Path) -> list[Path]:
-    """Every file below, sorted; hidden ones and those in hidden folders left out. Raises DataError."""
-    if not folder.is_dir():
-        came = "a file" if folder.exists() else "no such folder"
-        raise DataError(f"{folder}: wanted a folder. Received: {came}")
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
-    )

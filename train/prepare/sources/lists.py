@@ -7,7 +7,8 @@ from typing import Final
 
 from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
-from train.prepare.sources.candidate import Candidate, Offer, Rejection, visible_files
+from train.images.files import visible_files
+from train.prepare.sources.candidate import Candidate, Offer, Rejection
 
 NULL: Final = "null"
 

@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 from eoltag.errors import DataError
 from eoltag.records import Outcome
-from train.prepare.sources.candidate import Candidate, Offer, Rejection, visible_files
+from train.images.files import visible_files
+from train.prepare.sources.candidate import Candidate, Offer, Rejection
 
 CLASSES: Final = {
     "Entire": "entire",

@@ -1,0 +1,56 @@
+"""Decide again from what is stored: tags and TSV files of every bundle. Touches no image."""
+
+import time
+
+from eoltag.decide.task import Task, bundle_columns, read_tasks
+from eoltag.errors import ExitCode
+from eoltag.report import Flips, flips_text, summary_text
+from eoltag.spark.decide.checking import check_task, naming_the_rule
+from eoltag.spark.decide.decision import begin_change, decide
+from eoltag.spark.decide.flips import flips_of
+from eoltag.spark.report.counts import summarise
+from eoltag.spark.report.page_data import write_report
+from eoltag.spark.requests import DecideRequest
+from eoltag.spark.runtime.command import show
+from eoltag.spark.runtime.session import open_session, prepare_for
+from eoltag.spark.tables.bundles import bundle_names, read_bundles, rows_at_most
+from eoltag.spark.tables.lock import locked
+from eoltag.spark.tables.output import Output, open_output
+from eoltag.spark.tables.runs import task_record, write_record
+
+
+def decide_tags(request: DecideRequest) -> ExitCode:
+    """Decide the requested tasks again, or show what that would change. Raises UsageError."""
+    started = time.monotonic()
+    tasks = read_tasks(request.tasks, request.root)
+    output = open_output(open_session("eoltag decide"), request.output)
+    for task in tasks:
+        check_task(output.session, task)
+        read_bundles(output, task.name, bundle_columns(task).values())
+    prepare_for(output.session, rows_at_most(output))
+    if request.is_dry_run:
+        return _show_flips(request, tasks, output)
+    with locked(output):
+        for task in tasks:
+            begin_change(output, task)
+            decide(output, task, {})
+        bundles = sorted({name for task in tasks for name in bundle_names(output, task.name)})
+        summary = summarise(output, tasks, bundles, started)
+        write_record(output, {**task_record(output, tasks), "job": "decide_tags", "summary": summary.as_dict()})
+        write_report(output)
+    show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
+    return ExitCode.DONE
+
+
+def _show_flips(request: DecideRequest, tasks: list[Task], output: Output) -> ExitCode:
+    """Print which tags would change."""
+    found: dict[str, Flips] = {}
+    for task in tasks:
+        file = request.flips
+        if file is not None and len(tasks) > 1:
+            file = file.with_name(f"{file.stem}_{task.name}{file.suffix}")
+        with naming_the_rule(output.session, task):
+            found[task.name] = flips_of(output, task, file)
+    document = {"output": output.root, "tasks": {name: flips.as_dict() for name, flips in found.items()}}
+    show(document, flips_text(found), as_json=request.as_json)
+    return ExitCode.DONE

@@ -1,1 +1,0 @@
-"""What is known of an output directory without reading its tables again."""

@@ -1,0 +1,152 @@
+"""Writes the tags table as files: <bundle>_finaltags and <bundle>_failures, in bundle row order, in some formats."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from eoltag.decide.task import Task, tsv_columns, tsv_condition
+from eoltag.records import Outcome
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.tags import read_tags
+from eoltag.spark.tables.writers import registry
+from eoltag.spark.tables.writers.registry import writers_of
+from eoltag.spark.tables.writers.writer import Cell, TableWriter
+
+TAGGED: Final = "finaltags"
+FAILED: Final = "failures"
+"""How the two files of a bundle end."""
+
+Pairs = Sequence[tuple[str, str]]
+"""(header, SQL expression over the tags table) of each column."""
+FAILURE_COLUMNS: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "outcome", "http_status", "detail")
+_LARGER_THAN_FILES: Final = 1 << 42
+_MOST_OPEN: Final = 200
+"""Files that a task writes at a time; where there are more, rows are sorted by their file first."""
+
+
+def export_tags(output: Output, task: Task) -> None:
+    """<bundle>_finaltags with the images that were read and <bundle>_failures with the others, in each format wanted.
+
+    They lie in FORMAT/T. Rows are in the order of the bundle. Files of bundles that are gone, and of formats that the
+    task does not name any more, are dropped.
+    """
+    tags = _with_models(read_tags(output, task.name), task)
+    found = _find_parts(tags, task)
+    wanted = writers_of(task)
+    for writer in wanted:
+        _export(output, task, tags, found, writer)
+    for writer in registry.WRITERS:
+        if writer not in wanted:
+            output.files.delete(output.path(writer.name, task.name))
+
+
+def exported_files(output: Output, task: Task) -> list[str]:
+    """Paths below the output directory of what export_tags has written, or somebody else in its place."""
+    folders = [f"{writer.name}/{task.name}" for writer in writers_of(task)]
+    return [f"{folder}/{name}" for folder in folders for name in output.files.names(output.path(folder))]
+
+
+def _export(output: Output, task: Task, tags: DataFrame, found: list["_Part"], writer: TableWriter) -> None:
+    """The files of one format, each replaced whole."""
+    staged, folder, files = f"{output.staging}/{writer.name}", output.path(writer.name, task.name), output.files
+    wanted = sorted((one.bundle, one.suffix, one.first) for one in found if one.suffix)
+    columns = {TAGGED: tsv_columns(task), FAILED: [(name, name) for name in FAILURE_COLUMNS]}
+    headers = {suffix: writer.header([header for header, _ in pairs]) for suffix, pairs in columns.items()}
+    with _whole_files(output.session):
+        _write_lines(output, _lines(tags, task, columns, writer), headers, wanted, staged)
+    names = [f"{bundle}_{suffix}.{writer.name}" for bundle, suffix, _ in wanted]
+    for number, name in enumerate(names):
+        (part,) = files.parts(f"{staged}/file={number}")
+        files.delete(f"{folder}/{name}")
+        files.move(f"{staged}/file={number}/{part}", f"{folder}/{name}")
+    header = headers[TAGGED]
+    for name in {f"{one.bundle}_{TAGGED}.{writer.name}" for one in found} - set(names):
+        files.write_text(f"{folder}/{name}", "" if header is None else f"{header}\n")
+        names.append(name)
+    for stale in set(files.names(folder)) - set(names):
+        files.delete(f"{folder}/{stale}")
+    files.delete(staged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The rows of a bundle that go into one file. suffix: None for those that go into none."""
+
+    bundle: str
+    suffix: str | None
+    first: int
+
+
+def _find_parts(tags: DataFrame, task: Task) -> list[_Part]:
+    """Which files there will be."""
+    rows = tags.select("bundle", _suffix(task).alias("suffix"), "bundle_row")
+    return [_Part(*row) for row in rows.groupBy("bundle", "suffix").agg(F.min("bundle_row")).collect()]
+
+
+def _suffix(task: Task) -> Column:
+    """How the file of a row ends; NULL for rows in neither: not predicted yet, or left out by the task's `where`."""
+    is_ok, is_wanted = F.col("outcome") == Outcome.OK.value, F.expr(tsv_condition(task))
+    return F.when(is_ok & is_wanted, TAGGED).when(F.col("outcome").isNotNull() & ~is_ok, FAILED)
+
+
+def _with_models(tags: DataFrame, task: Task) -> DataFrame:
+    """The tags with a column for each model, which TSV columns may name."""
+    return tags.select("*", *[F.col("models")[name].alias(name) for name in task.packages])
+
+
+def _lines(tags: DataFrame, task: Task, columns: Mapping[str, Pairs], writer: TableWriter) -> DataFrame:
+    """bundle, bundle_row, suffix, line of every row of `tags`."""
+    tagged, failed = (
+        writer.line([Cell(header, expression, F.expr(expression)) for header, expression in columns[suffix]])
+        for suffix in (TAGGED, FAILED)
+    )
+    line = F.when(F.col("outcome") == Outcome.OK.value, tagged).otherwise(failed)
+    return tags.select("bundle", "bundle_row", _suffix(task).alias("suffix"), line.alias("line"))
+
+
+def _write_lines(
+    output: Output, lines: DataFrame, headers: Mapping[str, str | None], wanted: list[tuple[str, str, int]], staged: str
+) -> None:
+    """A text file per (bundle, suffix, first row) in `wanted`: file=NUMBER; the header rides on its first line."""
+    if not wanted:
+        return
+    names = ("file", "bundle", "suffix", "first")
+    # As JSON, since rows made in Python would need a Python worker to read them.
+    numbered = F.lit(json.dumps([dict(zip(names, (number, *row), strict=True)) for number, row in enumerate(wanted)]))
+    cells = F.inline(F.from_json(numbered, "array<struct<file:int,bundle:string,suffix:string,first:bigint>>"))
+    places = output.session.range(1).select(cells)
+    header = F.when(F.col("suffix") == TAGGED, F.lit(headers[TAGGED])).otherwise(F.lit(headers[FAILED])).cast("string")
+    headed = F.when(F.col("bundle_row") == F.col("first"), F.concat_ws("\n", header, "line"))  # without NULL
+    placed = lines.join(F.broadcast(places), on=["bundle", "suffix"], how="inner").select(
+        "file", "bundle_row", headed.otherwise(F.col("line")).alias("line")
+    )
+    if len(wanted) > _MOST_OPEN:
+        placed = placed.sortWithinPartitions("file", "bundle_row")
+    # A task that keeps all its files open takes rows as they come; Spark would sort them otherwise.
+    open_files = len(wanted) if len(wanted) <= _MOST_OPEN else 0
+    with _configured(output.session, "spark.sql.maxConcurrentOutputFileWriters", open_files):
+        placed.select("file", "line").write.mode("overwrite").partitionBy("file").text(staged)
+
+
+@contextmanager
+def _whole_files(session: SparkSession) -> Iterator[None]:
+    """Inside, each file that is read is one partition, so that its rows stay together and in their order."""
+    keys = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
+    with _configured(session, keys[0], _LARGER_THAN_FILES), _configured(session, keys[1], _LARGER_THAN_FILES):
+        yield
+
+
+@contextmanager
+def _configured(session: SparkSession, key: str, value: int) -> Iterator[None]:
+    """Inside, the session has this setting."""
+    before = str(session.conf.get(key))
+    session.conf.set(key, value)
+    try:
+        yield
+    finally:
+        session.conf.set(key, before)

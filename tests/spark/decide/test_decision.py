@@ -1,0 +1,140 @@
+"""The note of a decision: it holds while rows, rules, models and files are the same, and says nothing when in doubt."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+from pyspark.sql import SparkSession
+
+from eoltag.bundle.staging import Staged
+from eoltag.decide.task import Task
+from eoltag.settings import Settings
+from eoltag.spark.decide.decision import begin_change, decide, is_decided
+from eoltag.spark.predict.inputs import bundle_digests
+from eoltag.spark.requests import TagRequest
+from eoltag.spark.tables.bundles import replace_bundles
+from eoltag.spark.tables.lock import begin, end
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.predictions import append_predictions
+from eoltag.spark.tables.runs import Run
+from eoltag.spark.tables.schemas import IDENTITY
+from tests.support.tables import bundle_rows, predictions, rule, task
+
+A, B = "https://eol.org/a.jpg", "https://eol.org/b.jpg"
+DIGESTS: Final = {"list": "1", "other": "2"}
+ABOVE: Final = (rule("above", "confidence > ${threshold.bad}", "bad"),)
+
+
+def kind(**content: Any) -> Task:
+    """The task that was decided, unless `content` says otherwise."""
+    return task(**{"rules": ABOVE, "thresholds": {"bad": 0.5}, **content})
+
+
+@pytest.fixture(scope="module")
+def world(session: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two bundles, decided; one row of `list` is a failure."""
+    folder = tmp_path_factory.mktemp("decided")
+    output = Output(session, str(folder), "run1")
+    begin(output)
+    rows = [{"eolMediaURL": A}, {"eolMediaURL": B}, {"eolMediaURL": A, "bundle": "other"}]
+    replace_bundles(output, bundle_rows(session, rows).select(*IDENTITY), "kind")
+    known = [{"eolMediaURL": A, "label": "bad", "confidence": 0.9}, {"eolMediaURL": B, "outcome": "gone"}]
+    append_predictions(output, predictions(session, known), 2)
+    begin_change(output, kind())
+    decide(output, kind(), DIGESTS)
+    end(output)
+    return folder
+
+
+@pytest.fixture
+def output(session: SparkSession, world: Path, tmp_path: Path) -> Output:
+    """A copy of it."""
+    shutil.copytree(world, tmp_path / "out")
+    return Output(session, str(tmp_path / "out"), "run2")
+
+
+@pytest.mark.spark
+def test_what_was_decided_stands_for_these_bundles_and_for_each_alone(output: Output) -> None:
+    assert is_decided(output, kind(), DIGESTS)
+    assert is_decided(output, kind(), {"other": "2"})
+    assert not is_decided(output, kind(), {"list": "2"}), "other rows"
+    assert not is_decided(output, kind(), {**DIGESTS, "third": "3"})
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    "changed",
+    [
+        kind(rules=(rule("above", "confidence >= ${threshold.bad}", "bad"),)),
+        kind(thresholds={"bad": 0.6}),
+        kind(columns=("eolMediaURL", "tag")),
+        kind(features=("mnorm_pp",)),
+        replace(kind(), packages={"main": replace(kind().packages["main"], version="bbbbbbbbbbbb")}),
+    ],
+    ids=["a rule", "a threshold", "a column of the TSV", "a feature", "the model"],
+)
+def test_another_task_file_or_model_is_not_decided(output: Output, changed: Task) -> None:
+    assert not is_decided(output, changed, DIGESTS)
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "a TSV file": lambda out: (out / "tsv/kind/other_finaltags.tsv").unlink(),
+    "a TSV file of failures": lambda out: (out / "tsv/kind/list_failures.tsv").unlink(),
+    "the tags": lambda out: shutil.rmtree(out / "tags"),
+    "the rows of a bundle": lambda out: shutil.rmtree(out / "bundles/task=kind/bundle=other"),
+    "the note": lambda out: (out / "decided/kind.json").unlink(),
+    "the end of the note": lambda out: (out / "decided/kind.json").write_text('{"decision": "'),
+    "the sense of the note": lambda out: (out / "decided/kind.json").write_text("[]"),
+}
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("what", LOSSES)
+def test_what_has_lost_something_is_decided_again(output: Output, what: str) -> None:
+    LOSSES[what](Path(output.root))
+    assert not is_decided(output, kind(), DIGESTS)
+    begin_change(output, kind())
+
+
+@pytest.mark.spark
+def test_another_version_of_eoltag_decides_again(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eoltag.spark.decide.decision.__version__", "9.9.9")
+    assert not is_decided(output, kind(), DIGESTS)
+
+
+@pytest.mark.spark
+def test_rows_that_a_killed_run_may_have_replaced_are_forgotten(output: Output) -> None:
+    begin_change(output, kind())
+    assert not is_decided(output, kind(), DIGESTS), "the run was killed here"
+    begin_change(output, kind())
+    decide(output, kind(), {"list": "1"})
+    assert is_decided(output, kind(), {"list": "1"})
+    assert not is_decided(output, kind(), {"other": "2"})
+
+
+@pytest.mark.spark
+def test_a_run_over_one_bundle_leaves_the_others_decided(output: Output) -> None:
+    begin_change(output, kind())
+    decide(output, kind(), {"list": "3"})
+    assert is_decided(output, kind(), {"list": "3", "other": "2"})
+
+
+def digests(bundles: dict[str, str], **request: Any) -> dict[str, str]:
+    """Of a run over staged files with these digests."""
+    asked = TagRequest([], [], "out", Settings(), Path(), **request)
+    return bundle_digests(Run(cast("Output", None), [], Staged(Path(), list(bundles), bundles), asked))
+
+
+def test_equal_rows_have_equal_digests_and_others_do_not() -> None:
+    both = {"x_breakdown_1": "a", "x_breakdown_download_1": "b"}
+    assert digests({"one": "a", "two": "b"})["one"] == digests({"one": "a"})["one"] != digests({"one": "b"})["one"]
+    with_sibling, other_sibling = digests(both), digests({**both, "x_breakdown_1": "c"})
+    assert with_sibling["x_breakdown_download_1"] != digests({"x_breakdown_download_1": "b"})["x_breakdown_download_1"]
+    assert with_sibling["x_breakdown_download_1"] != other_sibling["x_breakdown_download_1"]
+    drawn = digests({"one": "a", "two": "b"}, sample=5)
+    assert drawn["one"] != digests({"one": "a", "two": "b"})["one"]
+    assert drawn["one"] != digests({"one": "a", "two": "b"}, sample=5, seed=1)["one"]
+    assert drawn["one"] != digests({"one": "a", "two": "c"}, sample=5)["one"], "it is drawn from both"
