@@ -23,7 +23,7 @@ from eoltag.records import (
     Outcome,
     Wanted,
 )
-from eoltag.report.thumbnails import Shelf, Thumbnail, shelf_for
+from eoltag.report.top_k import plan_thumbnails
 from eoltag.settings import Settings
 from tests.support.paths import ROOT
 
@@ -59,7 +59,7 @@ MAY_IMPORT = {
     f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.report", _SPARK],
     f"{_SPARK}.tables.writers": ["eoltag.decide", f"{_SPARK}.tables"],
     f"{_SPARK}.predict": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline",
+        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline", "eoltag.report",
         _SPARK, f"{_SPARK}.runtime", f"{_SPARK}.tables",
     ],
     f"{_SPARK}.decide": [
@@ -234,8 +234,7 @@ def test_ok_and_lasting_failures_are_final() -> None:
         ModelSlot("kind", "main", "abc"),
         Decoded((), 1, 1, "RGB", "00"),
         Cut("rule", "main", "logit", 1.5, ("bad",)),
-        Thumbnail("kind", "https://eol.org/a.jpg", "abc", "bad", 0.5, 1.0, b"jpeg"),
-        Shelf({"kind": shelf_for("main", "abc", 2, [Cut("rule", "main", "logit", 1.5)], 10)}),
+        plan_thumbnails("main", "abc", 2, [Cut("rule", "main", "logit", 1.5)], 10),
         ModelSource(
             "openvino",
             Card(card_version=1, name="n", labels=("a", "b"), input=CardInput(height=32, width=32), files={}),

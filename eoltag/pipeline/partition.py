@@ -20,8 +20,9 @@ from eoltag.image.features import FEATURES
 from eoltag.model.engines import Engine, best_batch_size, load_engine
 from eoltag.model.outputs import Verdict
 from eoltag.model.package import Card, EngineName, PrecisionChoice, unpack
-from eoltag.records import Decoded, Fetched, ModelSlot, Pixels, Scores, Wanted
-from eoltag.report.thumbnails import Seen, Shelf, keep
+from eoltag.records import Decoded, Fetched, Fit, ModelSlot, Pixels, Scores, Wanted
+from eoltag.report.thumbnails import Picture
+from eoltag.report.top_k import Collector, Scored
 from eoltag.settings import Settings
 
 
@@ -107,7 +108,7 @@ class _Scoring:
     sources: Mapping[str, ModelSource]
     settings: Settings
     threads: int
-    shelf: Shelf | None
+    collector: Collector | None
     _growing: dict[str, _Batch] = field(default_factory=dict)
     _begun: _Begun | None = None
 
@@ -123,7 +124,7 @@ class _Scoring:
         """The predictions that are left."""
         for version in list(self._growing):
             yield from self._begin(version)
-        yield from _predictions(self._begun, self.shelf)
+        yield from _predictions(self._begun, self.collector)
 
     def _begin(self, version: str) -> Iterator[tuple[Wanted, Prediction]]:
         """Hand a batch over: a GPU computes while the next images are decoded, until the next batch is handed over."""
@@ -131,7 +132,7 @@ class _Scoring:
         batch, before = self._growing.pop(version), self._begun
         logits = engine.begin(batch.pixels[: len(batch.images)])
         self._begun = _Begun(batch, version, self.sources[version].card, engine.name, logits)
-        yield from _predictions(before, self.shelf)
+        yield from _predictions(before, self.collector)
 
 
 MOST_LOADED: Final = 8
@@ -150,14 +151,15 @@ def predict_images(
     *,
     threads: int,
     rate_share: float,
-    shelf: Shelf | None = None,
+    collector: Collector | None = None,
 ) -> Iterator[tuple[Wanted, Prediction]]:
     """Every wanted image with one prediction per model that wants it, in no particular order.
 
     slots: by key, as Wanted.models names them. sources: by model version. threads: CPU threads for inference.
-    rate_share: this task's part of the global request rate, in (0, 1]. shelf: filled with thumbnails on the way.
+    rate_share: this task's part of the global request rate, in (0, 1]. collector: is offered every image for
+    the report.
     """
-    scoring = _Scoring(sources, settings, threads, shelf)
+    scoring = _Scoring(sources, settings, threads, collector)
     fetched_images = fetch_ahead(
         wanted,
         lambda item: item.fetch,
@@ -246,14 +248,14 @@ def _failed(slot: ModelSlot, shared: dict[str, Any]) -> Prediction:
     )
 
 
-def _predictions(begun: _Begun | None, shelf: Shelf | None) -> Iterator[tuple[Wanted, Prediction]]:
+def _predictions(begun: _Begun | None, collector: Collector | None) -> Iterator[tuple[Wanted, Prediction]]:
     if begun is None:
         return
     images, card = begun.batch.images, begun.card
     found = card.verdicts(begun.logits())
-    if shelf is not None:
+    if collector is not None:
         scored = zip(images, found, begun.batch.pixels, strict=False)
-        keep(shelf, (_seen(image, verdict, pixels) for image, verdict, pixels in scored), card.spec.fit)
+        collector.offer(_scored(image, verdict, pixels, card.spec.fit) for image, verdict, pixels in scored)
     for image, verdict in zip(images, found, strict=True):
         for slot in image.slots:
             yield (
@@ -272,9 +274,9 @@ def _predictions(begun: _Begun | None, shelf: Shelf | None) -> Iterator[tuple[Wa
             )
 
 
-def _seen(image: _Image, verdict: Verdict, pixels: Pixels) -> Seen:
-    scored = (verdict.label, verdict.confidence, verdict.logit)
-    return Seen(image.wanted.url, image.slots, *scored, pixels, image.shared["width"], image.shared["height"])
+def _scored(image: _Image, verdict: Verdict, pixels: Pixels, fit: Fit) -> Scored:
+    picture = Picture(pixels, image.shared["width"], image.shared["height"], fit)
+    return Scored(image.wanted.url, image.slots, verdict.label, verdict.confidence, verdict.logit, picture)
 
 
 def _engine(version: str, sources: Mapping[str, ModelSource], settings: Settings, threads: int) -> Engine:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from eoltag.records import Cut
 from eoltag.report.content import Counted, Found, TaskFacts, Written
-from eoltag.report.thumbnails import sample_order
+from eoltag.report.top_k import sample_order
 
 SCRIPT: Final = "<script>window.harmed = 1; fetch('http://192.0.2.1/x')</script>"
 IMAGE: Final = "\"><img src=x onerror='window.harmed = 1'>"

@@ -9,6 +9,7 @@ from typing import Final
 from pyspark.sql import functions as F
 
 from eoltag.bundle.staging import MOST_HOSTS
+from eoltag.report.top_k import plans_for_part
 from eoltag.settings import FetchSettings, RunSettings
 from eoltag.spark.predict.plan import Bucket, Plan
 from eoltag.spark.predict.tagging import Round, TagWorker, predictions_of
@@ -16,7 +17,7 @@ from eoltag.spark.runtime.progress import progress_bar
 from eoltag.spark.runtime.session import task_slots
 from eoltag.spark.tables.predictions import append_predictions
 from eoltag.spark.tables.runs import Run
-from eoltag.spark.tables.thumbnails import write_thumbnails
+from eoltag.spark.tables.thumbnails import merge_thumbnails
 
 _LAST_ROUND: Final = (9 / 13, 3 / 13, 1 / 13)
 """Shares of a task of the last round: a core waits for half of a thirteenth of a task, at a cost of two more starts."""
@@ -89,12 +90,12 @@ def run_waves(run: Run, plan: Plan, worker: TagWorker) -> None:
             images = sum(bucket.images for bucket in taken)
             rounds = rounds_for(images, slots, settings, speed)
             count = sum(one.tasks for one in rounds)
-            keeper = worker.keeper and worker.keeper.for_wave(count)
-            shared = replace(worker, rate_share=1 / min(slots, count), keeper=keeper)
+            thumbnails = plans_for_part(worker.thumbnails, count)
+            shared = replace(worker, rate_share=1 / min(slots, count), thumbnails=thumbnails)
             started = time.monotonic()
             wave = plan.to_do.where(F.col("bucket").between(taken[0].number, taken[-1].number))
-            append_predictions(output, predictions_of(wave, taken, shared, rounds, output.run_id), images)
-            if keeper:
-                write_thumbnails(output, keeper.found.value, run.tasks)
+            done = output.stage("wave", predictions_of(wave, taken, shared, rounds, output.run_id))
+            append_predictions(output, done.where("jpeg IS NULL").drop("jpeg"), images)
+            merge_thumbnails(output, run.tasks, settings.thumbnails, done.where("jpeg IS NOT NULL"))
             images_done, seconds = images_done + images, seconds + time.monotonic() - started
             speed = Speed(images_done, seconds)

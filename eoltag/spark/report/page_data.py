@@ -25,7 +25,7 @@ def write_report(output: Output, tasks: Sequence[str] = (), *, is_forced: bool =
     is_forced: write it in any case. Raises OutputError where there are no tags.
     """
     names = _tasks(output, tasks)
-    pictures = {(one.task, one.url): one.jpeg for name in names for one in read_thumbnails(output, name)}
+    pictures = {(one.task, one.url): one.picture.encode() for name in names for one in read_thumbnails(output, name)}
     tags = tags_of(output, names)
     counts = count_groups(tags)
     runs = _runs(output, names)

@@ -5,6 +5,7 @@ from typing import Final
 
 from pyspark.sql.types import (
     ArrayType,
+    BinaryType,
     BooleanType,
     DataType,
     DoubleType,
@@ -73,7 +74,8 @@ CARRIED: Final[dict[str, DataType]] = {
 }
 """Columns of the to-do list that ride through the worker untouched. versions: every dataObjectVersionID of the URL."""
 
-WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED}))
+WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED, "jpeg": BinaryType()}))
+"""Predictions; and rows with a jpeg, which are thumbnails for the report and no predictions."""
 
 
 def rows_schema(further: Iterable[str]) -> StructType:
