@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["TRANSIENT", "Decoded", "Fetched", "ImageRef", "InputSpec", "Outcome"]
+
 Pixels = NDArray[np.uint8]
 """RGB, shape (H, W, 3) for one image or (N, H, W, 3) for a batch, 0 to 255."""
 

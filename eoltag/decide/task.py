@@ -14,6 +14,8 @@ from eoltag.model.package import Package, read_package
 from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
 
+__all__ = ["Task", "TaskFile", "read_task"]
+
 TASK_FOLDER: Final = Path("conf/tasks")
 _NAME: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 _THRESHOLD: Final = re.compile(r"\$\{threshold\.([^}]+)\}")

@@ -35,6 +35,8 @@ from eoltag.fetch.urls import check_url
 from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 
+__all__ = ["Fetcher"]
+
 T = TypeVar("T")
 
 NOT_MODIFIED: Final = 304

@@ -19,6 +19,8 @@ from eoltag.fetch.sinks import ByteBudget, Rationed
 from eoltag.records import Fetched, FetchRequest
 from eoltag.settings import FetchSettings
 
+__all__ = ["fetch_ahead"]
+
 T = TypeVar("T")
 
 _Numbered = tuple[int, FetchRequest]

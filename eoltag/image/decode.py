@@ -27,6 +27,8 @@ from eoltag.errors import NotImage, TooManyPixels, Truncated, Undecodable
 from eoltag.image.resize import HAS_SIMD, Source
 from eoltag.records import Decoded, Fit, InputSpec, Pixels
 
+__all__ = ["decode"]
+
 _READERS: Final = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
 """Importing a reader registers it; Pillow registers WEBP and TIFF only on demand."""
 

@@ -17,6 +17,8 @@ from eoltag.model.outputs import OUTPUTS, Verdict
 from eoltag.records import Fit, InputSpec, Resample, Scores
 from eoltag.settings import Strict, parse
 
+__all__ = ["Card", "Package", "read_package"]
+
 CARD_VERSION: Final = 1
 CARD_FILE: Final = "card.json"
 KERAS_FILE: Final = "model.keras"

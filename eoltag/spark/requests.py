@@ -6,6 +6,8 @@ from typing import Final
 
 from eoltag.settings import Settings
 
+__all__ = ["CompactRequest", "DecideRequest", "DiffRequest", "ReportRequest", "TagRequest"]
+
 IMAGES_PER_FILE: Final = 500_000
 """Images in one file of the predictions table, where there are that many."""
 

@@ -18,6 +18,8 @@ from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import task_record, write_record
 
+__all__ = ["decide_tags"]
+
 
 def decide_tags(request: DecideRequest) -> ExitCode:
     """Decide the requested tasks again, or show what that would change. Raises UsageError."""

@@ -28,6 +28,8 @@ from eoltag.spark.tables.predictions import read_predictions
 from eoltag.spark.tables.runs import Run, notes_of, record_of, write_record
 from eoltag.spark.tables.thumbnails import trim_thumbnails
 
+__all__ = ["tag_bundles"]
+
 NOTHING_TO_DO = "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are"
 
 

@@ -21,6 +21,8 @@ from pyspark.sql.types import (
 
 from eoltag.image.features import FEATURES
 
+__all__ = ["PREDICTIONS", "TAGS"]
+
 SCHEMA_VERSION: Final = 1
 """The version of the output directory as a whole; a directory of another one is refused."""
 
