@@ -17,7 +17,7 @@ from eoltag.bundle.names import bundle_name
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
 
-__all__ = ["PART_START", "Bundle", "Tally", "is_part_folder", "open_bundles", "part_files"]
+__all__ = ["Bundle", "open_bundles"]
 
 _SUCCESS: Final = "_SUCCESS"
 """What Spark writes last beside its part files, unless told otherwise."""

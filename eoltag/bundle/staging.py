@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from eoltag.bundle.formats.content import Tally
 from eoltag.bundle.formats.text import short
-from eoltag.bundle.lists import Bundle, Tally, is_part_folder, open_bundles
+from eoltag.bundle.lists import Bundle, is_part_folder, open_bundles
 from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
 from eoltag.errors import BundleError
 from eoltag.fetch.client import download

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from eoltag.bundle.formats.content import Tally
 from eoltag.bundle.formats.text import MAX_LINE_BYTES
-from eoltag.bundle.lists import Bundle, Tally, open_bundles
+from eoltag.bundle.lists import Bundle, open_bundles
 from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
 from eoltag.errors import BadUrl, BundleError
 from eoltag.fetch.urls import check_url, is_usable
