@@ -17,10 +17,11 @@ train = [
     "keras>=3.12",
     "imagehash>=4.3",
     "nncf>=3.0",
-    "optuna>=4.5",
+    "optuna>=4.9",
     "requests>=2.32",
     "scikit-learn>=1.6",
     "scipy>=1.13",
+    "sqlalchemy>=2.0.30",
     "tensorboard>=2.20",
     *report,
 ]

@@ -35,9 +35,8 @@ from eoltag.spark.tables.schemas import IDENTITY, PREDICTIONS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _TITLES: Final = {
-    "predictions": "decide_tags from predictions: the first time, and where rules ask for what tags do not keep",
-    "tags": "decide_tags again with another threshold, from the tags",
-    "report": "the report alone, which is part of both",
+    "decide": "decide_tags with another threshold",
+    "report": "the report alone, which is part of it",
 }
 ROWS_PER_BUNDLE: Final = 20_000
 """As in EOL's own."""
@@ -185,13 +184,9 @@ def _most_resident(pid: int) -> int:
 
 
 def measure(folder: Path, java_options: str | None) -> dict[str, Watched]:
-    """The three arms, in an output that was decided before."""
-    decide = ("decide_tags", "--task", "rating.toml")
-    shutil.rmtree(folder / "out/decided", ignore_errors=True)  # without it, tags are made of the predictions
+    """Both arms, in one output."""
     change_threshold(folder)
-    found = {"predictions": run(folder, *decide, java_options=java_options)}
-    change_threshold(folder)
-    found["tags"] = run(folder, *decide, java_options=java_options)
+    found = {"decide": run(folder, "decide_tags", "--task", "rating.toml", java_options=java_options)}
     found["report"] = run(folder, "report_tags", java_options=java_options)
     return found
 

@@ -19,8 +19,8 @@ from eoltag.errors import ImageError
 from eoltag.image import decode as decoding
 from eoltag.image.decode import decode
 from eoltag.model.engines import load_engine
+from eoltag.model.outputs.classes import softmax
 from eoltag.model.package import read_package, unpack
-from eoltag.model.score import score
 from eoltag.records import InputSpec
 
 MAX_PIXELS: Final = 95_000_000
@@ -55,7 +55,7 @@ def measure(package_path: Path, files: Sequence[Path]) -> None:
     for title, pixels, other in zip(("beside 299 px", "whole picture", "by Pillow"), others, logits[1:], strict=True):
         far = np.array([np.abs(one.astype(int) - two).mean() for one, two in zip(alone, pixels, strict=True)])
         same = float((logits[0].argmax(axis=1) == other.argmax(axis=1)).mean())
-        moved = np.abs(score(logits[0], 1.0) - score(other, 1.0)).max(axis=1)
+        moved = np.abs(softmax(logits[0], 1.0) - softmax(other, 1.0)).max(axis=1)
         print(
             f"  {title}: {float((far > 0).mean()):.1%} of the images differ, by {far.mean():.2f} of 255 on average "
             f"({far.max():.2f} at most); labels agree {same:.2%}; probabilities move {moved.mean():.4f} on average, "

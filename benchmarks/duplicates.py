@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from train.similar.fingerprints import ORIENTATIONS, Fingerprint, read_fingerprints
+from train.similar.fingerprints import ORIENTATIONS, FingerprintedImage, read_fingerprints
 from train.similar.groups import DISTANCE, find_groups
 from train.similar.hamming import near_pairs
 
@@ -72,7 +72,7 @@ def measure(folder: Path, distance: int, seed: int) -> None:
         start = time.perf_counter()
         results = list(read_fingerprints([*paths, *planted]))
         hashed_s = time.perf_counter() - start
-        groups = find_groups([result for result in results if isinstance(result, Fingerprint)], distance)
+        groups = find_groups([result for result in results if isinstance(result, FingerprintedImage)], distance)
     group_of = {image.path: at for at, group in enumerate(groups) for image in group.members}
     is_found = {copy: copy in group_of and group_of.get(path) == group_of[copy] for copy, (path, _) in planted.items()}
     originals = set(chosen)

@@ -31,6 +31,7 @@ from eoltag.image.decode import decode
 from eoltag.model.engines import best_batch_size, load_engine
 from eoltag.model.package import EngineName, Package, PrecisionChoice, read_package, unpack
 from eoltag.pipeline.partition import Prediction
+from eoltag.records import FetchRequest
 from eoltag.settings import Settings
 
 PARTS: Final = ("fetch", "decode", "infer")
@@ -140,7 +141,7 @@ def fetch_part(folder: Path, count: int) -> dict[str, float]:
         server_before = server.cpu_s()
         images = fetch_ahead(
             urls,
-            lambda url: url,
+            FetchRequest,
             fetch,
             rate_share=1.0,
             max_images=run.read_ahead_images,
@@ -202,7 +203,7 @@ def _frames(count: int) -> Iterator[None]:
     names, schema = WORKER_OUTPUT.fieldNames(), to_arrow_schema(WORKER_OUTPUT, timezone="UTC")
     rows: list[tuple[Any, ...]] = []
     for number in range(count):
-        rows.append((*_CARRIED, *_prediction(number)))
+        rows.append((*_CARRIED, *_prediction(number).row()))
         if len(rows) == FRAME_ROWS or number == count - 1:
             frame = pd.DataFrame(rows, columns=names)
             frame["scores"] = [list(scores.items()) for scores in frame["scores"]]  # as Spark turns a map into Arrow
@@ -234,8 +235,7 @@ def _prediction(number: int) -> Prediction:
         bytes=100_000,
         content_sha256=f"{number:064x}",
         perceptual_hash=f"{number:016x}",
-        mnorm_pp=None,
-        mnorm_pp_512=None,
+        features=(None, None),
         fetched_at=datetime.now(UTC),
     )
 

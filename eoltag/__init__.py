@@ -1,3 +1,5 @@
 """Tag very large image collections with image classifiers, as one Spark job. Start at architecture.md."""
 
-__version__ = "0.1.0"
+__all__ = ["__version__"]
+
+__version__ = "0.2.0"

@@ -19,6 +19,19 @@ from typing import ClassVar
 
 from eoltag.records import Outcome
 
+__all__ = [
+    "BundleError",
+    "DataError",
+    "EolTagError",
+    "ExitCode",
+    "ImageError",
+    "OutputError",
+    "PackageError",
+    "SettingsError",
+    "TaskError",
+    "UsageError",
+]
+
 
 class ExitCode(IntEnum):
     """What a command tells the shell."""

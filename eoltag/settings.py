@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from eoltag import __version__
 from eoltag.errors import SettingsError, UsageError
 
+__all__ = ["DecodeSettings", "EngineSettings", "FetchSettings", "RunSettings", "Settings", "read_settings"]
+
 
 class Strict(BaseModel):
     """Frozen and picklable; refuses unknown keys and silent type changes."""

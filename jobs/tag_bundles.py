@@ -37,6 +37,13 @@ def parser() -> argparse.ArgumentParser:
         description="Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.",
         epilog=EXAMPLES,
     )
+    _add_rows(new)
+    _add_settings(new)
+    return new
+
+
+def _add_rows(new: argparse.ArgumentParser) -> None:
+    """Add the options that say which rows are tagged, and where to."""
     new.add_argument(
         "--bundle",
         nargs="+",
@@ -54,6 +61,10 @@ def parser() -> argparse.ArgumentParser:
         "--sample", type=_positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
     )
     new.add_argument("--seed", type=int, default=0, metavar="S", help="of --sample (default 0)")
+
+
+def _add_settings(new: argparse.ArgumentParser) -> None:
+    """Add the options that say how, and what is done again."""
     new.add_argument(
         "--config",
         type=Path,
@@ -61,11 +72,9 @@ def parser() -> argparse.ArgumentParser:
         help="settings, see conf/jobs/default.toml; options in its [job] table, see conf/jobs/retag.toml",
     )
     new.add_argument(
-        "--retry-failed", action="store_true", help="ask for images again that failed for good (404, no image)"
+        "--retry-failed", action="store_true", help="fetch images again that failed for good (404, no image)"
     )
-    new.add_argument(
-        "--refresh-older-than", type=float, metavar="DAYS", help="ask again for what was fetched longer ago"
-    )
+    new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="fetch again what was fetched longer ago")
     new.add_argument("--dry-run", action="store_true", help="print what there is to do; fetch and write nothing")
     new.add_argument(
         "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"
@@ -83,7 +92,6 @@ def parser() -> argparse.ArgumentParser:
         help="fetch from private, loopback and link-local addresses as well",
     )
     new.add_argument("--quiet", action="store_true", help="no progress bar")
-    return new
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

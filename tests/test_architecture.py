@@ -11,8 +11,19 @@ from eoltag import errors
 from eoltag.errors import ExitCode, ImageError, UsageError
 from eoltag.model.package import Card, CardInput
 from eoltag.pipeline.partition import ModelSource
-from eoltag.records import TRANSIENT, Cut, Decoded, Fetched, ImageRef, InputSpec, ModelSlot, Outcome, Wanted
-from eoltag.report.thumbnails import Shelf, Thumbnail, shelf_for
+from eoltag.records import (
+    TRANSIENT,
+    Cut,
+    Decoded,
+    Fetched,
+    FetchRequest,
+    ImageRef,
+    InputSpec,
+    ModelSlot,
+    Outcome,
+    Wanted,
+)
+from eoltag.report.top_k import plan_thumbnails
 from eoltag.settings import Settings
 from tests.support.paths import ROOT
 
@@ -28,23 +39,32 @@ MAY_IMPORT = {
     "eoltag": [],
     # Stages: none imports another, only what stands in its row.
     "eoltag.fetch": [],
-    "eoltag.bundle": ["eoltag.fetch"],
+    "eoltag.bundle.formats": [],
+    "eoltag.bundle": ["eoltag.bundle.formats", "eoltag.fetch"],
+    "eoltag.image.features": ["eoltag.image"],
     "eoltag.image": [],
-    "eoltag.model": [],
+    "eoltag.model.outputs": [],
+    "eoltag.model": ["eoltag.model.outputs"],
     "eoltag.model.engines": ["eoltag.model"],
-    "eoltag.decide": ["eoltag.model"],
+    "eoltag.decide": ["eoltag.image.features", "eoltag.model"],
     "eoltag.report": ["eoltag.fetch"],
     # The order of the stages inside one Spark task; no pyspark.
-    "eoltag.pipeline": ["eoltag.fetch", "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.report"],
+    "eoltag.pipeline": [
+        "eoltag.fetch", "eoltag.image", "eoltag.image.features",
+        "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "eoltag.report",
+    ],
     # Spark, from the ground up.
     _SPARK: [],
     f"{_SPARK}.runtime": [],
-    f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK],
+    f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.report", _SPARK],
+    f"{_SPARK}.tables.writers": ["eoltag.decide", f"{_SPARK}.tables"],
     f"{_SPARK}.predict": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline",
+        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline", "eoltag.report",
         _SPARK, f"{_SPARK}.runtime", f"{_SPARK}.tables",
     ],
-    f"{_SPARK}.decide": ["eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables"],
+    f"{_SPARK}.decide": [
+        "eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables", f"{_SPARK}.tables.writers",
+    ],
     f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", f"{_SPARK}.tables"],
     f"{_SPARK}.jobs": [
         "eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK,
@@ -68,19 +88,21 @@ MAY_IMPORT = {
     "train.collect": ["eoltag.fetch", "eoltag.image", "train", "train.collect.providers", "train.images"],
     "train.cartoonize": ["eoltag.image", "train", "train.images"],
     "train.dedupe": ["train", "train.images", "train.similar"],
-    "train.prepare.sources": ["eoltag.bundle", "eoltag.fetch", "train", "train.images"],
+    "train.prepare.sources": ["eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "train", "train.images"],
     "train.prepare": [
         "eoltag.bundle", "eoltag.fetch", "eoltag.image",
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
     ],
     "train.evaluate": [
-        "eoltag.bundle", "eoltag.image", "eoltag.model", "eoltag.model.engines",
+        "eoltag.bundle", "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs",
         "train", "train.images", "train.package", "train.report",
     ],
     "train.thresholds": ["eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
     "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],
     "train.import_": ["eoltag.model", "train", "train.package"],
-    "train.serving": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.evaluate"],
+    "train.serving": [
+        "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "train", "train.evaluate",
+    ],
     "train.fit": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines",
         "train", "train.architectures", "train.data", "train.evaluate", "train.images", "train.package",
@@ -106,6 +128,7 @@ ROOMS_OF = {
     "cv2": ["eoltag/image/cartoon.py", "train/"],
     "cykooz_resizer": ["eoltag/image/resize.py"],
     "optuna": ["train/tune/"],
+    "sqlalchemy": ["train/tune/"],
     "aiohttp": ["eoltag/fetch/"],
     "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
@@ -205,14 +228,13 @@ def test_ok_and_lasting_failures_are_final() -> None:
     [
         Settings(),
         ImageRef(1, "https://eol.org/a.jpg"),
-        Wanted("https://eol.org/a.jpg", ("kind/main",), ("x", 1)),
+        Wanted(FetchRequest("https://eol.org/a.jpg"), ("kind/main",), ("x", 1)),
         Fetched(b"x", Outcome.OK, None, 200, 1),
         InputSpec(224, 224, "stretch", "bilinear"),
         ModelSlot("kind", "main", "abc"),
         Decoded((), 1, 1, "RGB", "00"),
         Cut("rule", "main", "logit", 1.5, ("bad",)),
-        Thumbnail("kind", "https://eol.org/a.jpg", "abc", "bad", 0.5, 1.0, b"jpeg"),
-        Shelf({"kind": shelf_for("main", "abc", 2, [Cut("rule", "main", "logit", 1.5)], 10)}),
+        plan_thumbnails("main", "abc", 2, [Cut("rule", "main", "logit", 1.5)], 10),
         ModelSource(
             "openvino",
             Card(card_version=1, name="n", labels=("a", "b"), input=CardInput(height=32, width=32), files={}),

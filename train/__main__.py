@@ -27,6 +27,8 @@ from train.verbs import (
     tune,
 )
 
+__all__ = ["main"]
+
 VERBS: Final[dict[str, Verb]] = {
     "sample-data": sample_data.VERB,
     "collect": collect.VERB,

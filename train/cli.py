@@ -1,4 +1,4 @@
-"""What a verb of `python -m train` is."""
+"""Verbs of `python -m train`: what each is made of, and how it logs and shows progress."""
 
 import importlib
 import os
@@ -22,7 +22,7 @@ tqdm.monitor_interval = 0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a verb has to say when it is done."""
+    """Result of a verb."""
 
     document: Any
     """For --json: plain JSON values."""
@@ -43,8 +43,8 @@ class Verb:
     run: Callable[[Namespace], Answer]
 
 
-def say(line: str) -> None:
-    """A line for the person who waits: on stderr, above any progress bar."""
+def log(line: str) -> None:
+    """Write a progress line for people to stderr, above any progress bar."""
     tqdm.write(line, file=sys.stderr)
 
 

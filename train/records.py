@@ -38,27 +38,27 @@ class ManifestRow:
     """One image: where it is, what it shows, where it came from, what became of it."""
 
     path: str | None
-    """Of the image file, with `/`, relative to the manifest's folder; None where the image is not in the set."""
+    """The image file, with `/`, relative to the manifest's folder; None where the image is not in the set."""
     label: str
     split: Split | None = None
     """None where the set is not split."""
     source_path: str | None = None
-    """Of the file it was made from, relative to the folder that was read."""
+    """The file it was made from, relative to the folder that was read."""
     source_url: str | None = None
-    """Of the image itself."""
+    """URL of the image itself."""
     page: str | None = None
     """The page, post or observation that the image is part of; its images never straddle splits."""
     licence: str | None = None
     author: str | None = None
     sha256: str | None = None
-    """Of the bytes that came, before any conversion; hexadecimal."""
+    """Digest of the bytes that came, before any conversion; hexadecimal."""
     perceptual_hash: str | None = None
     """16 hexadecimal digits, see eoltag.image.decode.difference_hash."""
     width: int | None = None
-    """Of what came, upright, in pixels."""
+    """Pixels across what came, upright."""
     height: int | None = None
     color_mode: str | None = None
-    """Of what came: RGB, L, CMYK, P, RGBA, ..."""
+    """Colour mode of what came: RGB, L, CMYK, P, RGBA, ..."""
     outcome: str = "ok"
     """ok, an eoltag.records.Outcome, or one of train's own reasons such as too_small."""
     detail: str | None = None

@@ -12,6 +12,8 @@ from eoltag.errors import SettingsError
 from eoltag.records import Fit, InputSpec, Resample
 from eoltag.settings import Strict, parse, read_toml
 
+__all__ = ["FitSettings", "read_fit_settings"]
+
 ArchitectureName = Literal[
     "scratch",
     "vgg",

@@ -25,6 +25,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "search space": partial(settings_table, SearchFile),
     "serve settings": partial(settings_table, ServeSettings),
     "task file": partial(settings_table, TaskFile),
+    "functions": values.functions,
     "card": partial(settings_table, Card),
     "prediction columns": values.prediction_columns,
     "tag columns": values.tag_columns,

@@ -6,6 +6,7 @@ from pyspark.sql.types import DataType, StructType
 
 from docs.generator.docstrings import first_sentence, meaning
 from docs.generator.markdown import code, plain, table
+from eoltag.decide.functions import FAMILIES
 from eoltag.errors import ExitCode, UsageError
 from eoltag.records import TRANSIENT, Outcome
 from eoltag.spark.runtime.command import INTERRUPTED
@@ -30,6 +31,12 @@ def errors() -> str:
     """The kinds of mistakes that a command refuses with one line."""
     rows = [(code(kind.__name__), plain(first_sentence(kind))) for kind in UsageError.__subclasses__()]
     return table(("error", "meaning"), rows)
+
+
+def functions() -> str:
+    """The functions that an expression of a task file may use."""
+    rows = [(family, ", ".join(map(code, sorted(names.split())))) for family, names in FAMILIES.items()]
+    return table(("functions for", "names"), rows)
 
 
 def prediction_columns() -> str:

@@ -1,9 +1,9 @@
-"""--bundle arguments to local Parquet files of rows, streamed: the driver never holds a bundle."""
+"""Staging: the files that --bundle names become local Parquet files of rows, streamed, so that memory stays small."""
 
 import glob
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from eoltag.bundle.lists import Bundle, Tally, bundle_name, expand_ranges, open_bundles
+from eoltag.bundle.formats.text import short
+from eoltag.bundle.lists import Bundle, Tally, is_part_folder, open_bundles
+from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
 from eoltag.errors import BundleError
 from eoltag.fetch.client import download
 from eoltag.fetch.urls import is_usable
@@ -35,9 +37,6 @@ ROWS: Final = pa.schema(
 PART: Final = "part-0.parquet"
 """The one file of a staged bundle."""
 
-ROW_BREAKS: Final = "\t\r\n\u000b\u000c\u0085\u2028\u2029"
-"""What could break a row of a TSV file."""
-
 MOST_HOSTS: Final = 50
 """A list of more hosts than this is hardly held up by the rate of one."""
 
@@ -47,7 +46,7 @@ _HOST: Final = re.compile(r"\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)")
 
 @dataclass(slots=True)
 class Staged:
-    """What staging saw."""
+    """The staged rows of a run, and what was counted on the way."""
 
     folder: Path
     """Holds a file for every bundle (schema ROWS), in the order of its rows."""
@@ -58,9 +57,11 @@ class Staged:
     bad_rows: int = 0
     """Rows without a usable URL."""
     hosts: set[str] = field(default_factory=set)
-    """Of the URLs, in lower case, without port; no more than MOST_HOSTS and one."""
+    """The hosts of the URLs, in lower case, without port; MOST_HOSTS and one at most."""
     skipped_lines: int = 0
     notes: list[str] = field(default_factory=list)
+    further: list[str] = field(default_factory=list)
+    """Further columns of the files, after those of ROWS."""
 
     def path(self, bundle: str) -> Path:
         """The file of a bundle."""
@@ -98,13 +99,16 @@ def local_files(
     return list(found.items())
 
 
-def stage(files: list[tuple[str, Path]], folder: Path, limit: int | None = None) -> Staged:
-    """All rows of all bundles as Parquet files in a new folder. Raises BundleError, also where there is no row.
+def stage(files: list[tuple[str, Path]], folder: Path, limit: int | None = None, further: Sequence[str] = ()) -> Staged:
+    """Write every row of all bundles to Parquet files in a new folder. Raises BundleError, also where there is no row.
 
-    limit: at most so many rows, from the first bundle on.
+    limit: at most so many rows, from the first bundle on. further: columns to keep beside those of ROWS; a bundle may
+    lack one, but not all of them.
     """
-    staged = Staged(folder)
-    for name, bundle in _named([bundle for origin, path in files for bundle in open_bundles(path, origin)]):
+    staged = Staged(folder, further=list({name.lower(): name for name in reversed(further)}.values())[::-1])
+    bundles = _named([bundle for origin, path in files for bundle in open_bundles(path, origin)])
+    staged.notes += [note for name in staged.further if (note := _missing(name, bundles))]
+    for name, bundle in bundles:
         if limit is not None and staged.rows >= limit:
             break
         staged.bundles.append(name)
@@ -116,10 +120,11 @@ def stage(files: list[tuple[str, Path]], folder: Path, limit: int | None = None)
 def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) -> None:
     path, tally = staged.path(name), Tally()
     path.parent.mkdir(parents=True)
-    with pq.ParquetWriter(path, ROWS, compression="zstd") as writer:
-        for chunk in _chunks(bundle.rows(tally)):
+    schema = pa.schema([*ROWS, *[pa.field(column, pa.string()) for column in staged.further]])
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for chunk in _chunks(bundle.rows(tally, staged.further)):
             kept = chunk if limit is None else chunk[: limit - staged.rows]
-            table = _table(kept)
+            table = _table(kept, schema)
             writer.write_table(table)
             staged.rows += len(kept)
             staged.bad_rows += len(kept) - (pc.sum(table["is_usable"]).as_py() or 0)
@@ -133,8 +138,10 @@ def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) 
 
 
 def _local(text: str) -> list[Path]:
-    """The files that a path, directory or glob names, sorted."""
+    """The files and folders of part files that a path, directory or glob names, sorted."""
     path = Path(text)
+    if is_part_folder(path):
+        return [path]
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
         if not files:
@@ -142,7 +149,8 @@ def _local(text: str) -> list[Path]:
         return files
     if path.exists():
         return [path]
-    files = sorted(Path(match) for match in glob.glob(text) if Path(match).is_file())  # noqa: PTH207  text may be absolute
+    found = map(Path, glob.glob(text))  # noqa: PTH207  text may be absolute
+    files = sorted(match for match in found if match.is_file() or is_part_folder(match))
     if not files:
         raise BundleError(f"{text}: no such bundle (wanted a file, directory, glob or URL)")
     return files
@@ -160,6 +168,23 @@ def _named(bundles: list[Bundle]) -> list[tuple[str, Bundle]]:
             name = f"{bundle.name}_{number}"
         taken[name] = bundle
     return list(taken.items())
+
+
+def _missing(column: str, bundles: list[tuple[str, Bundle]]) -> str | None:
+    """A note on the bundles that lack a column; a download list takes it from its breakdown. Raises BundleError."""
+    having = {name for name, bundle in bundles if bundle.has_column(column)}
+    if not having:
+        fullest = max((bundle for _, bundle in bundles), key=lambda bundle: len(bundle.columns))
+        among = f", nor has any other of the {len(bundles)} bundles" if len(bundles) > 1 else ""
+        raise BundleError(
+            f"{fullest.origin}: wanted the column {short(column)}, which bundle_columns of a task names; "
+            f"came {fullest.listed_columns}{among}"
+        )
+    lacking = [bundle.origin for name, bundle in bundles if name not in having and sibling_of(name) not in having]
+    if not lacking:
+        return None
+    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    return f"no column {short(column)} in {lacking[0]}{more}: its value is NULL there"
 
 
 def _add_hosts(hosts: set[str], rows: list[ImageRef]) -> None:
@@ -181,7 +206,8 @@ def _chunks(rows: Iterator[ImageRef]) -> Iterator[list[ImageRef]]:
         yield chunk
 
 
-def _table(rows: list[ImageRef]) -> pa.Table:
+def _table(rows: list[ImageRef], schema: pa.Schema) -> pa.Table:
+    further = schema.names[len(ROWS) :]
     return pa.table(
         {
             "eolMediaURL": [row.url for row in rows],
@@ -190,6 +216,7 @@ def _table(rows: list[ImageRef]) -> pa.Table:
             "ancestry": [row.ancestry for row in rows],
             "bundle_row": [row.bundle_row for row in rows],
             "is_usable": [is_usable(row.url) for row in rows],
+            **{name: [row.further[place] for row in rows] for place, name in enumerate(further)},
         },
-        schema=ROWS,
+        schema=schema,
     )

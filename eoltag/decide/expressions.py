@@ -17,12 +17,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from eoltag.decide.functions import ALLOWED, reason_against
 
 
-class Unreadable(ValueError):
-    """The parser does not understand the text."""
-
-
 class Refused(ValueError):
-    """The text is SQL, but holds what no rule may hold."""
+    """The text is no SQL expression, or holds what no rule may hold."""
 
 
 class RuleDialect(Spark):
@@ -65,7 +61,7 @@ _PAIRS: Final = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
 def read(text: str) -> exp.Expr:
-    """The expression as a tree that holds nothing but what a rule may hold. Raises Unreadable and Refused."""
+    """The expression as a tree that holds nothing but what a rule may hold. Raises Refused."""
     tree, tokens = _parsed(text)
     _check_tokens(tokens)
     for node in tree.walk():
@@ -77,7 +73,7 @@ def read_loosely(text: str) -> exp.Expr | None:
     """The tree of an expression that was checked when it was first used; None where the parser does not understand."""
     try:
         return _parsed(text)[0]
-    except (Unreadable, Refused):
+    except Refused:
         return None
 
 
@@ -123,17 +119,20 @@ def _scores_of(column: exp.Column, models: Sequence[str]) -> str | None:
 
 
 def _parsed(text: str) -> tuple[exp.Expr, list[Token]]:
+    wanted = f"an expression in SQL was wanted. Received: {' '.join(text.split()) or 'nothing'}"
     try:
         tokens = _DIALECT.tokenize(text)
         trees = _DIALECT.parser().parse(tokens, text)
-    except (ParseError, TokenError) as problem:
-        raise Unreadable(re.sub(r"\s+", " ", str(problem).split(". Line")[0])) from problem
+    except ParseError as problem:
+        raise Refused(f"{wanted}, not understood at '{problem.errors[0]['highlight']}'") from problem
+    except TokenError as problem:
+        raise Refused(f"{wanted}, in which a quote is never closed") from problem
     except RecursionError as problem:
-        raise Unreadable("it is nested too deeply") from problem
+        raise Refused(f"{wanted[:150]}..., nested too deeply") from problem
     if len(trees) != 1:
         raise Refused(f"one expression was wanted. Received: {len(trees)}, with ; between them")
     if trees[0] is None:
-        raise Unreadable("it is empty")
+        raise Refused(wanted)
     return trees[0], tokens
 
 
@@ -154,7 +153,7 @@ def _check_tokens(tokens: Sequence[Token]) -> None:
 def _check_name(name: str, allowed: frozenset[str] = ALLOWED) -> None:
     if name.lower() not in allowed:
         raise Refused(
-            f"a function of the list in docs/tasks.md was wanted. Received: {name}{reason_against(name.lower())}"
+            f"a function of docs/reference/task-files.md was wanted. Received: {name}{reason_against(name.lower())}"
         )
 
 

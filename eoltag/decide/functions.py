@@ -38,7 +38,7 @@ FAMILIES: Final[dict[str, str]] = {
         try_to_number""",
     "hashes": "crc32 hash hex md5 sha sha1 sha2 xxhash64",
 }
-"""Family -> names. docs/tasks.md lists them; a function that is not here is refused, whatever it does."""
+"""Family -> names, as docs/reference/task-files.md lists them; any other function is refused, whatever it does."""
 
 ALLOWED: Final = frozenset(name for names in FAMILIES.values() for name in names.split())
 

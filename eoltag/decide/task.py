@@ -1,6 +1,7 @@
 """Task files to SQL: which rule gives which tag. Strings only; Spark runs them, and no image is touched."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,9 +9,12 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from eoltag.errors import TaskError
+from eoltag.image.features import FEATURES
 from eoltag.model.package import Package, read_package
-from eoltag.records import Feature, Outcome
+from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
+
+__all__ = ["Task", "TaskFile", "read_task"]
 
 TASK_FOLDER: Final = Path("conf/tasks")
 _NAME: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -59,9 +63,13 @@ class TaskFile(Strict):
         min_length=1,
     )
     """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
+    formats: tuple[str, ...] = Field(("tsv",), strict=False, min_length=1)
+    """File formats of the tags: `tsv`, `jsonl` (JSON lines with the same columns), or both beside each other."""
     models: dict[str, ModelEntry] = Field(min_length=1)
-    features: tuple[Feature, ...] = Field((), strict=False)
+    features: tuple[str, ...] = Field((), strict=False)
     """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""
+    bundle_columns: tuple[str, ...] = Field((), strict=False)
+    """Further columns of the bundles, as texts for rules and columns of the tags table: COLUMN, or NAME=COLUMN."""
     rules: tuple[Rule, ...] = Field((), strict=False)
     extras: dict[str, str] = {}
     """Further columns of the tags table: `NAME = "SQL"`."""
@@ -77,7 +85,26 @@ class TaskFile(Strict):
         for name in (*self.models, *self.extras):
             if not re.match(_NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
+        self._check_bundle_columns()
         return self
+
+    @model_validator(mode="after")
+    def _features_are_known(self) -> "TaskFile":
+        unknown = [name for name in self.features if name not in FEATURES]
+        if unknown:
+            raise ValueError(f"features: unknown feature {', '.join(unknown)}; known: {', '.join(FEATURES)}")
+        return self
+
+    def _check_bundle_columns(self) -> None:
+        taken = {name.lower() for name in (*self.models, *self.extras, *self.features)}
+        for name, column in _pairs(self.bundle_columns):
+            if not re.match(_NAME, name):
+                raise ValueError(
+                    f"bundle_columns: {name!r} is no usable name (letters, digits and _); write NAME={column}"
+                )
+            if name.lower() in taken:
+                raise ValueError(f"bundle_columns: a model, feature or other column is already called '{name}'")
+            taken.add(name.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +130,7 @@ def read_task(name_or_file: str, root: Path) -> Task:
     file = parse(TaskFile, read_toml(path, TaskError), str(path), TaskError)
     packages = {name: read_package(_find_package(entry.package, path, root)) for name, entry in file.models.items()}
     task = Task(path, file, packages)
-    for expression in (*(rule.when for rule in file.rules), *file.extras.values(), file.where):
-        _filled(expression, task)
+    refuse_slips(task)
     return task
 
 
@@ -119,9 +145,33 @@ def read_tasks(names: list[str], root: Path) -> list[Task]:
     return list(tasks.values())
 
 
+def refuse_slips(task: Task) -> None:
+    """Read every expression of the task. Raises TaskError for what needs no Spark to be seen."""
+    from eoltag.decide.slips import find_slip  # brings sqlglot, which no worker needs
+
+    labels = {model: package.card.labels for model, package in task.packages.items()}
+    for place, expression in expressions(task):
+        if slip := find_slip(expression, labels, _tags(task)):
+            raise TaskError(f"{task.path}: {place}: {slip}")
+
+
+def expressions(task: Task) -> list[tuple[str, str]]:
+    """(place in the task file, SQL with thresholds filled in) of every expression."""
+    found = [(f"rule '{name}'", condition) for name, condition in rule_conditions(task)]
+    found += [(f"tag_sql of rule '{rule.name}'", rule.tag_sql) for rule in task.file.rules if rule.tag_sql is not None]
+    found += [(f"extra column '{name}'", expression) for name, expression in extra_columns(task).items()]
+    found += [(f"TSV column '{name}'", expression) for name, expression in tsv_columns(task)]
+    return [*found, ("where", tsv_condition(task))]
+
+
 def rule_conditions(task: Task) -> list[tuple[str, str]]:
     """(rule name, SQL condition) with thresholds filled in, in the order in which they are tried."""
     return [(rule.name, _filled(rule.when, task)) for rule in task.file.rules]
+
+
+def rows_by_rule(task: Task, rows: Mapping[str, int]) -> dict[str, int]:
+    """Every rule in its order -> the rows that it tagged; 0 for one that never fired. rows: what was counted."""
+    return {rule.name: rows.get(rule.name, 0) for rule in task.file.rules}
 
 
 def extra_columns(task: Task) -> dict[str, str]:
@@ -142,13 +192,33 @@ def rule_expression(task: Task) -> str:
 
 def tsv_columns(task: Task) -> list[tuple[str, str]]:
     """(header, SQL expression over the tags table) of each column of the TSV."""
-    pairs = (column.partition("=") for column in task.file.columns)
-    return [(name.strip(), expression.strip() or name.strip()) for name, _, expression in pairs]
+    return _pairs(task.file.columns)
+
+
+def bundle_columns(task: Task) -> dict[str, str]:
+    """Name in rules and tables -> column of the bundles."""
+    return dict(_pairs(task.file.bundle_columns))
 
 
 def tsv_condition(task: Task) -> str:
     """Which rows of the tags table stand in the TSV, with thresholds filled in."""
     return _filled(task.file.where, task)
+
+
+def _tags(task: Task) -> set[str]:
+    """The tags that an image can get; none where a rule computes others than labels."""
+    if any(rule.tag_sql not in (None, "label") for rule in task.file.rules):
+        return set()
+    tags = {task.file.missing, *(rule.tag for rule in task.file.rules if rule.tag is not None)}
+    if any(rule.tag_sql for rule in task.file.rules):
+        tags |= set(next(iter(task.packages.values())).card.labels)
+    return tags
+
+
+def _pairs(columns: Iterable[str]) -> list[tuple[str, str]]:
+    """NAME=VALUE, or NAME for both."""
+    pairs = (column.partition("=") for column in columns)
+    return [(name.strip(), value.strip() or name.strip()) for name, _, value in pairs]
 
 
 def _case(task: Task, values: list[str], otherwise: str) -> str:

@@ -1,4 +1,4 @@
-"""What an HTTP answer, or the lack of one, means for an image."""
+"""HTTP answers and failures as outcomes of an image."""
 
 import ssl
 from collections.abc import Collection, Iterable

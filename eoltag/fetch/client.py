@@ -1,9 +1,9 @@
-"""URL -> bytes, or the outcome that says why there are none."""
+"""The HTTP client: a request becomes the bytes of an image, or the outcome that says why there are none."""
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -32,11 +32,14 @@ from eoltag.fetch.renditions import rendition_of
 from eoltag.fetch.retry import RetryPolicy, parse_retry_after
 from eoltag.fetch.sinks import InFile, InMemory, Sink
 from eoltag.fetch.urls import check_url
-from eoltag.records import Fetched, Outcome
+from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
+
+__all__ = ["Fetcher"]
 
 T = TypeVar("T")
 
+NOT_MODIFIED: Final = 304
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 _DETAIL_LENGTH: Final = 300
@@ -60,9 +63,11 @@ class _Attempt:
         self.sink = sink
         self.number = 0
         self.status: int | None = None
+        self.etag: str | None = None
+        self.last_modified: str | None = None
 
     async def off_the_clock(self, waiting: Awaitable[T]) -> T:
-        """What `waiting` gives; the time that takes does not count against the deadline."""
+        """The result of `waiting`; the time that it takes does not count against the deadline."""
         now = asyncio.get_running_loop().time
         when = self.deadline.when()
         assert when is not None
@@ -71,6 +76,12 @@ class _Attempt:
         result = await waiting
         self.deadline.reschedule(now() + left_s)
         return result
+
+    def succeeded(self, note: str | None) -> Fetched:
+        """The end of it, with the bytes, or without where those that the caller has are still the same."""
+        is_not_modified = self.status == NOT_MODIFIED
+        data = None if is_not_modified else self.sink.content()
+        return Fetched(data, Outcome.OK, note, self.status, self.number, self.etag, self.last_modified, is_not_modified)
 
     def failed(self, error: ImageError) -> Fetched:
         """The end of it."""
@@ -108,25 +119,25 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
         self.hosts = Hosts(settings, rate_share, clock=clock, sleep=sleep, jitter=jitter)
 
-    async def fetch(self, url: str | None, sink: Sink | None = None) -> Fetched:
+    async def fetch(self, request: FetchRequest, sink: Sink | None = None) -> Fetched:
         """The image's bytes or why there are none, after as many attempts as make sense. Raises for bugs only."""
         attempt = _Attempt(InMemory() if sink is None else sink)
         try:
-            target = check_url(url)
+            target = check_url(request.url)
         except ImageError as error:
             return attempt.failed(error)
         host = self._host(URL(target, encoded=True))
         smaller = rendition_of(target, self._settings.renditions)
+        conditions = conditions_of(request)
         while True:
             attempt.number += 1
             attempt.status = None
             try:
-                await self._follow(smaller or target, attempt)
-                note = f"read from {smaller}" if smaller else None
-                return Fetched(attempt.sink.content(), Outcome.OK, note, attempt.status, attempt.number)
+                await self._follow(smaller or target, conditions, attempt)
+                return attempt.succeeded(f"read from {smaller}" if smaller else None)
             except ImageError as error:
                 if smaller and isinstance(error, (Gone, Forbidden)):  # object stores answer 403 for what is not there
-                    smaller = None
+                    smaller, conditions = None, {}  # the versions were those of the smaller copy
                     continue
                 wait_s = self._policy.wait_s(attempt.number, self._jitter(), error.retry_after_s)
                 if wait_s is None or not error.is_retryable or host.is_down:
@@ -138,36 +149,41 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
-    async def _follow(self, target: str, attempt: "_Attempt") -> None:
+    async def _follow(self, target: str, conditions: Mapping[str, str], attempt: "_Attempt") -> None:
         """One attempt: the request and its redirects, under one deadline. Raises ImageError."""
         seen = {target}
         try:
             async with asyncio.timeout(self._settings.deadline_s) as attempt.deadline:
                 for _ in range(self._settings.max_redirects + 1):
-                    location = await self._ask(URL(target, encoded=True), attempt)
+                    location = await self._ask(URL(target, encoded=True), conditions, attempt)
                     if location is None:
                         return
                     target = _resolve_location(target, location)
                     if target in seen:
                         raise BadRedirect(f"redirected in a circle, back to {target}")
                     seen.add(target)
+                    # Another file may be older than the one that was seen, so that only its ETag can tell.
+                    conditions = {name: value for name, value in conditions.items() if name == "If-None-Match"}
                 raise BadRedirect(f"more than {self._settings.max_redirects} redirects, the last to {target}")
         except TimeoutError as problem:
             raise TimedOut(f"not complete within {self._settings.deadline_s:g} s") from problem
 
-    async def _ask(self, url: URL, attempt: "_Attempt") -> str | None:
-        """One request in its host's turn: None when the image is in the sink, the Location of a redirect otherwise."""
+    async def _ask(self, url: URL, conditions: Mapping[str, str], attempt: "_Attempt") -> str | None:
+        """One request in its host's turn: the Location of a redirect, else None: the image is in the sink.
+
+        Where the request had conditions, the answer may be that nothing was modified, and the sink stays empty.
+        """
         refuse_address(url, self._guard)
         host = self._host(url)
         asked_at = await attempt.off_the_clock(host.take_turn())
         is_answered = False
         try:
-            async with self._connected().get(url, allow_redirects=False) as response:
+            async with self._connected().get(url, headers=conditions, allow_redirects=False) as response:
                 is_answered = True
                 attempt.status = response.status
                 retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._wall_clock())
                 host.answered(asked_at, response.status, retry_after_s)
-                if response.status == 200:
+                if response.status == 200 or (response.status == NOT_MODIFIED and conditions):
                     await self._receive(response, attempt)
                     return None
                 await _drain(response)
@@ -186,10 +202,13 @@ class Fetcher:
             host.end_turn()
 
     async def _receive(self, response: aiohttp.ClientResponse, attempt: "_Attempt") -> None:
-        """The body of a 200 into the sink, unless its headers already say no."""
+        """The body of an answer into the sink, unless its headers already say no, or that it has none."""
         directive = find_opt_out(response.headers.getall("X-Robots-Tag", ()), self._settings.opt_out_directives)
         if directive is not None:
             raise OptedOut(f"X-Robots-Tag: {directive}")
+        attempt.etag, attempt.last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        if response.status == NOT_MODIFIED:
+            return
         max_bytes = self._settings.max_bytes
         if (response.content_length or 0) > max_bytes:
             raise TooLarge(f"{response.content_length} bytes announced, over {max_bytes}")
@@ -216,6 +235,12 @@ class Fetcher:
     def _host(self, url: URL) -> Host:
         name = (url.raw_host or "").rstrip(".")
         return self.hosts.of(f"[{name}]" if ":" in name else name)
+
+
+def conditions_of(request: FetchRequest) -> dict[str, str]:
+    """The headers by which a server answers 304 in place of a version that the caller has (RFC 9110, section 13)."""
+    conditions = {"If-None-Match": request.etag, "If-Modified-Since": request.last_modified}
+    return {name: value for name, value in conditions.items() if value is not None}
 
 
 def download(url: str, target: Path, settings: FetchSettings) -> None:
@@ -252,13 +277,13 @@ async def _download(url: str, sink: InFile, settings: FetchSettings) -> Fetched:
     )
     fetcher = Fetcher(patient, stall_s=settings.deadline_s)
     try:
-        return await fetcher.fetch(url, sink)
+        return await fetcher.fetch(FetchRequest(url), sink)
     finally:
         await fetcher.close()
 
 
 def _run(job: Coroutine[Any, Any, T]) -> T:
-    """What `job` returns; also where the caller's thread runs an event loop already, as a notebook's does."""
+    """The result of `job`; also where the caller's thread runs an event loop already, as a notebook's does."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

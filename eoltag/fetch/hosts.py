@@ -128,7 +128,7 @@ class Host:
         return max(paused_s, self._next_at - now if self._rate else 0.0)
 
     def _recent_rate(self, now: float) -> float:
-        """What an unlimited host was asked lately, by all workers together if they all ask alike."""
+        """The recent request rate of an unlimited host over all workers, assuming that they all ask alike."""
         seen = len(self._recent)
         elapsed_s = now - self._recent[0] if seen else 0.0
         return (seen / elapsed_s if elapsed_s > 0 else 1.0) / self._hosts.rate_share

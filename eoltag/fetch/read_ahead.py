@@ -16,12 +16,14 @@ from typing import Final, TypeVar
 
 from eoltag.fetch.client import Fetcher
 from eoltag.fetch.sinks import ByteBudget, Rationed
-from eoltag.records import Fetched
+from eoltag.records import Fetched, FetchRequest
 from eoltag.settings import FetchSettings
+
+__all__ = ["fetch_ahead"]
 
 T = TypeVar("T")
 
-_Wanted = tuple[int, str | None]
+_Numbered = tuple[int, FetchRequest]
 _Result = tuple[int, Fetched | BaseException]
 
 _AT_ONCE: Final = 8
@@ -35,7 +37,7 @@ _CLOSE_S: Final = 2.0
 
 def fetch_ahead(
     items: Iterable[T],
-    url_of: Callable[[T], str | None],
+    request_of: Callable[[T], FetchRequest],
     settings: FetchSettings,
     *,
     rate_share: float,
@@ -58,7 +60,7 @@ def fetch_ahead(
             if len(waiting) <= max_images - at_once:
                 begun = list(islice(source, max_images - len(waiting)))
                 waiting.update(begun)
-                call.submit([(number, url_of(item)) for number, item in begun])
+                call.submit([(number, request_of(item)) for number, item in begun])
             if not waiting:
                 return
             number, fetched = call.next_result()
@@ -164,7 +166,7 @@ class _Call:
 
     # Called in the caller's thread.
 
-    def submit(self, wanted: list[_Wanted]) -> None:
+    def submit(self, wanted: list[_Numbered]) -> None:
         """Begins to fetch."""
         handed_over, self._handed_over = self._handed_over, 0
         if wanted or handed_over:
@@ -198,18 +200,18 @@ class _Call:
 
     # Called in the background.
 
-    def _go_on(self, wanted: list[_Wanted], handed_over: int) -> None:
-        for number, url in wanted:
-            task = asyncio.get_running_loop().create_task(self._fetch(number, url))
+    def _go_on(self, wanted: list[_Numbered], handed_over: int) -> None:
+        for number, request in wanted:
+            task = asyncio.get_running_loop().create_task(self._fetch(number, request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if handed_over:
             self._budget.hand_over(handed_over)
 
-    async def _fetch(self, number: int, url: str | None) -> None:
+    async def _fetch(self, number: int, request: FetchRequest) -> None:
         result: Fetched | BaseException
         try:
-            result = await self._background.fetcher.fetch(url, Rationed(self._budget))
+            result = await self._background.fetcher.fetch(request, Rationed(self._budget))
         except asyncio.CancelledError:
             raise
         except BaseException as bug:  # the one boundary: whatever it is, the caller's thread must not wait for ever

@@ -9,7 +9,7 @@ _SIZED: Final = re.compile(r"\.\d+x\d+$")
 
 
 def rendition_of(url: str, suffixes: Mapping[str, str]) -> str | None:
-    """Where the smaller copy of that image lies; None where its host has none, or the URL names a smaller copy already.
+    """The URL of the smaller copy of an image; None where its host has none, or the URL names a smaller copy already.
 
     suffixes: host -> what stands before the file ending, such as `.580x360`.
     """

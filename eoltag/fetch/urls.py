@@ -1,4 +1,4 @@
-"""What a list calls an image's URL, made fit to be requested, or refused."""
+"""URLs as lists spell them: normalised for a request, or refused."""
 
 import re
 from ipaddress import AddressValueError, IPv6Address

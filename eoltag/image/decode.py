@@ -27,6 +27,8 @@ from eoltag.errors import NotImage, TooManyPixels, Truncated, Undecodable
 from eoltag.image.resize import HAS_SIMD, Source
 from eoltag.records import Decoded, Fit, InputSpec, Pixels
 
+__all__ = ["decode"]
+
 _READERS: Final = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
 """Importing a reader registers it; Pillow registers WEBP and TIFF only on demand."""
 
@@ -145,7 +147,7 @@ class _Picture:
     def shrunk(
         self, size: tuple[int, int], resample: Image.Resampling, *, box: Box | None = None, gap: float | None = None
     ) -> Image.Image:
-        """The same by Pillow, which with a `gap` begins by means of whole pixels; see its `reducing_gap`."""
+        """The picture resized by Pillow, which with a `gap` begins by means of whole pixels; see its `reducing_gap`."""
         small = self.image.resize(self._stored(size), resample, box or self.box, reducing_gap=gap)
         return small if self.turn is None else small.transpose(self.turn)
 

@@ -13,8 +13,11 @@ from typing import Any, Final, Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from eoltag.errors import PackageError
-from eoltag.records import Fit, InputSpec, Resample
+from eoltag.model.outputs import OUTPUTS, Verdict
+from eoltag.records import Fit, InputSpec, Resample, Scores
 from eoltag.settings import Strict, parse
+
+__all__ = ["Card", "Package", "read_package"]
 
 CARD_VERSION: Final = 1
 CARD_FILE: Final = "card.json"
@@ -53,7 +56,7 @@ class Precision(Strict):
     """Proven: Keras with bfloat16 layers over f32 weights."""
 
     def proven(self, engine: EngineName) -> tuple[PrecisionName, ...]:
-        """What `engine` may use, fastest first; f32 always."""
+        """The precisions that `engine` may use, fastest first; f32 always."""
         if engine == "keras":
             return ("bf16", "f32") if self.keras_bf16 else ("f32",)
         faster: tuple[tuple[PrecisionName, bool], ...] = (("int8", self.int8), ("bf16", self.bf16))
@@ -74,6 +77,8 @@ class Card(Strict):
     input: CardInput
     output: Literal["logits"] = "logits"
     """What the network gives."""
+    output_kind: str = "classes"
+    """What these numbers mean: `classes`, one of many labels."""
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False, strict=False)
     """Probabilities are softmax(logits / temperature)."""
     thresholds: dict[str, FiniteFloat] = {}
@@ -103,11 +108,24 @@ class Card(Strict):
         unknown = set(self.thresholds) - set(self.labels)
         if unknown:
             raise ValueError(f"thresholds for labels that are not there: {sorted(unknown)}")
+        if self.output_kind not in OUTPUTS:
+            known = ", ".join(OUTPUTS)
+            raise ValueError(
+                f"output_kind: wanted one that this eoltag knows ({known}). Received: {self.output_kind!r}"
+            )
         return self
+
+    def verdicts(self, logits: Scores) -> list[Verdict]:
+        """What the model says of each image. logits: (N, C). Raises ValueError where C is not the number of labels."""
+        return OUTPUTS[self.output_kind].verdicts(logits, self.labels, self.temperature)
+
+    def probabilities(self, logits: Scores) -> Scores:
+        """The probability of each label, (N, C) float32. logits: (N, C)."""
+        return OUTPUTS[self.output_kind].probabilities(logits, self.temperature)
 
     @property
     def spec(self) -> InputSpec:
-        """What eoltag.image.decode needs to know."""
+        """The picture that the model takes, as eoltag.image.decode wants it described."""
         return InputSpec(self.input.height, self.input.width, self.input.fit, self.input.resample)
 
 
@@ -268,6 +286,8 @@ def model_version(card: Card) -> str:
     """
     model_files = {name: digest for name, digest in card.files.items() if name in (KERAS_FILE, *OPENVINO_FILES)}
     scored_by = card.model_dump(mode="json", include={"card_version", "labels", "input", "output", "temperature"})
+    if card.output_kind != "classes":  # packages from before there were others keep their version
+        scored_by["output_kind"] = card.output_kind
     text = json.dumps({**scored_by, "files": model_files}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     while _reads_as_number(digest[:12]):

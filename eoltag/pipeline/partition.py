@@ -16,11 +16,13 @@ import numpy as np
 from eoltag.errors import ImageError
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.image.decode import decode
+from eoltag.image.features import FEATURES
 from eoltag.model.engines import Engine, best_batch_size, load_engine
+from eoltag.model.outputs import Verdict
 from eoltag.model.package import Card, EngineName, PrecisionChoice, unpack
-from eoltag.model.score import Verdict, verdicts
-from eoltag.records import FEATURE_SIDE_PX, Decoded, Feature, Fetched, ModelSlot, Pixels, Scores, Wanted
-from eoltag.report.thumbnails import Seen, Shelf, keep
+from eoltag.records import Decoded, Fetched, Fit, ModelSlot, Pixels, Scores, Wanted
+from eoltag.report.thumbnails import Picture
+from eoltag.report.top_k import Collector, Scored
 from eoltag.settings import Settings
 
 
@@ -45,9 +47,14 @@ class Prediction(NamedTuple):
     bytes: int | None
     content_sha256: str | None
     perceptual_hash: str | None
-    mnorm_pp: float | None
-    mnorm_pp_512: float | None
     fetched_at: datetime
+    features: tuple[float | None, ...]
+    """One value for each of image.features.FEATURES, in that order."""
+
+    def row(self) -> tuple[Any, ...]:
+        """The values of the columns, in the order of the table: features stand before `fetched_at`."""
+        *columns, fetched_at, features = self
+        return (*columns, *features, fetched_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class _Scoring:
     sources: Mapping[str, ModelSource]
     settings: Settings
     threads: int
-    shelf: Shelf | None
+    collector: Collector | None
     _growing: dict[str, _Batch] = field(default_factory=dict)
     _begun: _Begun | None = None
 
@@ -117,7 +124,7 @@ class _Scoring:
         """The predictions that are left."""
         for version in list(self._growing):
             yield from self._begin(version)
-        yield from _predictions(self._begun, self.shelf)
+        yield from _predictions(self._begun, self.collector)
 
     def _begin(self, version: str) -> Iterator[tuple[Wanted, Prediction]]:
         """Hand a batch over: a GPU computes while the next images are decoded, until the next batch is handed over."""
@@ -125,7 +132,7 @@ class _Scoring:
         batch, before = self._growing.pop(version), self._begun
         logits = engine.begin(batch.pixels[: len(batch.images)])
         self._begun = _Begun(batch, version, self.sources[version].card, engine.name, logits)
-        yield from _predictions(before, self.shelf)
+        yield from _predictions(before, self.collector)
 
 
 MOST_LOADED: Final = 8
@@ -144,17 +151,18 @@ def predict_images(
     *,
     threads: int,
     rate_share: float,
-    shelf: Shelf | None = None,
+    collector: Collector | None = None,
 ) -> Iterator[tuple[Wanted, Prediction]]:
     """Every wanted image with one prediction per model that wants it, in no particular order.
 
     slots: by key, as Wanted.models names them. sources: by model version. threads: CPU threads for inference.
-    rate_share: this task's part of the global request rate, in (0, 1]. shelf: filled with thumbnails on the way.
+    rate_share: this task's part of the global request rate, in (0, 1]. collector: is offered every image for
+    the report.
     """
-    scoring = _Scoring(sources, settings, threads, shelf)
+    scoring = _Scoring(sources, settings, threads, collector)
     fetched_images = fetch_ahead(
         wanted,
-        lambda item: item.url,
+        lambda item: item.fetch,
         settings.fetch,
         rate_share=rate_share,
         max_images=settings.run.read_ahead_images,
@@ -186,7 +194,7 @@ def _read(
         return shared, {}
     versions = sorted({slot.version for slot in slots})
     features = sorted({feature for slot in slots for feature in slot.features})
-    specs, sides = [sources[version].card.spec for version in versions], [FEATURE_SIDE_PX[name] for name in features]
+    specs, sides = [sources[version].card.spec for version in versions], [FEATURES[name].side_px for name in features]
     try:
         decoded = decode(fetched.data, specs, settings.decode.max_pixels, sides)
     except ImageError as problem:
@@ -196,20 +204,15 @@ def _read(
         "height": decoded.height,
         "color_mode": decoded.color_mode,
         "perceptual_hash": decoded.perceptual_hash,
-        **_measured(features, decoded),
+        "features": _measured(features, decoded),
     }
     return shared, dict(zip(versions, decoded.pixels, strict=True))
 
 
-def _measured(features: list[Feature], decoded: Decoded) -> dict[str, float]:
-    """Features by name. OpenCV is loaded by the first image for which a task asks for one."""
-    if not features:
-        return {}
-    from eoltag.image.cartoon import cartoonization
-
-    return {
-        feature: cartoonization(picture).mnorm_pp for feature, picture in zip(features, decoded.pictures, strict=True)
-    }
+def _measured(names: list[str], decoded: Decoded) -> tuple[float | None, ...]:
+    """One value for each of FEATURES; None where it is not wanted. decoded: with a picture for each of `names`."""
+    found = {name: FEATURES[name].measure(picture) for name, picture in zip(names, decoded.pictures, strict=True)}
+    return tuple(found.get(name) for name in FEATURES)
 
 
 def _describe(fetched: Fetched) -> dict[str, Any]:
@@ -226,8 +229,8 @@ def _describe(fetched: Fetched) -> dict[str, Any]:
         "bytes": None if data is None else len(data),
         "content_sha256": None if data is None else hashlib.sha256(data).hexdigest(),
         "perceptual_hash": None,
-        **dict.fromkeys(FEATURE_SIDE_PX),
         "fetched_at": datetime.now(UTC),
+        "features": (None,) * len(FEATURES),
     }
 
 
@@ -245,14 +248,14 @@ def _failed(slot: ModelSlot, shared: dict[str, Any]) -> Prediction:
     )
 
 
-def _predictions(begun: _Begun | None, shelf: Shelf | None) -> Iterator[tuple[Wanted, Prediction]]:
+def _predictions(begun: _Begun | None, collector: Collector | None) -> Iterator[tuple[Wanted, Prediction]]:
     if begun is None:
         return
     images, card = begun.batch.images, begun.card
-    found = verdicts(begun.logits(), card.labels, card.temperature)
-    if shelf is not None:
+    found = card.verdicts(begun.logits())
+    if collector is not None:
         scored = zip(images, found, begun.batch.pixels, strict=False)
-        keep(shelf, (_seen(image, verdict, pixels) for image, verdict, pixels in scored), card.spec.fit)
+        collector.offer(_scored(image, verdict, pixels, card.spec.fit) for image, verdict, pixels in scored)
     for image, verdict in zip(images, found, strict=True):
         for slot in image.slots:
             yield (
@@ -271,9 +274,9 @@ def _predictions(begun: _Begun | None, shelf: Shelf | None) -> Iterator[tuple[Wa
             )
 
 
-def _seen(image: _Image, verdict: Verdict, pixels: Pixels) -> Seen:
-    scored = (verdict.label, verdict.confidence, verdict.logit)
-    return Seen(image.wanted.url, image.slots, *scored, pixels, image.shared["width"], image.shared["height"])
+def _scored(image: _Image, verdict: Verdict, pixels: Pixels, fit: Fit) -> Scored:
+    picture = Picture(pixels, image.shared["width"], image.shared["height"], fit)
+    return Scored(image.wanted.url, image.slots, verdict.label, verdict.confidence, verdict.logit, picture)
 
 
 def _engine(version: str, sources: Mapping[str, ModelSource], settings: Settings, threads: int) -> Engine:

@@ -19,6 +19,8 @@ class Summary:
     """Outcome -> bundle rows; rows_in = ok + the sum of these."""
     tags: dict[str, dict[str, int]]
     """Task -> tag -> bundle rows; an image that was read and got no tag counts under the task's missing literal."""
+    rules: dict[str, dict[str, int]]
+    """Task -> rule -> bundle rows that it tagged, in the order of the rules; 0 for a rule that never fired."""
     seconds: float
     images_per_s: float
     """Images fetched in this run over `seconds`, start-up included."""
@@ -27,6 +29,8 @@ class Summary:
     known: int = 0
     """Bundle rows that earlier runs had answered."""
     bundles: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    """Folders below the output directory that hold the tags as files."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -49,6 +53,8 @@ class Flips:
     """The same, as the task file has it now."""
     moves: dict[str, int]
     """"old tag -> new tag" -> bundle rows."""
+    rules: dict[str, int]
+    """Rule -> bundle rows that it would tag, in the order of the rules."""
     examples: list[dict[str, Any]]
     """The first rows whose tag changes."""
 
@@ -70,6 +76,7 @@ def flips_text(flips: Mapping[str, Flips]) -> str:
         lines.append(f"  {sum(found.moves.values()):,} of {sum(found.after.values()):,} rows get another tag")
         lines += [f"    {move}  {rows:,}" for move, rows in sorted(found.moves.items(), key=lambda item: -item[1])]
         lines += [_flip_line(row) for row in found.examples]
+        lines += _never_fired(found.rules)
     return "\n".join(lines)
 
 
@@ -79,11 +86,17 @@ def _flip_line(row: Mapping[str, Any]) -> str:
     return f"  {row['bundle']} row {row['bundle_row']}: {tags} ({rules})  {row['eolMediaURL']}"
 
 
-def plan_text(plan: Mapping[str, int], notes: list[str]) -> str:
-    """--dry-run for people."""
+def plan_text(plan: Mapping[str, int], rules: Mapping[str, Mapping[str, int]], notes: list[str]) -> str:
+    """--dry-run for people. rules: task -> rule -> rows that it tags by the predictions that there are."""
     wide = max(len(name) for name in plan)
     lines = [f"  {name.replace('_', ' '):<{wide}}  {value:>12,}" for name, value in plan.items()]
+    for task, fired in rules.items():
+        lines += [f"task {task}, over what is predicted already:", *silent] if (silent := _never_fired(fired)) else []
     return "\n".join(["Plan (nothing was fetched, nothing written):", *lines, *(f"note: {note}" for note in notes)])
+
+
+def _never_fired(rules: Mapping[str, int]) -> list[str]:
+    return [f"  rule '{rule}' fired 0 times" for rule, rows in rules.items() if not rows]
 
 
 def summary_text(summary: Summary) -> str:
@@ -106,10 +119,11 @@ def summary_text(summary: Summary) -> str:
     for task, tags in summary.tags.items():
         lines.append(f"task {task}: {sum(tags.values()):,} images tagged or looked at")
         lines += [f"  {tag:<24} {rows:>9,}" for tag, rows in sorted(tags.items(), key=lambda item: -item[1])]
+        lines += _never_fired(summary.rules[task])
     lines += [
         f"predictions  {summary.output}/predictions/",
         *(f"tags         {summary.output}/tags/task={task}/" for task in summary.tags),
-        *(f"TSV          {summary.output}/tsv/{task}/" for task in summary.tags),
+        *(f"files        {summary.output}/{folder}/" for folder in summary.files),
         f"run          {summary.output}/runs/{summary.run_id}.json",
         f"report       {summary.output}/report/index.html",
     ]

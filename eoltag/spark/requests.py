@@ -1,4 +1,4 @@
-"""What the command lines of the jobs ask for."""
+"""The requests of the jobs: their command lines as values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Final
 
 from eoltag.settings import Settings
 
+__all__ = ["CompactRequest", "DecideRequest", "DiffRequest", "ReportRequest", "TagRequest"]
+
 IMAGES_PER_FILE: Final = 500_000
-"""Of the predictions table: as many as a file should hold where there are that many."""
+"""Images in one file of the predictions table, where there are that many."""
 
 
 @dataclass(frozen=True, slots=True)

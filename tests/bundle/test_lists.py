@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from eoltag.bundle.lists import Bundle, Tally, bundle_name, expand_ranges, open_bundles, sibling_of
-from eoltag.bundle.text import MAX_LINE_BYTES
+from eoltag.bundle.formats.text import MAX_LINE_BYTES
+from eoltag.bundle.lists import Bundle, Tally, open_bundles
+from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
 from eoltag.errors import BadUrl, BundleError
 from eoltag.fetch.urls import check_url, is_usable
 from eoltag.records import ImageRef
@@ -70,7 +71,7 @@ def test_a_breakdown_gives_its_columns_by_name_wherever_they_stand(write: Write)
         + f"EOL-media-7-2\t\timage/png\t {MOTH} \t\t\n",
     )
     bundle = opened(path)
-    assert (bundle.name, bundle.layout, bundle.encoding) == ("images_for_Aves_breakdown_000001", "table", "utf-8")
+    assert (bundle.name, bundle.format) == ("images_for_Aves_breakdown_000001", "table")
     assert bundle.columns == ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry")
     assert bundle.notes == ()
     assert list(bundle.rows()) == [
@@ -134,7 +135,7 @@ def test_blank_lines_and_comments_are_skipped_and_counted_but_rows_of_empty_fiel
 
 def test_the_first_url_of_a_plain_list_is_data(write: Write) -> None:
     bundle = opened(write("maps.txt", f"{FLOWER}\n{MOTH}"))
-    assert (bundle.layout, bundle.columns, bundle.notes) == ("list", (), ())
+    assert (bundle.format, bundle.columns, bundle.notes) == ("list", (), ())
     assert list(bundle.rows()) == [ImageRef(1, FLOWER), ImageRef(2, MOTH)]
 
 
@@ -249,7 +250,6 @@ def test_a_list_that_is_not_utf_8_is_read_as_latin1_and_names_the_byte_and_its_l
     rows = f"{FLOWER}\n".encode() * 30_000
     path = write("list.txt", rows + "é in UTF-8\n".encode() + b"\xe9 in latin1\n" + rows)
     bundle = opened(path)
-    assert bundle.encoding == "latin1"
     assert bundle.notes == ("read as latin1, because byte 0xE9 in line 30002 is not UTF-8",)
     assert [row.url for row in bundle.rows()][29_999:30_003] == [FLOWER, "Ã© in UTF-8", "é in latin1", FLOWER]
 
@@ -406,11 +406,12 @@ def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(write: W
 
 
 def test_a_file_that_is_gone_or_has_changed_since_it_was_opened_is_a_bundle_error(write: Write) -> None:
-    bundle = opened(write("list.txt", f"{FLOWER}\n"))
+    path = write("list.txt", f"{FLOWER}\n")
+    bundle = opened(path)
     write("list.txt", b"\xe9\n")
     with pytest.raises(BundleError, match=r"^list\.txt: cannot be read \('utf-8' codec can't decode byte 0xe9"):
         list(bundle.rows())
-    bundle.source.path.unlink()
+    path.unlink()
     with pytest.raises(BundleError, match=r"^list\.txt: cannot be read \(No such file or directory\)$"):
         list(bundle.rows())
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from eoltag.bundle.lists import bundle_name, expand_ranges, open_bundles
+from eoltag.bundle.lists import open_bundles
+from eoltag.bundle.names import bundle_name, expand_ranges
 from eoltag.errors import BadUrl, BundleError
 from eoltag.fetch.urls import check_url, is_usable
 from eoltag.records import ImageRef

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from eoltag.bundle.staging import local_files, stage
+from eoltag.bundle.staging import ROWS, local_files, stage
 from eoltag.errors import BundleError
 from eoltag.settings import FetchSettings
 from tests.support.loopback import Loopback
@@ -82,6 +82,31 @@ def test_a_limit_counts_over_all_bundles(tmp_path: Path) -> None:
     whole = stage([("one.txt", one), ("two.txt", two)], tmp_path / "whole")
     assert staged.digests["one"] == whole.digests["one"]
     assert staged.digests["two"] != whole.digests["two"]
+
+
+def test_further_columns_are_staged_as_texts_and_no_others(tmp_path: Path) -> None:
+    table = written(tmp_path / "table.csv", "url,Rights,title", "https://eol.org/a.jpg,CC-BY,A moth")
+    plain = written(tmp_path / "plain.txt", "https://eol.org/b.jpg", "https://eol.org/c.jpg")
+    files = [("table.csv", table), ("plain.txt", plain)]
+    staged = stage(files, tmp_path / "rows", further=["rights", "RIGHTS"])
+    assert staged.further == ["rights"]
+    assert staged.notes == ["no column 'rights' in plain.txt: its value is NULL there"]
+    tables = [pq.ParquetFile(staged.path(bundle)).read() for bundle in ("table", "plain")]
+    assert [rows["rights"].to_pylist() for rows in tables] == [["CC-BY"], [None, None]]
+    assert tables[0].column_names == [*ROWS.names, "rights"]
+    assert staged.digests["table"] != stage(files, tmp_path / "without").digests["table"]
+
+
+def test_a_further_column_that_no_bundle_has_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    table = written(tmp_path / "table.csv", "url,title", "https://eol.org/a.jpg,A moth")
+    plain = written(tmp_path / "plain.txt", "https://eol.org/b.jpg")
+    wanted = "wanted the column 'rights', which bundle_columns of a task names; came"
+    with pytest.raises(
+        BundleError, match=f"^table.csv: {wanted} the columns 'url', 'title', nor has any other of the 2"
+    ):
+        stage([("plain.txt", plain), ("table.csv", table)], tmp_path / "rows", further=["rights"])
+    with pytest.raises(BundleError, match=f"^plain.txt: {wanted} no columns, only URLs$"):
+        stage([("plain.txt", plain)], tmp_path / "rows", further=["rights"])
 
 
 def test_bundles_of_one_name_from_two_folders_keep_apart(tmp_path: Path) -> None:

@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from eoltag.decide.expressions import Refused, Unreadable, read, read_loosely, texts_compared
-from eoltag.decide.functions import ALLOWED, FAMILIES, WHY_NOT
-from tests.support.paths import ROOT
+from eoltag.decide.expressions import Refused, read, read_loosely, texts_compared
+from eoltag.decide.functions import ALLOWED, WHY_NOT
 
 MODELS = ("main", "Second")
 
@@ -85,10 +84,19 @@ def test_what_a_rule_may_not_hold_is_refused_by_name(text: str, received: str) -
 
 
 @pytest.mark.parametrize(
-    "text", ["", "((", "logit >", "label = = 'a'", "'open", "IDENTIFIER('reflect')('a')", "(" * 9999]
+    ("text", "received"),
+    [
+        (" ", "nothing"),
+        ("((", "((, not understood at '('"),
+        ("logit >", "logit >, not understood at '>'"),
+        ("label =\n = 'a'", "label = = 'a', not understood at '='"),
+        ("label = 'a", "label = 'a, in which a quote is never closed"),
+        ("IDENTIFIER('reflect')('a')", "IDENTIFIER('reflect')('a'), not understood at ''a''"),
+        ("(" * 9999, "(((..., nested too deeply"),
+    ],
 )
-def test_what_is_no_sql_is_unreadable_and_has_no_tree(text: str) -> None:
-    with pytest.raises(Unreadable):
+def test_what_is_no_sql_is_refused_with_the_place_and_has_no_tree(text: str, received: str) -> None:
+    with pytest.raises(Refused, match=rf"^an expression in SQL was wanted\. Received: .*{re.escape(received)}$"):
         read(text)
     assert read_loosely(text) is None
 
@@ -114,11 +122,3 @@ def test_no_function_is_both_allowed_and_argued_against() -> None:
     against = [name for names in WHY_NOT.values() for name in names.split()]
     assert ALLOWED.isdisjoint(against)
     assert len(against) == len(set(against))
-
-
-def test_the_page_about_tasks_lists_the_functions_that_rules_may_use() -> None:
-    page = (ROOT / "docs/tasks.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| ([^|]+) \| (`[^|]+`) \|$", page, re.MULTILINE))
-    assert {family: rows.get(family, "").replace("`", "").split(", ") for family in FAMILIES} == {
-        family: sorted(names.split()) for family, names in FAMILIES.items()
-    }

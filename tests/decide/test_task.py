@@ -69,6 +69,19 @@ def test_rules_become_one_case_in_their_order(folder: Path, small_package: Path)
         ("", "key 'name' is missing"),
         ('name = "a b"\n', "key 'name'"),
         ('name = "kind"\nrulez = []\n', "unknown key 'rulez'"),
+        (
+            'name = "kind"\nbundle_columns = ["dc:rights"]\n',
+            "'dc:rights' is no usable name (letters, digits and _); write NAME=dc:rights",
+        ),
+        (
+            'name = "kind"\nbundle_columns = ["rights", "Rights=licence"]\n',
+            "a model, feature or other column is already called 'Rights'",
+        ),
+        (
+            'name = "kind"\nfeatures = ["mnorm_pp", "hue"]\n',
+            "features: unknown feature hue; known: mnorm_pp, mnorm_pp_512",
+        ),
+        ('name = "kind"\nbundle_columns = ["main"]\n', "a model, feature or other column is already called 'main'"),
         ('name = "kind"\nrules = [{name="a", when="true"}]\n', "rule 'a' wants either tag or tag_sql"),
         ('name = "kind"\nrules = [{name="a", when="true", tag="x", tag_sql="label"}]\n', "either tag or tag_sql"),
         (

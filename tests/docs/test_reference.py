@@ -95,4 +95,9 @@ def test_what_markdown_would_take_for_its_own_is_escaped() -> None:
 def test_every_public_name_exists(module: str, name: str) -> None:
     offered = importlib.import_module(module)
     assert hasattr(offered, name)
-    assert name in getattr(offered, "__all__", [name])
+    assert name in offered.__all__
+
+
+def test_the_page_names_all_that_a_public_module_offers() -> None:
+    for module in {module for module, _ in PUBLIC}:
+        assert set(importlib.import_module(module).__all__) == {name for known, name in PUBLIC if known == module}

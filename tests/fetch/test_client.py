@@ -17,7 +17,7 @@ from eoltag.errors import BundleError
 from eoltag.fetch.answers import find_opt_out
 from eoltag.fetch.client import Fetcher, download
 from eoltag.fetch.renditions import rendition_of
-from eoltag.records import Fetched, Outcome
+from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 from tests.support.fake_time import OwnTime
 from tests.support.loopback import Loopback
@@ -52,7 +52,7 @@ def fetch_all(urls: Sequence[str | None], fetcher: Fetcher) -> list[Fetched]:
 
     async def story() -> list[Fetched]:
         try:
-            return [await fetcher.fetch(url) for url in urls]
+            return [await fetcher.fetch(FetchRequest(url)) for url in urls]
         finally:
             await fetcher.close()
 
@@ -443,11 +443,11 @@ def test_waiting_for_a_turn_does_not_count_against_the_deadline(server: Loopback
 def test_cancelling_frees_the_place_in_flight(server: Loopback) -> None:
     async def story() -> Fetched:
         fetcher = Fetcher(make_settings(concurrency=1))
-        endless = asyncio.ensure_future(fetcher.fetch(server.url("/trickle/x.jpg")))
+        endless = asyncio.ensure_future(fetcher.fetch(FetchRequest(server.url("/trickle/x.jpg"))))
         await asyncio.sleep(0.05)
         endless.cancel()
         try:
-            return await fetcher.fetch(server.url("picture.jpg"))
+            return await fetcher.fetch(FetchRequest(server.url("picture.jpg")))
         finally:
             await fetcher.close()
 
@@ -584,3 +584,59 @@ def test_the_image_itself_makes_up_for_a_smaller_copy_that_is_missing(server: Lo
 )
 def test_the_name_of_a_smaller_copy(url: str, smaller: str | None) -> None:
     assert rendition_of(url, {"content.eol.org": ".580x360"}) == smaller
+
+
+# --- conditional requests ---------------------------------------------------------------------------------------------
+
+
+def fetch_if_modified(request: FetchRequest, **chosen: Any) -> Fetched:
+    async def story() -> Fetched:
+        fetcher = Fetcher(make_settings(**chosen))
+        try:
+            return await fetcher.fetch(request)
+        finally:
+            await fetcher.close()
+
+    return asyncio.run(story())
+
+
+def test_an_answer_says_its_version_and_a_request_that_names_it_gets_no_bytes(server: Loopback) -> None:
+    url = server.url("/versioned/abc/0/picture.jpg")
+    first = fetch(url)
+    assert (first.data, first.etag, first.is_not_modified) == (PICTURE, '"abc"', False)
+    assert first.last_modified == "Thu, 01 Jan 1970 00:00:00 GMT"
+    again = fetch_if_modified(FetchRequest(url, first.etag, first.last_modified))
+    assert (again.data, again.outcome, again.http_status, again.is_not_modified) == (None, Outcome.OK, 304, True)
+    assert (again.etag, again.last_modified) == (first.etag, first.last_modified)
+    sent = server.headers[-1]
+    assert (sent["If-None-Match"], sent["If-Modified-Since"]) == (first.etag, first.last_modified)
+    newer = fetch_if_modified(FetchRequest(server.url("/versioned/abd/0/other.png"), first.etag, first.last_modified))
+    assert (newer.data, newer.etag, newer.is_not_modified) == (OTHER, '"abd"', False)
+
+
+def test_a_plain_request_has_no_conditions_and_a_304_to_it_is_a_failure(server: Loopback) -> None:
+    found = fetch(server.url("/status/304/x.jpg"))
+    assert (found.outcome, found.http_status, found.is_not_modified) == (Outcome.HTTP_OTHER, 304, False)
+    assert not {"If-None-Match", "If-Modified-Since"} & set(server.headers[-1])
+
+
+@pytest.mark.parametrize(("version", "etag", "is_same"), [("abc", '"abc"', True), ("-", None, False)])
+def test_after_a_redirect_only_an_etag_tells_that_nothing_was_modified(
+    server: Loopback, version: str, etag: str | None, is_same: bool
+) -> None:
+    target = server.url(f"/versioned/{version}/0/picture.jpg")
+    request = FetchRequest(server.url(f"/redirect/302/x.jpg?to={target}"), etag, "Thu, 01 Jan 1970 00:00:00 GMT")
+    found = fetch_if_modified(request)
+    assert (found.data, found.is_not_modified) == (None if is_same else PICTURE, is_same)
+
+
+def test_the_version_of_a_smaller_copy_is_not_taken_for_that_of_the_image(server: Loopback) -> None:
+    url = server.url("/versioned/abc/0/other.png")
+    found = fetch_if_modified(FetchRequest(url, '"abc"'), renditions=RENDITIONS)
+    assert (found.data, found.is_not_modified) == (OTHER, False)
+
+
+def test_an_image_that_opts_out_has_done_so_when_it_is_not_modified(server: Loopback) -> None:
+    request = FetchRequest(server.url("/versioned/abc/0/picture.jpg?opt=out"), '"abc"')
+    found = fetch_if_modified(request, opt_out_directives=["noai"])
+    assert (found.outcome, found.http_status, found.is_not_modified) == (Outcome.OPTED_OUT, 304, False)

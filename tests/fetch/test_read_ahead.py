@@ -18,7 +18,7 @@ from eoltag.fetch import read_ahead
 from eoltag.fetch.client import Fetcher
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.fetch.sinks import ByteBudget, Rationed
-from eoltag.records import Fetched, Outcome
+from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 from tests.support.loopback import Loopback
 
@@ -43,9 +43,7 @@ def ahead(
     max_images: int = 16,
     max_bytes: int = ENOUGH,
 ) -> Iterator[tuple[str | None, Fetched]]:
-    return fetch_ahead(
-        urls, lambda url: url, settings, rate_share=rate_share, max_images=max_images, max_bytes=max_bytes
-    )
+    return fetch_ahead(urls, FetchRequest, settings, rate_share=rate_share, max_images=max_images, max_bytes=max_bytes)
 
 
 def until(is_so: Callable[[], bool], patience_s: float = 10.0) -> None:
@@ -58,7 +56,9 @@ def until(is_so: Callable[[], bool], patience_s: float = 10.0) -> None:
 
 def test_every_item_comes_back_once_with_its_own_image(server: Loopback) -> None:
     items = [(number, server.url(f"{number % 10}.jpg")) for number in range(200)]
-    got = list(fetch_ahead(items, lambda i: i[1], SETTINGS, rate_share=1.0, max_images=16, max_bytes=ENOUGH))
+    got = list(
+        fetch_ahead(items, lambda i: FetchRequest(i[1]), SETTINGS, rate_share=1.0, max_images=16, max_bytes=ENOUGH)
+    )
     assert sorted(item for item, _ in got) == items
     for (number, _), fetched in got:
         assert fetched.data == bytes([number % 10]) * (1_000 + number % 10)
@@ -237,10 +237,11 @@ def test_a_bug_in_the_background_reaches_the_caller(server: Loopback, monkeypatc
 def test_a_process_may_end_in_the_middle(server: Loopback) -> None:
     script = f"""
 from eoltag.fetch.read_ahead import fetch_ahead
+from eoltag.records import FetchRequest
 from eoltag.settings import FetchSettings
 urls = ["{server.url("1.jpg")}"] + ["{server.url("/trickle/x.jpg")}"] * 3
 settings = FetchSettings(allow_private_hosts=True)
-images = fetch_ahead(urls, lambda url: url, settings, rate_share=1.0, max_images=8, max_bytes=1_000_000)
+images = fetch_ahead(urls, FetchRequest, settings, rate_share=1.0, max_images=8, max_bytes=1_000_000)
 print(next(images)[1].outcome)
 """
     ended = subprocess.run([sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=60)

@@ -15,10 +15,9 @@ import pytest
 from eoltag.image.decode import decode
 from eoltag.model.engines import load_engine
 from eoltag.model.package import Package, read_package, unpack
-from eoltag.model.score import verdicts
 from eoltag.pipeline import partition
 from eoltag.pipeline.partition import ModelSource, Prediction, predict_images
-from eoltag.records import ModelSlot, Wanted
+from eoltag.records import FetchRequest, ModelSlot, Wanted
 from eoltag.settings import EngineSettings, FetchSettings, Settings
 from tests.support.loopback import Loopback
 
@@ -65,7 +64,9 @@ def test_each_image_gets_the_label_that_its_own_pixels_get(
 ) -> None:
     paths = files(sample_images)[:10]
     slot = ModelSlot("kind", "main", package.version)
-    wanted = [Wanted(server.url(str(path.relative_to(sample_images))), (slot.key,), (path,)) for path in paths]
+    wanted = [
+        Wanted(FetchRequest(server.url(str(path.relative_to(sample_images)))), (slot.key,), (path,)) for path in paths
+    ]
     got = {item.carried[0]: prediction for item, prediction in run(package, wanted, [slot])}
     engine = load_engine(
         "openvino", unpack(package.pack("openvino")), batch_size=1, threads=1, keras_backend="tensorflow"
@@ -73,7 +74,7 @@ def test_each_image_gets_the_label_that_its_own_pixels_get(
     assert set(got) == set(paths)
     for path in paths:
         pixels = decode(path.read_bytes(), [package.card.spec], 10**8).pixels[0]
-        (alone,) = verdicts(engine.predict(pixels[np.newaxis]), package.card.labels, package.card.temperature)
+        (alone,) = package.card.verdicts(engine.predict(pixels[np.newaxis]))
         assert got[path].engine == "openvino-f32"
         assert got[path].label == alone.label
         assert got[path].confidence == pytest.approx(alone.confidence, abs=1e-5)
@@ -85,8 +86,12 @@ def test_each_image_gets_the_label_that_its_own_pixels_get(
 def test_a_failure_is_a_row_for_every_model_that_wanted_the_image(package: Package, server: Loopback) -> None:
     slots = [ModelSlot("kind", "main", package.version), ModelSlot("other", "main", package.version)]
     keys = tuple(slot.key for slot in slots)
-    wanted = [Wanted(server.url("/status/404/x.jpg"), keys), Wanted("nonsense", keys), Wanted(None, keys[:1])]
-    wanted.append(Wanted(server.url("/html/x.jpg"), keys[:1]))
+    wanted = [
+        Wanted(FetchRequest(server.url("/status/404/x.jpg")), keys),
+        Wanted(FetchRequest("nonsense"), keys),
+        Wanted(FetchRequest(None), keys[:1]),
+    ]
+    wanted.append(Wanted(FetchRequest(server.url("/html/x.jpg")), keys[:1]))
     got = [(item.url, found.task, found.outcome) for item, found in run(package, wanted, slots)]
     assert sorted(got, key=str) == sorted(
         [
@@ -106,7 +111,7 @@ def test_tasks_that_share_a_package_share_the_image_and_the_inference(
 ) -> None:
     name = str(files(sample_images)[0].relative_to(sample_images))
     slots = [ModelSlot("kind", "main", package.version), ModelSlot("other", "second", package.version)]
-    found = run(package, [Wanted(server.url(name), tuple(slot.key for slot in slots))], slots)
+    found = run(package, [Wanted(FetchRequest(server.url(name)), tuple(slot.key for slot in slots))], slots)
     assert sorted((prediction.task, prediction.model) for _, prediction in found) == [
         ("kind", "main"),
         ("other", "second"),
@@ -137,7 +142,7 @@ def test_the_models_used_last_stay_loaded_and_the_others_leave_the_memory(
     seen = []
     for one in several:
         slot = ModelSlot("kind", "main", one.version)
-        ((_, found),) = run(one, [Wanted(url, (slot.key,))], [slot])
+        ((_, found),) = run(one, [Wanted(FetchRequest(url), (slot.key,))], [slot])
         assert (found.outcome, found.model_version) == ("ok", one.version)
         seen += [weakref.ref(engine) for engine in partition._LOADED.values()]
     assert [key[0] for key in partition._LOADED] == [one.version for one in several[2:]]
@@ -153,7 +158,9 @@ def test_one_run_keeps_all_of_its_own_models_loaded(
     several = packages_like(package, tmp_path, 3)
     slots = {slot.key: slot for slot in (ModelSlot("kind", f"m{n}", one.version) for n, one in enumerate(several))}
     sources = {one.version: ModelSource("openvino", one.card, Held(one.pack("openvino"))) for one in several}
-    found = predict_images([Wanted(url, tuple(slots))], slots, sources, SETTINGS, threads=1, rate_share=1.0)
+    found = predict_images(
+        [Wanted(FetchRequest(url), tuple(slots))], slots, sources, SETTINGS, threads=1, rate_share=1.0
+    )
     assert sorted(prediction.model for _, prediction in found) == ["m0", "m1", "m2"]
     assert {key[0] for key in partition._LOADED} == set(sources)
 

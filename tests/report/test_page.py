@@ -67,7 +67,7 @@ def test_the_page_says_what_ran_and_how_many_rows_came_out(page: Element) -> Non
     told = page.one("footer").text
     for word in (
         "images_for_Rosa.txt",
-        "eoltag 0.1.0",
+        "eoltag 0.2.0",
         "pyspark 4.0.0",
         "flowers/main 0123456789ab",
         "local[2]",

@@ -22,6 +22,8 @@ Files lie below /files/. The faults are routes, each good for any number of dist
     /trickle/ANY                    a byte every 50 ms
     /slow/SECONDS/NAME              the file after a silence
     /stall/NAME                     half the file, then silence
+    /versioned/VERSION/LAST/NAME    the file with VERSION as its ETag (`-`: none), and LAST as Last-Modified in seconds
+                                    since 1970; 304 to who names either (?opt=out: with X-Robots-Tag: noai)
     /empty/ANY                      status 200 without a body
     /close/ANY                      closes the connection without an answer
     /garbage/ANY                    an answer that is not HTTP
@@ -43,6 +45,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -175,6 +178,7 @@ class Loopback:
             "/redirect-no-location/{any:.*}": self._redirect_no_location,
             "/redirect-loop/{any:.*}": self._redirect_loop,
             "/redirect-deep/{times}/{name:.+}": self._redirect_deep,
+            "/versioned/{version}/{last}/{name:.+}": self._versioned,
             "/robots/{directive}/{name:.+}": self._robots,
         }
 
@@ -295,6 +299,17 @@ class Loopback:
         left, name = int(request.match_info["times"]), quote(request.match_info["name"])
         target = f"/redirect-deep/{left - 1}/{name}" if left > 1 else f"/files/{name}"
         return web.Response(status=302, headers={"Location": target})
+
+    async def _versioned(self, request: web.Request) -> web.StreamResponse:
+        body = self._read(request)
+        etag, last = f'"{request.match_info["version"]}"', formatdate(int(request.match_info["last"]), usegmt=True)
+        headers = {"Last-Modified": last} | ({} if etag == '"-"' else {"ETag": etag})
+        named, since = request.headers.get("If-None-Match"), request.headers.get("If-Modified-Since")
+        if "opt" in request.query:
+            headers["X-Robots-Tag"] = "noai"
+        if named == etag or (named is None and since == last):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=body, content_type="image/jpeg", headers=headers)
 
     async def _robots(self, request: web.Request) -> web.StreamResponse:
         headers = {"X-Robots-Tag": request.match_info["directive"]}

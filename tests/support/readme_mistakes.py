@@ -40,6 +40,22 @@ MISTAKES: Final[dict[str, tuple[Files, str]]] = {
         {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "logit > ${threshold.map}"\ntag = "map"\n'},
         TAG,
     ),
+    "a rule is no SQL": (
+        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "label = = \'map\'"\ntag = "map"\n'},
+        TAG,
+    ),
+    "a rule uses a function that is not in the list": (
+        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "rand() > 0.5"\ntag = "map"\n'},
+        TAG,
+    ),
+    "a rule holds a comment": (
+        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "label = \'map\' -- sure"\ntag = "map"\n'},
+        TAG,
+    ),
+    "a rule names a label that is not there": (
+        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "label = \'Map\'"\ntag = "map"\n'},
+        TAG,
+    ),
     "there is no package": ({"kind.toml": KIND.replace('"model"', '"models/none"')}, TAG),
     "the task names the attempts of a training": (
         {"kind.toml": KIND.replace('"model"', '"mine"'), "mine/002/package/card.json": "{}"},
@@ -63,20 +79,8 @@ MISTAKES: Final[dict[str, tuple[Files, str]]] = {
 """What is wrong -> the files that make it so, and the command. No Spark is needed."""
 
 SPARK_MISTAKES: Final[dict[str, tuple[Files, str]]] = {
-    "a rule is no SQL": (
-        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "label = = \'map\'"\ntag = "map"\n'},
-        TAG,
-    ),
     "a rule names a column that is not there": (
         {"kind.toml": KIND + '[[rules]]\nname = "grass"\nwhen = "ancestri LIKE \'%Poaceae%\'"\ntag = "grass"\n'},
-        TAG,
-    ),
-    "a rule can never fire": (
-        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "confidence > 1.5"\ntag = "map"\n'},
-        TAG,
-    ),
-    "a rule names a label that is not there": (
-        {"kind.toml": KIND + '[[rules]]\nname = "maps"\nwhen = "label = \'Map\'"\ntag = "map"\n'},
         TAG,
     ),
     "the output is of another eoltag": ({"old/_schema.json": '{"schema_version": 2}'}, TAG_OLD),

@@ -8,7 +8,7 @@ from PIL import Image
 
 from eoltag.records import Cut
 from eoltag.report.content import Counted, Found, TaskFacts, Written
-from eoltag.report.thumbnails import sample_order
+from eoltag.report.top_k import sample_order
 
 SCRIPT: Final = "<script>window.harmed = 1; fetch('http://192.0.2.1/x')</script>"
 IMAGE: Final = "\"><img src=x onerror='window.harmed = 1'>"
@@ -108,7 +108,7 @@ def run(rows: list[Found]) -> dict[str, Any]:
         "run_id": "20260101T000000.000Z-0a1b2c",
         "job": "tag_bundles",
         "started_at": "2026-01-01T00:00:00+00:00",
-        "eoltag": "0.1.0",
+        "eoltag": "0.2.0",
         "python": "3.11.7",
         "packages": {"pyspark": "4.0.0"},
         "spark_master": "local[2]",

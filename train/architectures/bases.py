@@ -1,4 +1,4 @@
-"""The pretrained bases by name: which class of keras.applications, what input it wants, what its blocks are called."""
+"""Pretrained bases by name: their class in keras.applications, the scaling of their input, their blocks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ class Base:
     """One family of keras.applications."""
 
     builder: str
-    """Its name there."""
+    """Name of its class in keras.applications."""
     scaling: Scaling
     """signed: [-1, 1]. caffe: BGR less the mean. none: the base scales by itself. efficientnet: see transfer.py."""
     blocks: tuple[str, ...]

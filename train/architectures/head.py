@@ -1,4 +1,4 @@
-"""The part above a base: pooled features to logits."""
+"""Head of a network: pooled features to logits."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def pooled(maps: Any, settings: FitSettings) -> Any:
 
 
 def head(settings: FitSettings, width: int, classes: int) -> keras.Model:
-    """float32 (N, width) -> logits (N, classes)."""
+    """The head as a keras.Model: float32 (N, width) -> logits (N, classes)."""
     features = keras.Input((width,), name="features")
     x = layers.BatchNormalization(name="features_bn")(features) if settings.head_batch_norm == "input" else features
     for number, units in enumerate(settings.head_units, 1):

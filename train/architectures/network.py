@@ -1,4 +1,4 @@
-"""What every architecture gives: one model, and where it can be cut."""
+"""Network: the model that every architecture gives, and where it can be cut."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -32,7 +32,7 @@ def load_weights(base: Any, path: Path, wanted: str) -> None:
 
 
 def first_sentence(problem: Exception) -> str:
-    """What a library says, cut to its first line."""
+    """First sentence of a library's error message."""
     text = str(problem).strip() or type(problem).__name__
     return text.splitlines()[0].partition(". ")[0][:200]
 

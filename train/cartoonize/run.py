@@ -11,7 +11,7 @@ import numpy as np
 from eoltag.errors import ImageError
 from eoltag.image.cartoon import Cartoonization, cartoonization
 from train.cartoonize.plots import draw_norms
-from train.images.decoding import decode_ahead, decode_file, say_unreadable
+from train.images.decoding import decode_ahead, decode_file, log_skipped
 from train.images.listing import list_images
 from train.records import LabelledImage, Unreadable
 
@@ -54,7 +54,7 @@ def _norms(
     norms = []
     for image, result in decode_ahead(images, measure, len(images), label):
         if isinstance(result, ImageError):
-            say_unreadable(image.path, result.outcome, result.detail)
+            log_skipped(image.path, result.outcome, result.detail)
             unreadable.append(Unreadable(image.path, result.outcome, result.detail))
         else:
             norms.append((image.shown.removeprefix(f"{label}/"), result))

@@ -1,4 +1,4 @@
-"""What `collect` has brought so far: a line for every image, kept or not, so that a stopped run can go on."""
+"""Journal of `collect`: a line for every image so far, kept or not, so that a stopped run can be continued."""
 
 import fcntl
 import hashlib
@@ -15,14 +15,14 @@ from eoltag.errors import DataError, ImageError
 from eoltag.image.decode import FORMATS, decode
 from eoltag.records import InputSpec, Outcome
 from eoltag.settings import DecodeSettings
-from train.collect.search_terms import Wish
+from train.collect.search_terms import TermQuota
 from train.images.manifest import FILE_NAME, write_manifest
 from train.records import ManifestRow
 
 JOURNAL: Final = "collected.jsonl"
 DUPLICATE: Final = "duplicate"
 REMOVED: Final = "removed"
-"""Somebody deleted the file since: another image takes its place, not the same again."""
+"""Outcome of an image whose file was deleted since: another image takes its place."""
 
 _CHECK: Final = InputSpec(32, 32, "stretch", "box")
 _SUFFIXES: Final = {
@@ -55,18 +55,18 @@ class Collection:
             raise
 
     def close(self) -> None:
-        """Others may collect into the folder."""
+        """Releases the lock of the folder."""
         if self._lock is not None:
             self._lock.close()
 
     @property
     def rows(self) -> list[ManifestRow]:
-        """Kept ones by path, then the others by URL."""
+        """All rows: kept images by path, then the others by URL."""
         return sorted(self._rows.values(), key=lambda row: (row.path is None, row.path or "", row.source_url or ""))
 
-    def missing(self, wish: Wish) -> int:
-        """How many images it still lacks."""
-        return max(0, wish.count - self._kept[wish.key])
+    def missing(self, quota: TermQuota) -> int:
+        """How many images the quota still lacks."""
+        return max(0, quota.count - self._kept[quota.key])
 
     def is_settled(self, url: str, page: str | None) -> bool:
         """The image was kept or never can be, or another of its page was kept: no observation is in two sets."""
@@ -75,39 +75,39 @@ class Collection:
             return True
         return page is not None and page in self._pages
 
-    def keep(self, wish: Wish, data: bytes, row: ManifestRow) -> ManifestRow:
-        """The image as a file of the wish's class, or the reason why it cannot be one, noted down."""
+    def keep(self, quota: TermQuota, data: bytes, row: ManifestRow) -> ManifestRow:
+        """The image as a file of the quota's class, or the reason why it cannot be one, noted down."""
         digest = hashlib.sha256(data).hexdigest()
         if digest in self._hashes:
-            return self.note(wish, row, DUPLICATE, "the same bytes as an image that was kept before")
+            return self.note(quota, row, DUPLICATE, "the same bytes as an image that was kept before")
         try:
             decoded = decode(data, [_CHECK], DecodeSettings().max_pixels)
         except ImageError as problem:
-            return self.note(wish, row, str(problem.outcome), problem.detail)
+            return self.note(quota, row, str(problem.outcome), problem.detail)
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             suffix = _SUFFIXES[image.format or ""]
-        number = self._last[wish.split, wish.label] + 1
-        path = f"{wish.split}/{wish.label}/{wish.label}_{number:05d}.{suffix}"
+        number = self._last[quota.split, quota.label] + 1
+        path = f"{quota.split}/{quota.label}/{quota.label}_{number:05d}.{suffix}"
         self._write(path, data)
         kept = replace(
             row,
             path=path,
-            label=wish.label,
-            split=wish.split,
+            label=quota.label,
+            split=quota.split,
             sha256=digest,
             perceptual_hash=decoded.perceptual_hash,
             width=decoded.width,
             height=decoded.height,
             color_mode=decoded.color_mode,
         )
-        return self._add(wish, kept)
+        return self._add(quota, kept)
 
-    def note(self, wish: Wish, row: ManifestRow, outcome: str, detail: str | None) -> ManifestRow:
-        """An image that is not kept, with the reason."""
-        return self._add(wish, replace(row, label=wish.label, split=wish.split, outcome=outcome, detail=detail))
+    def note(self, quota: TermQuota, row: ManifestRow, outcome: str, detail: str | None) -> ManifestRow:
+        """Notes an image that is not kept, with the reason."""
+        return self._add(quota, replace(row, label=quota.label, split=quota.split, outcome=outcome, detail=detail))
 
     def write_manifest(self) -> None:
-        """manifest.parquet, from all that was noted down."""
+        """Writes manifest.parquet from all rows."""
         write_manifest(self.folder / FILE_NAME, self.rows)
 
     def _open(self) -> None:
@@ -131,14 +131,14 @@ class Collection:
             except (ValueError, KeyError, TypeError) as problem:
                 raise DataError(f"{self._journal}, line {number}: not what collect writes ({problem})") from problem
 
-    def _add(self, wish: Wish, row: ManifestRow) -> ManifestRow:
-        entry = {"term": wish.term, "label": wish.label, "split": wish.split, "row": asdict(row)}
+    def _add(self, quota: TermQuota, row: ManifestRow) -> ManifestRow:
+        entry = {"term": quota.term, "label": quota.label, "split": quota.split, "row": asdict(row)}
         try:
             with self._journal.open("a", encoding="utf-8") as journal:
                 journal.write(json.dumps(entry, ensure_ascii=False) + "\n")
         except OSError as problem:
             raise DataError(f"{self._journal}: cannot be written ({problem.strerror or problem})") from problem
-        self._remember(wish.key, row)
+        self._remember(quota.key, row)
         return row
 
     def _remember(self, key: tuple[str, str, str], row: ManifestRow) -> None:

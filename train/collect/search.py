@@ -1,4 +1,4 @@
-"""`collect`: search terms to a folder of images per set and class, each with its source, licence and author."""
+"""`collect`: searches images by term into a folder per set and class, each with its source, licence and author."""
 
 import hashlib
 import os
@@ -13,15 +13,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from eoltag.errors import DataError
-from eoltag.records import Outcome
+from eoltag.records import FetchRequest, Outcome
 from eoltag.settings import FetchSettings
-from train.cli import progress, say
+from train.cli import log, progress
 from train.collect.journal import Collection
 from train.collect.providers import PROVIDERS
 from train.collect.providers.client import ApiClient
-from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.found import ImageHit, Provider, Query
 from train.collect.providers.licences import licence_code
-from train.collect.search_terms import Wish
+from train.collect.search_terms import TermQuota
 from train.records import ManifestRow
 
 WAVE: Final = 64
@@ -30,8 +30,8 @@ AHEAD_BYTES: Final = 256_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """With what, and what for."""
+class ImageSearch:
+    """A search: the provider, its client, and the filters."""
 
     provider: Provider
     client: ApiClient
@@ -57,7 +57,7 @@ def find_provider(name: str, licences: frozenset[str] | None, environment: Mappi
 
 
 def collect(
-    wishes: Sequence[Wish],
+    quotas: Sequence[TermQuota],
     provider: Provider,
     out: Path,
     *,
@@ -67,15 +67,15 @@ def collect(
     base_url: str | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> dict[str, Any]:
-    """The report. What was brought stays, also where the search breaks off. Raises DataError."""
+    """Collects; returns the report. Images stay also where the search breaks off. Raises DataError."""
     fetch = fetch or FetchSettings()
     credentials = {name: environment[name] for name in (*provider.needs, *provider.takes) if environment.get(name)}
     collection = Collection(out)
     client = ApiClient(provider.name, fetch, provider.requests_per_s, base_url=base_url, secrets=credentials.values())
-    search = Search(provider, client, licences, credentials, fetch, seed)
-    total = sum(map(collection.missing, wishes))
+    search = ImageSearch(provider, client, licences, credentials, fetch, seed)
+    total = sum(map(collection.missing, quotas))
     try:
-        for _ in progress(_collect(search, wishes, collection), total, "image", "collecting"):
+        for _ in progress(_collect(search, quotas, collection), total, "image", "collecting"):
             pass
     except DataError as problem:
         kept = sum(row.is_kept for row in collection.rows)
@@ -84,39 +84,41 @@ def collect(
         client.close()
         with closing(collection):
             collection.write_manifest()
-    return _report(wishes, provider, out, collection)
+    return _report(quotas, provider, out, collection)
 
 
-def _collect(search: Search, wishes: Sequence[Wish], collection: Collection) -> Iterator[ManifestRow]:
+def _collect(search: ImageSearch, quotas: Sequence[TermQuota], collection: Collection) -> Iterator[ManifestRow]:
     """Every image as it is kept, term by term. Rows that share a term are dealt its images by the seed."""
-    terms: dict[str, list[Wish]] = {}
-    for wish in wishes:
-        terms.setdefault(wish.term, []).append(wish)
+    terms: dict[str, list[TermQuota]] = {}
+    for quota in quotas:
+        terms.setdefault(quota.term, []).append(quota)
     for term, rows in terms.items():
-        wanted = [wish for wish in rows for _ in range(collection.missing(wish))]
+        wanted = [quota for quota in rows for _ in range(collection.missing(quota))]
         random.Random(f"{search.seed} {term}").shuffle(wanted)
         if wanted:
             yield from _collect_term(search, term, wanted, collection)
 
 
-def _collect_term(search: Search, term: str, wanted: list[Wish], collection: Collection) -> Iterator[ManifestRow]:
+def _collect_term(
+    search: ImageSearch, term: str, wanted: list[TermQuota], collection: Collection
+) -> Iterator[ManifestRow]:
     found = _new(search, Query(term, search.licences, search.credentials), collection)
     while wanted and (wave := list(islice(found, min(WAVE, len(wanted))))):
         for row, result in _fetched(wave, search.fetch):
-            wish = wanted[-1]
+            quota = wanted[-1]
             if isinstance(result, bytes):
-                kept = collection.keep(wish, result, row)
+                kept = collection.keep(quota, result, row)
             else:
-                kept = collection.note(wish, row, *result)
+                kept = collection.note(quota, row, *result)
             if kept.is_kept:
                 wanted.pop()
                 yield kept
     if wanted:
-        say(f"{term}: {len(wanted)} images fewer than wanted; {search.provider.name} has no more")
+        log(f"{term}: {len(wanted)} images fewer than wanted; {search.provider.name} has no more")
 
 
-def _new(search: Search, query: Query, collection: Collection) -> Iterator[Found]:
-    """What the provider finds, without what is known, twice there, or of no licence that is wanted."""
+def _new(search: ImageSearch, query: Query, collection: Collection) -> Iterator[ImageHit]:
+    """Hits of the provider, without known images, duplicates, and licences that are not wanted."""
     seen: set[str] = set()
     pages: set[str] = set()
     for found in search.provider.search(search.client, query):
@@ -132,15 +134,15 @@ def _new(search: Search, query: Query, collection: Collection) -> Iterator[Found
 
 
 def _fetched(
-    wave: Sequence[Found], settings: FetchSettings
+    wave: Sequence[ImageHit], settings: FetchSettings
 ) -> Iterator[tuple[ManifestRow, bytes | tuple[str, str | None]]]:
-    """The image of each, or outcome and detail; in the order of the search, whichever came first."""
+    """For each hit its image, or outcome and detail; in the order of the search."""
     from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
 
     failures: dict[str, tuple[str, str | None]] = {}
     with TemporaryDirectory(prefix="eoltag-collect-") as folder:
         for found, fetched in fetch_ahead(
-            wave, lambda found: found.url, settings, rate_share=1, max_images=WAVE, max_bytes=AHEAD_BYTES
+            wave, lambda found: FetchRequest(found.url), settings, rate_share=1, max_images=WAVE, max_bytes=AHEAD_BYTES
         ):
             if fetched.data is None:
                 failures[found.url] = str(fetched.outcome), fetched.detail
@@ -153,30 +155,29 @@ def _fetched(
             yield row, failures.get(found.url) or _place(folder, found).read_bytes()
 
 
-def _place(folder: str, found: Found) -> Path:
+def _place(folder: str, found: ImageHit) -> Path:
     return Path(folder) / hashlib.sha256(found.url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _report(wishes: Sequence[Wish], provider: Provider, out: Path, collection: Collection) -> dict[str, Any]:
+def _report(quotas: Sequence[TermQuota], provider: Provider, out: Path, collection: Collection) -> dict[str, Any]:
     rows = collection.rows
     kept = [row for row in rows if row.is_kept]
     if not kept:
-        raise DataError(
-            f"{provider.name}: no image for any of {', '.join(sorted({wish.term for wish in wishes}))}{_reasons(rows)}"
-        )
+        terms = ", ".join(sorted({quota.term for quota in quotas}))
+        raise DataError(f"{provider.name}: no image for any of {terms}{_reasons(rows)}")
     return {
         "out": str(out),
         "provider": provider.name,
         "images": len(kept),
         "terms": [
             {
-                "search_term": wish.term,
-                "class": wish.label,
-                "set": wish.split,
-                "wanted": wish.count,
-                "collected": wish.count - collection.missing(wish),
+                "search_term": quota.term,
+                "class": quota.label,
+                "set": quota.split,
+                "wanted": quota.count,
+                "collected": quota.count - collection.missing(quota),
             }
-            for wish in wishes
+            for quota in quotas
         ],
         "failed": dict(sorted(Counter(row.outcome for row in rows if row.outcome != Outcome.OK).items())),
     }

@@ -22,8 +22,8 @@ MOST_IMAGES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """So many images of a term for a class of a split."""
+class TermQuota:
+    """How many images of a term are wanted for a class of a split."""
 
     term: str
     count: int
@@ -32,11 +32,11 @@ class Wish:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What the wish is for, whatever the count."""
+        """Term, class and split, without the count."""
         return self.term, self.label, self.split
 
 
-def read_terms(path: Path) -> list[Wish]:
+def read_terms(path: Path) -> list[TermQuota]:
     """Every row, in order; rows for the same thing are added up. UTF-8 or Latin-1. Raises DataError."""
     try:
         data = path.read_bytes()
@@ -51,16 +51,16 @@ def read_terms(path: Path) -> list[Wish]:
         header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
         places = {meaning: _place(header, names, path) for meaning, names in COLUMNS.items()}
         reader.fieldnames = header
-        wishes = _added_up(
-            _wish(path, reader.line_num, [(row[places[meaning]] or "").strip() for meaning in COLUMNS])
+        quotas = _added_up(
+            _quota(path, reader.line_num, [(row[places[meaning]] or "").strip() for meaning in COLUMNS])
             for row in reader
             if any(isinstance(cell, str) and cell.strip() for cell in row.values())
         )
     except csv.Error as problem:
         raise DataError(f"{path}, line {reader.line_num}: not valid CSV ({problem})") from problem
-    if not wishes:
+    if not quotas:
         raise DataError(f"{path}: wanted rows with a search term each. Received: only the header")
-    return wishes
+    return quotas
 
 
 def _place(header: list[str], names: tuple[str, ...], path: Path) -> str:
@@ -73,7 +73,7 @@ def _place(header: list[str], names: tuple[str, ...], path: Path) -> str:
     return found
 
 
-def _wish(path: Path, line: int, cells: list[str]) -> Wish:
+def _quota(path: Path, line: int, cells: list[str]) -> TermQuota:
     term, count, label, set_name = cells
     where = f"{path}, line {line}"
     if not term:
@@ -85,13 +85,13 @@ def _wish(path: Path, line: int, cells: list[str]) -> Wish:
     split = Split.named(set_name)
     if split is None:
         raise DataError(f"{where}: wanted one of {', '.join(Split)}. Received: {set_name!r}")
-    return Wish(term, int(count), label, split)
+    return TermQuota(term, int(count), label, split)
 
 
-def _added_up(wishes: Iterable[Wish]) -> list[Wish]:
-    sums: dict[tuple[str, str, str], Wish] = {}
-    for wish in wishes:
-        known = sums.get(wish.key)
-        count = wish.count + (known.count if known else 0)
-        sums[wish.key] = Wish(wish.term, count, wish.label, wish.split)
+def _added_up(quotas: Iterable[TermQuota]) -> list[TermQuota]:
+    sums: dict[tuple[str, str, str], TermQuota] = {}
+    for quota in quotas:
+        known = sums.get(quota.key)
+        count = quota.count + (known.count if known else 0)
+        sums[quota.key] = TermQuota(quota.term, count, quota.label, quota.split)
     return list(sums.values())

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from eoltag.errors import DataError, PackageError
 from eoltag.model.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package, read_package
-from train.cli import progress, say
+from train.cli import log, progress
 from train.compare.speed import images_per_s
 from train.evaluate.metrics import macro
 from train.evaluate.run import Request, evaluate
@@ -38,7 +38,7 @@ class Contender:
     seconds_per_epoch: dict[str, float] = field(default_factory=dict)
     """Phase of the training -> seconds; one phase without a name where the card tells no phases."""
     peak_memory_mb: float | None = None
-    """Of training."""
+    """Most memory that its training held."""
     val_accuracy: float | None = None
     val_macro_f1: float | None = None
     """Both on the images that its own `fit` held back; two contenders may have held back different ones."""
@@ -47,7 +47,7 @@ class Contender:
     macro_f1: float | None = None
     """These three on the images of --data."""
     in_training: int | None = None
-    """Of the images of --data."""
+    """Images of --data that it was trained on."""
     images_per_s: dict[str, float] = field(default_factory=dict)
     """Engine -> speed of inference alone, measured now on this machine."""
     note: str | None = None
@@ -152,7 +152,7 @@ def _scored(row: Contender, package: Package, data: Request) -> Contender:
     try:
         found = evaluate(package, data).document()
     except (DataError, PackageError) as problem:
-        say(f"{row.path}: {problem}")
+        log(f"{row.path}: {problem}")
         return replace(row, note=str(problem))
     interval = found["accuracy_interval"]
     return replace(
@@ -194,7 +194,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _by_phase(value: Any) -> dict[str, float]:
-    """Of a number, or of a table of phases."""
+    """Seconds of each phase, from a table of phases or one number."""
     phases = value if isinstance(value, dict) else {"": value}
     return {str(phase): seconds for phase, one in phases.items() if (seconds := _number(one)) is not None}
 

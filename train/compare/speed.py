@@ -9,7 +9,7 @@ from eoltag.errors import PackageError
 from eoltag.model.engines import Engine
 from eoltag.model.package import Package
 from eoltag.records import Pixels
-from train.cli import say
+from train.cli import log
 from train.evaluate.classify import BATCH, load
 
 WARM_UP: Final = 2
@@ -27,7 +27,7 @@ def images_per_s(package: Package) -> dict[str, float]:
         try:
             speeds[name] = _speed(load(package, name), batch)
         except (PackageError, ImportError) as problem:
-            say(f"{package.path}: engine {name} cannot be measured here ({problem})")
+            log(f"{package.path}: engine {name} cannot be measured here ({problem})")
     return speeds
 
 

@@ -1,4 +1,7 @@
-"""Changed copies of training images, made while training and never part of the exported model.
+"""Online augmentation: training images are changed anew in each epoch, which is never part of the exported model.
+
+Its sets are other ones than those of train.prepare.operations, which change images once and for good: `decathlon` is
+affine here, and an elastic distortion, erased parts and more there.
 
 Each copy depends on the seed, the epoch and the image alone, not on the order or the batch it comes in.
 """
@@ -41,7 +44,7 @@ class Ranges:
     """Factor of the distance from the mean."""
 
 
-SETS: Final[dict[AugmentationName, Ranges]] = {
+ONLINE_SETS: Final[dict[AugmentationName, Ranges]] = {
     "simple": Ranges(rotation_degrees=40, shift=0.2, shear=0.2, zoom=(0.8, 1.2), is_mirrored=True),
     "decathlon": Ranges(rotation_degrees=180, shift=0.1, shear=0.1, zoom=(0.9, 1.5), is_mirrored=True, is_upended=True),
     "peetz": Ranges(rotation_degrees=10, brightness=(0.9, 1.1), is_mirrored=True),
@@ -63,7 +66,7 @@ def augment(pixels: Pixels, name: AugmentationName, seed: Sequence[int], rows: N
         return pixels
     copies = np.empty_like(pixels)
     for at, row in enumerate(rows.tolist()):
-        copies[at] = _changed(pixels[at], SETS[name], np.random.default_rng([*seed, row]))
+        copies[at] = _changed(pixels[at], ONLINE_SETS[name], np.random.default_rng([*seed, row]))
     return copies
 
 

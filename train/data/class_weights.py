@@ -20,7 +20,10 @@ def class_weights(counts: Mapping[str, int]) -> dict[str, float]:
 
 
 def loss_weights(choice: str, dataset: Dataset, train: Indices) -> NDArray[np.float32]:
-    """Of every example, (N,). choice: off, balanced, or a JSON file as `prepare` writes it. Raises SettingsError."""
+    """The weight of every example in the loss, (N,). Raises SettingsError.
+
+    choice: off, balanced, or a JSON file as `prepare` writes it.
+    """
     if choice == "off":
         return np.ones(len(dataset.examples), np.float32)
     found = class_weights(dataset.counts(train)) if choice == "balanced" else _read(Path(choice))

@@ -16,17 +16,17 @@ from eoltag.errors import DataError, ImageError
 from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
-from train.cli import say
+from train.cli import log
 from train.data.splitting import split_groups, straddling
-from train.images.decoding import decode_ahead, say_unreadable
+from train.images.decoding import decode_ahead, log_skipped
 from train.images.files import read_image_file
 from train.images.listing import list_images
 from train.records import ImageSet, LabelledImage, Split, Unreadable
-from train.similar.fingerprints import SPEC, Look, look_at
+from train.similar.fingerprints import SPEC, Fingerprint, fingerprint_of
 from train.similar.groups import groups_of
 
 LEAST_IMAGES: Final = 2
-"""Of every class: one to learn from, one to validate with."""
+"""Images that every class needs: one to learn from, one to validate with."""
 
 Indices = NDArray[np.int64]
 
@@ -37,7 +37,7 @@ class Example:
 
     image: LabelledImage
     sha256: str
-    look: Look
+    fingerprint: Fingerprint
     """What is compared with others."""
 
 
@@ -109,10 +109,10 @@ def read_dataset(data: Path | ImageSet, spec: InputSpec, settings: DecodeSetting
     for image, result in decoded:
         if isinstance(result, ImageError):
             skipped.append(Unreadable(image.path, result.outcome, result.detail))
-            say_unreadable(image.path, result.outcome, result.detail)
+            log_skipped(image.path, result.outcome, result.detail)
         else:
-            digest, look, pixels[len(examples)] = result
-            examples.append(Example(image, digest, look))
+            digest, fingerprint, pixels[len(examples)] = result
+            examples.append(Example(image, digest, fingerprint))
     dataset = Dataset(found.data, found.labels, tuple(examples), pixels[: len(examples)], tuple(skipped))
     _check_classes(dataset, found)
     return dataset
@@ -126,12 +126,12 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Indices, Indice
     """
     order = sorted(range(len(dataset.examples)), key=lambda row: (dataset.examples[row].sha256, row))
     examples = [dataset.examples[row] for row in order]
-    groups = groups_of([example.look for example in examples], [(example.sha256,) for example in examples])
+    groups = groups_of([example.fingerprint for example in examples], [(example.sha256,) for example in examples])
     if any(example.image.split is Split.VAL for example in examples):
         sides = [example.image.split or Split.TRAIN for example in examples]
         torn = straddling(groups, sides)
         if torn:
-            say(f"{torn} groups of like images lie in both train and val: validation will look better than it is")
+            log(f"{torn} groups of like images lie in both train and val: validation will look better than it is")
     else:
         sides = split_groups([example.image.label for example in examples], groups, (1 - fraction, fraction), seed)
     is_held = np.zeros(len(order), np.bool_)
@@ -151,7 +151,7 @@ def _on_disk(shape: tuple[int, ...]) -> Pixels:
         return np.memmap(file.name, np.uint8, "w+", shape=shape)
 
 
-def _decoded(path: Path, spec: InputSpec, max_pixels: int) -> tuple[str, Look, Pixels]:
+def _decoded(path: Path, spec: InputSpec, max_pixels: int) -> tuple[str, Fingerprint, Pixels]:
     """The sha256, look and pixels of a file. Raises ImageError."""
     # In one go only where that leaves the model's pixels as the job will see them: a larger picture that is wanted as
     # well would have a JPEG decoded at another scale.
@@ -159,7 +159,7 @@ def _decoded(path: Path, spec: InputSpec, max_pixels: int) -> tuple[str, Look, P
     goes = [[spec, SPEC]] if is_larger else [[spec], [SPEC]]
     data = read_image_file(path)
     pixels, seen = (picture for specs in goes for picture in decode(data, specs, max_pixels).pixels)
-    return hashlib.sha256(data).hexdigest(), look_at(seen), pixels
+    return hashlib.sha256(data).hexdigest(), fingerprint_of(seen), pixels
 
 
 def _check_classes(dataset: Dataset, found: ImageSet) -> None:

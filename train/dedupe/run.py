@@ -13,12 +13,12 @@ from eoltag.errors import DataError
 from eoltag.records import Outcome
 from train.cli import progress
 from train.dedupe.sheets import draw_sheets
-from train.images.decoding import say_unreadable
+from train.images.decoding import log_skipped
 from train.images.manifest import FILE_NAME, read_manifest, write_manifest
-from train.images.sources import Source, find_sources
+from train.images.sources import ImageSource, find_sources
 from train.records import ManifestRow, Split, Unreadable
-from train.similar.fingerprints import Fingerprint, read_fingerprints
-from train.similar.groups import Group, find_groups
+from train.similar.fingerprints import FingerprintedImage, read_fingerprints
+from train.similar.groups import DuplicateGroup, find_groups
 
 KEEP_FILE: Final = "keep.txt"
 REPORT_FILE: Final = "report.json"
@@ -27,13 +27,13 @@ DUPLICATE: Final = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the folders hold."""
+class Duplicates:
+    """The images of some folders, and which of them are copies of others."""
 
     folders: tuple[Path, ...]
-    images: tuple[Fingerprint, ...]
+    images: tuple[FingerprintedImage, ...]
     unreadable: tuple[Unreadable, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[DuplicateGroup, ...]
 
     @property
     def copy_of(self) -> dict[Path, tuple[Path, int | None]]:
@@ -52,7 +52,7 @@ def dedupe(folders: Sequence[Path], distance: int | None, out: Path | None, *, c
     return report
 
 
-def find_duplicates(folders: Sequence[Path], distance: int | None) -> Found:
+def find_duplicates(folders: Sequence[Path], distance: int | None) -> Duplicates:
     """All images below the folders, and their groups."""
     missing = next((folder for folder in folders if not folder.is_dir()), None)
     if missing is not None:
@@ -62,17 +62,17 @@ def find_duplicates(folders: Sequence[Path], distance: int | None) -> Found:
     hashed = progress(read_fingerprints(paths), len(paths), "image", "hashing")
     images, unreadable = [], []
     for source, result in zip(sources, hashed, strict=True):
-        if isinstance(result, Fingerprint):
+        if isinstance(result, FingerprintedImage):
             images.append(result)
         elif not (source.is_found and result.outcome is Outcome.NOT_IMAGE):
             unreadable.append(result)
-            say_unreadable(result.path, result.outcome, result.detail)
-    return Found(tuple(folders), tuple(images), tuple(unreadable), tuple(find_groups(images, distance)))
+            log_skipped(result.path, result.outcome, result.detail)
+    return Duplicates(tuple(folders), tuple(images), tuple(unreadable), tuple(find_groups(images, distance)))
 
 
-def _different_files(sources: Sequence[Source]) -> list[Source]:
+def _different_files(sources: Sequence[ImageSource]) -> list[ImageSource]:
     """Each file once, however it is reached: a file is no copy of itself."""
-    seen: dict[Path, Source] = {}
+    seen: dict[Path, ImageSource] = {}
     for source in sources:
         seen.setdefault(Path(source.path).resolve(), source)
     return list(seen.values())
@@ -86,7 +86,7 @@ def _check_out(folders: Sequence[Path], out: Path) -> None:
         raise DataError(f"--out {out}: lies in {inside}, where the next run would take its pictures for images")
 
 
-def _report(found: Found, distance: int | None) -> dict[str, Any]:
+def _report(found: Duplicates, distance: int | None) -> dict[str, Any]:
     copies = [copy for group in found.groups for copy in group.copies]
     size = sum(image.bytes for image in found.images)
     return {
@@ -106,14 +106,14 @@ def _report(found: Found, distance: int | None) -> dict[str, Any]:
     }
 
 
-def _by_class(found: Found) -> dict[str, dict[str, int]]:
+def _by_class(found: Duplicates) -> dict[str, dict[str, int]]:
     copies = found.copy_of
     before = Counter(place(image.path, found.folders)[0] for image in found.images)
     dropped = Counter(place(image.path, found.folders)[0] for image in found.images if image.path in copies)
     return {label: {"images": before[label], "kept": before[label] - dropped[label]} for label in sorted(before)}
 
 
-def _straddling(found: Found, part: int) -> int:
+def _straddling(found: Duplicates, part: int) -> int:
     """Groups whose images lie in different classes (part 0) or splits (part 1)."""
     return sum(len({place(image.path, found.folders)[part] for image in group.members}) > 1 for group in found.groups)
 
@@ -128,7 +128,7 @@ def place(path: Path, folders: Sequence[Path]) -> tuple[str, Split | None]:
     return (labels[0] if labels else parts[0]), split
 
 
-def _write(found: Found, out: Path, report: dict[str, Any], *, copy: bool) -> None:
+def _write(found: Duplicates, out: Path, report: dict[str, Any], *, copy: bool) -> None:
     copies = found.copy_of
     kept = [image.path for image in found.images if image.path not in copies]
     try:
@@ -157,7 +157,7 @@ def _target(path: Path, folders: Sequence[Path], out: Path, *, copy: bool) -> st
     return Path(*above, path.relative_to(root)).as_posix()
 
 
-def _rows(found: Found, targets: dict[Path, str]) -> list[ManifestRow]:
+def _rows(found: Duplicates, targets: dict[Path, str]) -> list[ManifestRow]:
     known = _known_rows(found.folders)
     copies = found.copy_of
     rows = []
@@ -183,7 +183,7 @@ def _rows(found: Found, targets: dict[Path, str]) -> list[ManifestRow]:
     return rows + failed
 
 
-def _row(path: Path, found: Found, known: dict[Path, ManifestRow]) -> ManifestRow:
+def _row(path: Path, found: Duplicates, known: dict[Path, ManifestRow]) -> ManifestRow:
     """What the folder's own manifest says of the file (its source, licence and author), else what its place says."""
     label, split = place(path, found.folders)
     root = next(folder for folder in found.folders if path.is_relative_to(folder))

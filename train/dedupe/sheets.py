@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from train.images.contact_sheet import GREEN, RED, Tile, draw_sheet
-from train.similar.fingerprints import Fingerprint
-from train.similar.groups import Copy, Group
+from train.similar.fingerprints import FingerprintedImage
+from train.similar.groups import Duplicate, DuplicateGroup
 
 ACROSS: Final = 8
 """Images of one group; further ones are counted in the last caption."""
@@ -14,7 +14,7 @@ GROUPS_PER_SHEET: Final = 20
 MOST_SHEETS: Final = 50
 
 
-def draw_sheets(groups: Sequence[Group], folder: Path) -> list[Path]:
+def draw_sheets(groups: Sequence[DuplicateGroup], folder: Path) -> list[Path]:
     """contact_sheet_001.jpg, ...: at most MOST_SHEETS of them. Raises DataError."""
     paths = []
     for number, start in enumerate(range(0, len(groups), GROUPS_PER_SHEET)[:MOST_SHEETS], 1):
@@ -24,7 +24,7 @@ def draw_sheets(groups: Sequence[Group], folder: Path) -> list[Path]:
     return paths
 
 
-def _tiles(group: Group) -> list[Tile]:
+def _tiles(group: DuplicateGroup) -> list[Tile]:
     shown = group.copies[: ACROSS - 1]
     more = len(group.copies) - len(shown)
     tiles = [_tile(group.kept, "kept")]
@@ -34,9 +34,9 @@ def _tiles(group: Group) -> list[Tile]:
     return tiles
 
 
-def _tile(image: Fingerprint, note: str, *, is_kept: bool = True) -> Tile:
+def _tile(image: FingerprintedImage, note: str, *, is_kept: bool = True) -> Tile:
     return Tile(image.path, f"{image.width}x{image.height}, {note}", GREEN if is_kept else RED)
 
 
-def _note(copy: Copy) -> str:
+def _note(copy: Duplicate) -> str:
     return "same bytes" if copy.distance is None else f"distance {copy.distance}"

@@ -52,7 +52,7 @@ class Calibration:
 
 
 def calibration(logits: Scores, truth: Truth, temperature: float) -> Calibration:
-    """Of softmax(logits / temperature); logits (N, C), N at least 1."""
+    """Calibration of softmax(logits / temperature); logits (N, C), N at least 1."""
     return _calibration(logits.astype(np.float64) / temperature, truth, temperature)
 
 
@@ -64,7 +64,7 @@ def calibrate(logits: Scores, truth: Truth) -> tuple[Calibration, Calibration]:
 def cross_calibrate(logits: Scores, truth: Truth, temperature: float) -> tuple[Calibration, Calibration | None]:
     """With the card's temperature, and with the one that fits these images best; None where there are too few.
 
-    The second is cross-fitted: each fold is judged with the temperature that the other folds ask for, so that it does
+    The second is cross-fitted: each fold is scored with the temperature that the other folds ask for, so that it does
     not flatter itself. Its `temperature` is that of all images together.
     """
     before = calibration(logits, truth, temperature)

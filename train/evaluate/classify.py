@@ -10,13 +10,13 @@ import numpy as np
 from eoltag.errors import ImageError
 from eoltag.image.decode import decode
 from eoltag.model.engines import Engine, load_engine
+from eoltag.model.outputs import Verdict
 from eoltag.model.package import Package, unpack
-from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Fetched, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.cli import cores, start_keras
 from train.images.decoding import decode_ahead
-from train.images.sources import Source, read_sources
+from train.images.sources import ImageSource, read_sources
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,7 +51,7 @@ class Row:
 
 
 def classify(
-    package: Package, sources: Sequence[Source], fetch: FetchSettings, engine: EngineChoice = "auto"
+    package: Package, sources: Sequence[ImageSource], fetch: FetchSettings, engine: EngineChoice = "auto"
 ) -> list[Row]:
     """One row per source, in that order; files that a folder merely happened to hold beside its images are left out.
 
@@ -66,7 +66,7 @@ def classify(
     for (at, content), pixels, logits in scored(model, contents, lambda pixels: pixels):
         path = sources[at].path
         if logits is not None:
-            (verdict,) = verdicts(logits[np.newaxis], card.labels, card.temperature)
+            (verdict,) = card.verdicts(logits[np.newaxis])
             rows[at] = Row(path, Outcome.OK, None, verdict)
         elif not isinstance(pixels, ImageError):
             rows[at] = Row(path, content.outcome, content.detail, None)

@@ -1,53 +1,56 @@
-"""How good a set of predictions is."""
+"""How good a set of predictions is: scikit-learn's measures as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Counts = NDArray[np.int64]
+Targets = NDArray[np.int64]
+"""Index of the label of each image, (N,)."""
 Reals = NDArray[np.float64]
 
 CURVE_POINTS: Final = 200
-"""Of a curve in JSON; the areas are taken from all of them."""
+"""Points of a curve in JSON; the areas are taken from all of them."""
 
 
-def confusion_matrix(truth: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> Counts:
-    """Images by true label (row) and predicted label (column), (C, C)."""
-    matrix = np.zeros((classes, classes), np.int64)
-    np.add.at(matrix, (truth, predicted), 1)
+def confusion_matrix(truth: Targets, predicted: Targets, classes: int, *, is_normalised: bool = False) -> NDArray[Any]:
+    """Images by true label (row) and predicted label (column), (C, C); normalised: as shares of the true label."""
+    from sklearn import metrics
+
+    if not len(truth):
+        return np.zeros((classes, classes), np.float64 if is_normalised else np.int64)
+    normalize = "true" if is_normalised else None
+    matrix: NDArray[Any] = metrics.confusion_matrix(truth, predicted, labels=range(classes), normalize=normalize)
     return matrix
 
 
-def accuracy(matrix: Counts) -> float:
-    """Share of the images on the diagonal; 0 where there are none."""
-    total = int(matrix.sum())
-    return float(np.trace(matrix)) / total if total else 0.0
+def accuracy(truth: Targets, predicted: Targets) -> float:
+    """Share of the images that got their true label; N at least 1."""
+    from sklearn import metrics
+
+    return float(metrics.accuracy_score(truth, predicted))
 
 
-def normalised(matrix: Counts) -> Reals:
-    """Each row as shares of its true label, (C, C); a label without images is a row of 0."""
-    shares: Reals = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    return shares
-
-
-def per_class(matrix: Counts, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+def per_class(truth: Targets, predicted: Targets, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Precision, recall, F1 and number of true images of each label; a share of nothing is 0."""
-    report = {}
-    for at, label in enumerate(labels):
-        hits, support, claimed = int(matrix[at, at]), int(matrix[at].sum()), int(matrix[:, at].sum())
-        precision, recall = _share(hits, claimed), _share(hits, support)
-        f1 = _share(2 * precision * recall, precision + recall)
-        report[label] = {"precision": precision, "recall": recall, "f1": f1, "support": support}
-    return report
+    from sklearn import metrics
+
+    values: Any = np.zeros((4, len(labels)))
+    if len(truth):
+        values = metrics.precision_recall_fscore_support(truth, predicted, labels=range(len(labels)), zero_division=0)
+    return {
+        label: {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support)}
+        for label, precision, recall, f1, support in zip(labels, *values, strict=True)
+    }
 
 
 def macro(report: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Plain means of precision, recall and F1 over the labels that have images; 0 where none has."""
     rows = [row for row in report.values() if row["support"]]
-    return {name: _share(sum(row[name] for row in rows), len(rows)) for name in ("precision", "recall", "f1")}
+    return {name: fmean(row[name] for row in rows) if rows else 0.0 for name in ("precision", "recall", "f1")}
 
 
 def wilson_interval(hits: int, total: int, level: float = 0.95) -> tuple[float, float]:
@@ -87,15 +90,15 @@ class Curve:
         }
 
 
-def curves(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], labels: Sequence[str]) -> list[Curve]:
-    """Of every label, by its probability (N, C)."""
+def curves(truth: Targets, probabilities: NDArray[np.floating[Any]], labels: Sequence[str]) -> list[Curve]:
+    """Curves of every label, by its probability (N, C)."""
     return [_curve(truth == at, probabilities[:, at], label) for at, label in enumerate(labels)]
 
 
 def mean_area(areas: Sequence[float | None]) -> float | None:
     """Over the labels that have one."""
     known = [area for area in areas if area is not None]
-    return sum(known) / len(known) if known else None
+    return fmean(known) if known else None
 
 
 def _curve(is_label: NDArray[np.bool_], probability: NDArray[np.floating[Any]], label: str) -> Curve:
@@ -113,7 +116,3 @@ def _curve(is_label: NDArray[np.bool_], probability: NDArray[np.floating[Any]], 
 def _thinned(across: Reals, up: Reals) -> tuple[list[float], list[float]]:
     keep = np.unique(np.linspace(0, max(len(across) - 1, 0), min(CURVE_POINTS, len(across))).astype(int))
     return [round(float(value), 5) for value in across[keep]], [round(float(value), 5) for value in up[keep]]
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.evaluate.calibration import Calibration
-from train.evaluate.metrics import Counts, Curve, normalised
+from train.evaluate.metrics import Curve, Targets, confusion_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +25,13 @@ BARS: Final = 15
 """As in EOL's inspection notebooks."""
 
 
-def confusion_figure(matrix: Counts, labels: Sequence[str]) -> "Figure":
+def confusion_figure(truth: Targets, predicted: Targets, labels: Sequence[str]) -> "Figure":
     """Two panels: images, and shares of each true label."""
     side = 2.6 + 0.52 * min(len(labels), 40)
     figure = _figure(2 * side + 0.6, side)
     left, right = figure.subplots(1, 2)
-    shares = normalised(matrix)
+    matrix = confusion_matrix(truth, predicted, len(labels))
+    shares = confusion_matrix(truth, predicted, len(labels), is_normalised=True)
     _matrix(left, shares, [[str(cell) for cell in row] for row in matrix], labels, "images")
     texts = [[f"{cell:.2f}" if cell else "0" for cell in row] for row in shares]
     _matrix(right, shares, texts, labels, "share of the true label")
@@ -139,8 +140,9 @@ def _matrix(
 ) -> None:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ticks = np.arange(len(labels))
-    size = 9 if len(labels) <= 12 else 6
-    axes.set_xticks(ticks, labels, rotation=40, ha="right", fontsize=size)
+    size = 9 if len(labels) <= 12 else min(6.0, 300 / len(labels))
+    tilt: dict[str, Any] = {"rotation": 40, "ha": "right"} if len(labels) <= MOST_NUMBERED else {"rotation": 90}
+    axes.set_xticks(ticks, labels, fontsize=size, **tilt)
     axes.set_yticks(ticks, labels, fontsize=size)
     axes.set(xlabel="predicted", ylabel="true", title=title)
     if len(labels) > MOST_NUMBERED:

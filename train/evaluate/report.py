@@ -41,7 +41,7 @@ def _draw(evaluation: Evaluation, folder: Path) -> dict[str, str]:
     predicted = evaluation.scored.predicted
     sure, raw = evaluation.probabilities.max(axis=1), logits.max(axis=1)
     figures = {
-        "confusion": confusion_figure(evaluation.matrix, labels),
+        "confusion": confusion_figure(truth, predicted, labels),
         "curves": curves_figure(evaluation.curves),
         "confidence": histograms_figure(sure, predicted, truth, labels, "confidence"),
         "logit": histograms_figure(raw, predicted, truth, labels, "logit"),

@@ -5,23 +5,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eoltag.errors import DataError
+from eoltag.model.outputs.classes import softmax
 from eoltag.model.package import Package
-from eoltag.model.score import score
 from eoltag.records import Scores
 from train.evaluate.calibration import LEAST_IMAGES, Calibration, cross_calibrate
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, SplitChoice, find_images
 from train.evaluate.metrics import (
-    Counts,
     Curve,
     accuracy,
     confusion_matrix,
     curves,
     macro,
     mean_area,
-    normalised,
     per_class,
     wilson_interval,
 )
@@ -31,7 +30,7 @@ from train.package.data_table import read_data_table
 from train.records import ImageSet, Split
 
 LEVEL: Final = 0.95
-"""Of the confidence intervals."""
+"""Level of the confidence intervals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ class Evaluation:
     ancestries: Ancestries
     probabilities: Scores
     """(N, C), with the card's temperature."""
-    matrix: Counts
     curves: list[Curve]
     before: Calibration | None
     after: Calibration | None
@@ -104,10 +102,23 @@ class Evaluation:
             notes.append(f"fewer than {LEAST_IMAGES} images: no temperature was fitted")
         return notes
 
+    def _shares(self) -> NDArray[np.float64]:
+        return confusion_matrix(self.scored.truth, self.scored.predicted, len(self.labels), is_normalised=True)
+
+    def _counts(self) -> dict[str, int | None]:
+        return {
+            "evaluated": len(self.scored.images),
+            "unreadable": len(self.scored.unreadable),
+            "left_out": self.scored.left_out,
+            "in_training": self.scored.count(Split.TRAIN) if self.is_training_known else None,
+            "held_back": self.scored.count(Split.VAL) if self.is_training_known else None,
+        }
+
     def document(self) -> dict[str, Any]:
         """Plain JSON values."""
-        images, report = self.scored.images, per_class(self.matrix, self.labels)
-        means = macro(report)
+        images, truth, predicted = self.scored.images, self.scored.truth, self.scored.predicted
+        report = per_class(truth, predicted, self.labels)
+        means, hits = macro(report), int((truth == predicted).sum())
         areas = {curve.label: curve.document() for curve in self.curves}
         return {
             "package": str(self.package.path),
@@ -116,23 +127,15 @@ class Evaluation:
             "data": str(self.found.data),
             "split": self.request.split if self.request.split == HELD_BACK else self.found.part,
             "labels": list(self.labels),
-            "images": {
-                "evaluated": len(images),
-                "unreadable": len(self.scored.unreadable),
-                "left_out": self.scored.left_out,
-                "in_training": self.scored.count(Split.TRAIN) if self.is_training_known else None,
-                "held_back": self.scored.count(Split.VAL) if self.is_training_known else None,
-            },
-            "accuracy": accuracy(self.matrix) if images else None,
-            "accuracy_interval": list(wilson_interval(int(self.matrix.trace()), len(images), LEVEL))
-            if images
-            else None,
+            "images": self._counts(),
+            "accuracy": accuracy(truth, predicted) if images else None,
+            "accuracy_interval": list(wilson_interval(hits, len(images), LEVEL)) if images else None,
             "macro_precision": means["precision"],
             "macro_recall": means["recall"],
             "macro_f1": means["f1"],
             "per_class": report,
-            "confusion": self.matrix.tolist(),
-            "confusion_normalised": normalised(self.matrix).round(6).tolist(),
+            "confusion": confusion_matrix(truth, predicted, len(self.labels)).tolist(),
+            "confusion_normalised": self._shares().round(6).tolist(),
             "macro_roc_auc": mean_area([curve.roc_area for curve in self.curves]),
             "macro_average_precision": mean_area([curve.pr_area for curve in self.curves]),
             "curves": areas,
@@ -162,7 +165,7 @@ def evaluate(package: Package, request: Request) -> Evaluation:
     if not scored.images and not scored.unreadable:
         kind = "recorded as held back from training" if request.split == HELD_BACK else "new to the model"
         raise DataError(f"{request.data}: none of its {len(found.images)} images is {kind}")
-    probabilities = score(scored.logits, temperature) if scored.images else scored.logits
+    probabilities = softmax(scored.logits, temperature) if scored.images else scored.logits
     fits = cross_calibrate(scored.logits, scored.truth, temperature) if scored.images else (None, None)
     return Evaluation(
         package=package,
@@ -172,7 +175,6 @@ def evaluate(package: Package, request: Request) -> Evaluation:
         is_training_known=in_training is not None,
         ancestries=ancestries,
         probabilities=probabilities,
-        matrix=confusion_matrix(scored.truth, scored.predicted, len(labels)),
         curves=curves(scored.truth, probabilities, labels) if scored.images else [],
         before=fits[0],
         after=fits[1],

@@ -16,18 +16,18 @@ from eoltag.records import Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings
 from train.evaluate.classify import EngineChoice, load, scored
 from train.evaluate.images import HELD_BACK, SplitChoice
-from train.images.decoding import decode_ahead, say_unreadable
+from train.images.decoding import decode_ahead, log_skipped
 from train.images.files import read_image_file
 from train.records import ImageSet, LabelledImage, Split
 
 GREY_MODES: Final = ("1", "L", "LA", "La", "I", "F")
 GREY_SPREAD: Final = 8
-"""Of 255: channels of a grey picture that was stored as colour differ by no more, JPEG's rounding included."""
+"""Levels of 255 by which the channels of a grey picture that was stored as colour may differ, by JPEG's rounding."""
 
 InTraining = dict[str, Split]
 """sha256 of an image -> whether the model was trained on it or validated with it."""
 Wanted = Callable[[Split | None], bool]
-"""Of an image's part in training (None: it had none): is it to be scored?"""
+"""Whether an image with that part in training (None: it had none) is to be scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ScoredImage:
 
     image: LabelledImage
     sha256: str = ""
-    """Of the file; empty where it could not be read."""
+    """Digest of the file; empty where it could not be read."""
     in_training: Split | None = None
     """Its part in the model's training, as the package records it; None where it had none."""
     outcome: Outcome = Outcome.OK
@@ -103,7 +103,7 @@ def score_images(
             images.append(result[0])
             logits.append(row)
     for broken in unreadable:
-        say_unreadable(broken.image.path, broken.outcome, broken.detail)
+        log_skipped(broken.image.path, broken.outcome, broken.detail)
     stacked = np.stack(logits) if logits else np.empty((0, len(package.card.labels)), np.float32)
     truth = np.array([package.card.labels.index(one.image.label) for one in images], np.int64)
     return ScoredSet(tuple(images), tuple(unreadable), left_out, stacked, truth)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.model.package import Card
-from eoltag.model.score import score
 from eoltag.records import Scores
 
 TOLERATED: Final = 0.005
@@ -102,7 +101,7 @@ def _flips(
     shares = []
     for before, after in (
         (reference, other),
-        (score(reference, card.temperature), score(other, card.temperature)),
+        (card.probabilities(reference), card.probabilities(other)),
     ):
         crossed = (before[:, column] >= threshold) != (after[:, column] >= threshold)
         shares.append(float((crossed | ~is_sound).mean()) if len(crossed) else 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from eoltag.errors import ImageError
 from eoltag.records import InputSpec, Pixels
-from train.images.decoding import decode_ahead, decode_file, say_unreadable
+from train.images.decoding import decode_ahead, decode_file, log_skipped
 from train.images.files import read_image_file, visible_files
 
 
@@ -31,7 +31,7 @@ def read_pictures(folders: Sequence[Path], spec: InputSpec, most: int, wanted: C
     paths = [path for folder in folders for path in visible_files(folder)]
     for path, digest in decode_ahead(paths, _sha256, len(paths), "reading"):
         if isinstance(digest, ImageError):
-            say_unreadable(path, digest.outcome, digest.detail)
+            log_skipped(path, digest.outcome, digest.detail)
         else:
             contents.setdefault(digest, path)
     chosen = sorted(digest for digest in contents if wanted(digest))
@@ -41,7 +41,7 @@ def read_pictures(folders: Sequence[Path], spec: InputSpec, most: int, wanted: C
     )
     for digest, result in decoded:
         if isinstance(result, ImageError):
-            say_unreadable(contents[digest], result.outcome, result.detail)
+            log_skipped(contents[digest], result.outcome, result.detail)
         else:
             found[digest] = result.pixels[0]
         if len(found) == most:

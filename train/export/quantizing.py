@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from eoltag.errors import SettingsError
 from eoltag.model.package import INT8_FILES, OPENVINO_FILES, Card, Precision, write_card
 from eoltag.records import Pixels, Scores
-from train.cli import say
+from train.cli import log
 from train.export.proving import scores_at
 
 CALIBRATION_IMAGES: Final = 300
@@ -120,11 +120,11 @@ def make_int8(folder: Path, card: Card, pixels: Pixels, recipes: Sequence[Recipe
     exact = scores_at(write_card(folder, plain), "openvino", "f32", control)
     best, kept = None, {}
     for recipe in recipes:
-        say(f"int8: {recipe.name}, calibrating on {len(calibration)} training images")
+        log(f"int8: {recipe.name}, calibrating on {len(calibration)} training images")
         quantize(folder / OPENVINO_FILES[0], folder / INT8_FILES[0], calibration, recipe)
         rough = scores_at(write_card(folder, plain), "openvino", "int8", control)
         made = Int8(recipe, margin(exact, rough), len(calibration), len(control))
-        say(f"int8: {recipe.name} is within {made.margin:.2g} of f32 in the logits of {len(control)} others")
+        log(f"int8: {recipe.name} is within {made.margin:.2g} of f32 in the logits of {len(control)} others")
         if best is None or made.margin < best.margin:
             best, kept = made, {name: (folder / name).read_bytes() for name in INT8_FILES}
     assert best is not None  # there are recipes

@@ -50,7 +50,7 @@ class ExportRequest:
     held_out: tuple[Path, ...]
     """Folders."""
     most_images: int
-    """Of the held-out ones."""
+    """Held-out images to measure on, at most."""
     renew: bool
     """Make the f32 OpenVINO files anew even though the package has them."""
 

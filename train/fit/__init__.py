@@ -1,1 +1,1 @@
-"""`fit`: a folder of classes to a model package."""
+"""`fit`: trains on a folder of classes and writes a model package."""

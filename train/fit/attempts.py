@@ -34,17 +34,17 @@ class Attempt:
 
     @property
     def package(self) -> Path:
-        """There once it is finished."""
+        """The folder of the model package, there once training is finished."""
         return self.folder / PACKAGE_FOLDER
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Where it stands."""
+        """The checkpoint of the training."""
         return Checkpoint(self.folder / CHECKPOINT_FOLDER)
 
     @property
     def features(self) -> Path:
-        """What a frozen base made of the images, for going on."""
+        """The folder of cached features, for resuming."""
         return self.folder / CHECKPOINT_FOLDER / "features"
 
     def write_history(self, history: Sequence[Epoch]) -> None:
@@ -57,7 +57,7 @@ class Attempt:
         staged.replace(self.folder / HISTORY_FILE)
 
     def close(self) -> None:
-        """Nothing is left to go on with."""
+        """Removes what resuming would need."""
         shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
 
 

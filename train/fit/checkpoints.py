@@ -1,4 +1,4 @@
-"""Where a training stands, on disk after every epoch, so that it goes on exactly after whatever ended it."""
+"""Checkpoints: the state of a training on disk after every epoch, so that it is continued exactly after a kill."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ STATE_FILE: Final = "state.json"
 
 @dataclass(slots=True)
 class Epoch:
-    """What one pass over the training images gave."""
+    """Figures of one epoch: a pass over the training images."""
 
     phase: str
     epoch: int
@@ -33,7 +33,7 @@ class Epoch:
 
 @dataclass(slots=True)
 class State:
-    """All of a training but its arrays and what the settings say."""
+    """State of a training, without its arrays and its settings."""
 
     phase: int = 0
     epoch: int = 0

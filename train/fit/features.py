@@ -1,4 +1,4 @@
-"""What the frozen part of a network makes of images, computed once and kept on disk.
+"""Features: outputs of the frozen part of a network, computed once and cached on disk.
 
 The frozen part runs on OpenVINO, several times as fast on a CPU as Keras, where its numbers agree with those of Keras.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.records import Pixels
-from train.cli import cores, progress, say
+from train.cli import cores, log, progress
 from train.data.augment import augment
 from train.data.dataset import Dataset, Indices
 from train.settings import FitSettings
@@ -36,24 +36,24 @@ TOLERANCE: Final = 1e-3
 
 @dataclass(slots=True)
 class FeatureCache:
-    """Features kept in a folder, by all that they depend on; trainings that share the folder share them."""
+    """Features in a folder, keyed by all that they depend on; trainings that share the folder share them."""
 
     folder: Path
     seconds: float = 0.0
     """Spent on computing features so far."""
 
     def get(self, kind: str, network: Any, dataset: Dataset, settings: FitSettings, views: int) -> Features:
-        """Of every image and view, from disk or computed now. network: keras.Model from raw pixels.
+        """Features of every image and view, from disk or computed now. network: keras.Model from raw pixels.
 
         The first view is the image as it is, each other one a changed copy.
         """
         path = self.folder / f"{kind}-{_key(network, dataset, settings, views)}.npy"
         return self._kept(path, lambda staged: _compute(staged, network, dataset, settings, views))
 
-    def further(self, kind: str, network: Any, maps: Features) -> Features:
-        """What the rest of a network makes of kept maps. network: keras.Model from one view of one image on."""
+    def continued(self, kind: str, network: Any, maps: Features) -> Features:
+        """Outputs of the rest of a network for cached maps. network: keras.Model that takes a map (h, w, d)."""
         path = self.folder / f"{kind}-{Path(str(maps.filename)).stem}-{_weights_digest(network)}.npy"  # type: ignore[attr-defined]
-        return self._kept(path, lambda staged: _compute_further(staged, network, maps))
+        return self._kept(path, lambda staged: _compute_continued(staged, network, maps))
 
     def _kept(self, path: Path, compute: Callable[[Path], None]) -> Features:
         if not path.is_file():
@@ -87,7 +87,7 @@ def extractor(network: Any, images: int) -> Extract:
     largest = float(np.abs(wanted - by_openvino(trial)).max())
     if largest <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
         return by_openvino
-    say(f"OpenVINO differs from Keras by up to {largest:.2g} in a feature: Keras it is")
+    log(f"OpenVINO differs from Keras by up to {largest:.2g} in a feature: Keras it is")
     return by_keras
 
 
@@ -109,19 +109,19 @@ def _openvino(network: Any) -> Extract:
     request = core.compile_model(graph, "CPU", hints).create_infer_request()
 
     def extract(pixels: Pixels) -> NDArray[np.float32]:
-        found = request.infer([grown(pixels, BATCH)])
+        found = request.infer([padded(pixels, BATCH)])
         return np.array(next(iter(found.values()))[: len(pixels)], np.float32)
 
     return extract
 
 
 def predict_rows(network: Any, inputs: NDArray[Any], size: int) -> NDArray[np.float32]:
-    """What a keras.Model gives for at most `size` inputs."""
-    return np.asarray(network.predict_on_batch(grown(inputs, size)), np.float32)[: len(inputs)]
+    """Outputs of a keras.Model for at most `size` inputs."""
+    return np.asarray(network.predict_on_batch(padded(inputs, size)), np.float32)[: len(inputs)]
 
 
-def grown(inputs: NDArray[Any], size: int) -> NDArray[Any]:
-    """A whole batch, so that nothing is compiled twice; what is missing is 0."""
+def padded(inputs: NDArray[Any], size: int) -> NDArray[Any]:
+    """A whole batch, filled up with zeros, so that nothing is compiled twice."""
     if len(inputs) == size:
         return inputs
     full = np.zeros((size, *inputs.shape[1:]), inputs.dtype)
@@ -150,7 +150,7 @@ def _compute(path: Path, network: Any, dataset: Dataset, settings: FitSettings, 
     found.flush()
 
 
-def _compute_further(path: Path, network: Any, maps: Features) -> None:
+def _compute_continued(path: Path, network: Any, maps: Features) -> None:
     views, images = maps.shape[:2]
     found = np.lib.format.open_memmap(path, "w+", np.float32, (views, images, *network.output_shape[1:]))
     for view in range(views):

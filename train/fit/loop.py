@@ -1,4 +1,4 @@
-"""The training loop: a network, a data set, weights."""
+"""The training loop: epochs of every phase, validation, early stopping, checkpoints."""
 
 import math
 import time
@@ -15,21 +15,21 @@ from tqdm import tqdm
 from eoltag.errors import DataError
 from eoltag.records import Scores
 from train.architectures import Network, build
-from train.cli import say
+from train.cli import log
 from train.data.class_weights import loss_weights
 from train.data.dataset import Dataset, Indices
 from train.fit.checkpoints import Checkpoint, Epoch, State
 from train.fit.features import FeatureCache, predict_rows
-from train.fit.multi_step import Stepper
+from train.fit.multi_step import StepExecutor
 from train.fit.optimizer import learning_rate, make_optimizer
-from train.fit.phases import Lesson, Phase, lesson, phases
-from train.fit.precise_bn import norms_of, settle
+from train.fit.phases import Phase, PhaseInputs, phase_inputs, phases
+from train.fit.precise_bn import batch_norms_of, recalibrate_batch_norm
 from train.fit.seeding import make_repeatable, reseed
 from train.settings import FitSettings
 
 VALIDATION_BATCH: Final = 64
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 OnEpoch = Callable[[Epoch], bool]
 """Told after every epoch; True ends the training with the best epoch so far, what it raises comes through."""
 
@@ -44,14 +44,14 @@ class Trained:
     best: Epoch
     """The epoch whose weights these are."""
     feature_seconds: float
-    """Spent on what the frozen base made of the images."""
+    """Spent on computing features."""
     scores: Scores | None = None
-    """Logits of the validation images (V, C) from features that were kept; None where only the pictures give them."""
+    """Logits of the validation images (V, C) from cached features; None where only the images give them."""
 
 
 @dataclass(slots=True)
 class _Run:
-    """What does not change while a training runs, and where it stands."""
+    """A training: what does not change while it runs, and its state."""
 
     settings: FitSettings
     dataset: Dataset
@@ -60,11 +60,11 @@ class _Run:
     targets: NDArray[np.float32]
     """One-hot, (N, C)."""
     weights: NDArray[np.float32]
-    """Of each example in the loss, (N,)."""
+    """Weight of each example in the loss, (N,)."""
     state: State
     checkpoint: Checkpoint | None
     on_epoch: OnEpoch | None
-    tell: Tell
+    log: Log
 
 
 def start_network(settings: FitSettings, classes: int) -> Network:
@@ -84,12 +84,12 @@ def learn(
     network: Network | None = None,
     checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
-    tell: Tell = say,
+    log: Log = log,
 ) -> Trained:
     """Train until the epochs or the patience of every phase are used up. Same seed, same weights on CPU.
 
     network: from start_network with the same settings, else made here. checkpoint: goes on from it where it holds a
-    training of these settings. tell: is given a line after every epoch. Raises DataError where the training diverges
+    training of these settings. log: is given a line after every epoch. Raises DataError where the training diverges
     or stays below min_accuracy.
     """
     network = network or start_network(settings, len(dataset.labels))
@@ -97,50 +97,38 @@ def learn(
     state, arrays = saved or (State(), {})
     targets = np.eye(len(dataset.labels), dtype=np.float32)[dataset.targets]
     weights = loss_weights(settings.class_weights, dataset, train)
-    run = _Run(settings, dataset, train, validation, targets, weights, state, checkpoint, on_epoch, tell)
+    run = _Run(settings, dataset, train, validation, targets, weights, state, checkpoint, on_epoch, log)
     plan = phases(settings)
     for number in range(state.phase, len(plan)):
         if state.phase != number:
             arrays = {}
             state.phase, state.epoch, state.is_phase_over = number, 0, False
             state.waited, state.since_cut, state.rate_factor = 0, 0, 1.0
-        part = lesson(plan[number], settings, network, dataset, cache)
+        source = phase_inputs(plan[number], settings, network, dataset, cache)
         if state.is_phase_over:
-            part.network.set_weights(arrays["current"])
-        elif _run_phase(run, plan[number], part, arrays):
+            source.network.set_weights(arrays["current"])
+        elif _run_phase(run, plan[number], source, arrays):
             break
         _check_accuracy(run)
-    scores = _scores(run, part) if part.is_kept else None
+    scores = _scores(run, source) if source.is_precomputed else None
     return Trained(network.model, tuple(state.history), state.history[state.best_at], cache.seconds, scores)
 
 
-def _run_phase(run: _Run, phase: Phase, part: Lesson, arrays: dict[str, Any]) -> bool:
+def _run_phase(run: _Run, phase: Phase, source: PhaseInputs, arrays: dict[str, Any]) -> bool:
     """Train one phase, leaving its best weights in the network. True where on_epoch ended the training."""
-    settings, state, network = run.settings, run.state, part.network
-    optimizer = make_optimizer(settings)
-    network.compile(
-        optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
-        metrics=["accuracy"],
-        jit_compile=False,  # XLA's convolutions are slower on CPUs, and compiling takes longer than small trainings
-    )
-    optimizer.build(network.trainable_variables)
-    stepper = Stepper(network)
+    settings, state, network = run.settings, run.state, source.network
+    optimizer = _compiled(network, settings)
+    executor = StepExecutor(network)
     best = network.get_weights()
     if arrays:
         best = arrays["best"]
         network.set_weights(arrays["current"])
         for variable, value in zip(optimizer.variables, arrays["optimizer"], strict=True):
             variable.assign(value)
-    batches = math.ceil(len(run.train) / settings.batch_size)
-    bar = tqdm(
-        total=phase.epochs * batches, initial=state.epoch * batches, unit="batch", desc=phase.name, disable=None,
-        leave=False,
-    )  # fmt: skip
     is_stopped = False
-    with bar, ThreadPoolExecutor(1) as ahead:
+    with _progress_bar(run, phase) as bar, ThreadPoolExecutor(1) as ahead:
         while state.epoch < phase.epochs and not is_stopped and state.waited < settings.early_stopping_patience:
-            is_better, epoch = _run_epoch(run, phase, part, stepper, ahead, bar)
+            is_better, epoch = _run_epoch(run, phase, source, executor, ahead, bar)
             best = network.get_weights() if is_better else best
             if run.on_epoch is not None:
                 is_stopped = bool(run.on_epoch(epoch))
@@ -158,29 +146,50 @@ def _run_phase(run: _Run, phase: Phase, part: Lesson, arrays: dict[str, Any]) ->
     return is_stopped
 
 
+def _compiled(network: Any, settings: FitSettings) -> Any:
+    """Compile the network; returns its fresh optimiser."""
+    optimizer = make_optimizer(settings)
+    network.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=settings.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False,  # XLA's convolutions are slower on CPUs, and compiling takes longer than small trainings
+    )
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _progress_bar(run: _Run, phase: Phase) -> "tqdm[Any]":
+    batches = math.ceil(len(run.train) / run.settings.batch_size)
+    return tqdm(
+        total=phase.epochs * batches, initial=run.state.epoch * batches, unit="batch", desc=phase.name, disable=None,
+        leave=False,
+    )  # fmt: skip
+
+
 def _run_epoch(
-    run: _Run, phase: Phase, part: Lesson, stepper: Stepper, ahead: ThreadPoolExecutor, bar: "tqdm[Any]"
+    run: _Run, phase: Phase, source: PhaseInputs, executor: StepExecutor, ahead: ThreadPoolExecutor, bar: "tqdm[Any]"
 ) -> tuple[bool, Epoch]:
     """One pass over the training images, then the validation images; whether it was the best so far."""
     started = time.monotonic()
     settings, state = run.settings, run.state
-    reseed(part.network, (settings.seed, state.phase, state.epoch))
+    reseed(source.network, (settings.seed, state.phase, state.epoch))
     batches = math.ceil(len(run.train) / settings.batch_size)
     sums, step, rates = np.zeros(2), state.epoch * batches, [0.0]
-    for rows, inputs in _batches(run, part, ahead):
+    for rows, inputs in _batches(run, source, ahead):
         rates = [
             learning_rate(settings, phase.learning_rate, at, batches, phase.epochs) * state.rate_factor
             for at in range(step, step + math.ceil(len(rows) / settings.batch_size))
         ]
-        sums += np.array(stepper.take(inputs, run.targets[rows], run.weights[rows], rates)) * len(rows)
+        sums += np.array(executor.run(inputs, run.targets[rows], run.weights[rows], rates)) * len(rows)
         if not math.isfinite(sums[0]):
             break
         step += len(rates)
         bar.update(len(rates))
     if phase.name == "whole" and settings.norm_images:
-        _settle(run, part)
+        _recalibrate(run, source)
     loss, accuracy = (sums / len(run.train)).tolist()
-    val_loss, val_accuracy = _validate(run, part) if math.isfinite(loss) else (math.nan, 0.0)
+    val_loss, val_accuracy = _validate(run, source) if math.isfinite(loss) else (math.nan, 0.0)
     if not math.isfinite(loss) or not math.isfinite(val_loss):
         raise DataError(
             f"training diverged in epoch {state.epoch + 1} of the phase '{phase.name}': the loss is no longer a "
@@ -190,28 +199,28 @@ def _run_epoch(
     seconds = round(time.monotonic() - started, 3)
     epoch = Epoch(phase.name, state.epoch, loss, accuracy, val_loss, val_accuracy, rates[-1], seconds)
     state.history.append(epoch)
-    is_better = _judge(settings, state, epoch)
-    run.tell(
+    is_better = _note_epoch(settings, state, epoch)
+    run.log(
         f"{phase.name} epoch {state.epoch}/{phase.epochs}: loss {loss:.3f}, accuracy {accuracy:.3f}, "
         f"val_loss {val_loss:.3f}, val_accuracy {val_accuracy:.3f}{', best so far' if is_better else ''}"
     )
     return is_better, epoch
 
 
-def _batches(run: _Run, part: Lesson, ahead: ThreadPoolExecutor) -> Iterator[tuple[Indices, Any]]:
+def _batches(run: _Run, source: PhaseInputs, ahead: ThreadPoolExecutor) -> Iterator[tuple[Indices, Any]]:
     """Rows and inputs of this epoch, in its own order; the next are made while the last ones are learned.
 
-    A batch, or as many whole ones as the lesson takes at once.
+    A batch, or as many whole ones as one execution takes.
     """
     seed = (run.settings.seed, run.state.phase, run.state.epoch)
     order = np.random.default_rng(seed).permutation(run.train)
     size, epoch = run.settings.batch_size, run.state.epoch
     whole = len(order) - len(order) % size
-    starts = [*range(0, whole, size * part.at_once), *([whole] if whole < len(order) else [])]
+    starts = [*range(0, whole, size * source.steps_per_execution), *([whole] if whole < len(order) else [])]
     waiting = None
     for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
         rows = order[start:end]
-        made = (rows, ahead.submit(part.shown, rows, epoch))
+        made = (rows, ahead.submit(source.train_inputs, rows, epoch))
         if waiting is not None:
             yield waiting[0], waiting[1].result()
         waiting = made
@@ -219,18 +228,18 @@ def _batches(run: _Run, part: Lesson, ahead: ThreadPoolExecutor) -> Iterator[tup
         yield waiting[0], waiting[1].result()
 
 
-def _settle(run: _Run, part: Lesson) -> None:
+def _recalibrate(run: _Run, source: PhaseInputs) -> None:
     """Give batch normalisation the averages of training images as they are, the same ones in every epoch."""
-    if not norms_of(part.network):
+    if not batch_norms_of(source.network):
         return
     rows = np.random.default_rng(run.settings.seed).permutation(run.train)[: run.settings.norm_images]
     parts = np.array_split(rows, math.ceil(len(rows) / VALIDATION_BATCH))
-    settle(part.network, (part.plain(each) for each in parts))
+    recalibrate_batch_norm(source.network, (source.eval_inputs(each) for each in parts))
 
 
-def _validate(run: _Run, part: Lesson) -> tuple[float, float]:
+def _validate(run: _Run, source: PhaseInputs) -> tuple[float, float]:
     """Mean cross-entropy and accuracy of the validation images, as they are."""
-    logits = _scores(run, part).astype(np.float64)
+    logits = _scores(run, source).astype(np.float64)
     highest = logits.max(axis=1, keepdims=True)
     logs = logits - highest - np.log(np.exp(logits - highest).sum(axis=1, keepdims=True))
     truth = run.dataset.targets[run.validation]
@@ -238,15 +247,15 @@ def _validate(run: _Run, part: Lesson) -> tuple[float, float]:
     return loss, float((logits.argmax(axis=1) == truth).mean())
 
 
-def _scores(run: _Run, part: Lesson) -> Scores:
+def _scores(run: _Run, source: PhaseInputs) -> Scores:
     """Logits of the validation images, as they are."""
     starts = range(0, len(run.validation), VALIDATION_BATCH)
     pieces = [run.validation[start : start + VALIDATION_BATCH] for start in starts]
-    return np.concatenate([predict_rows(part.network, part.plain(rows), VALIDATION_BATCH) for rows in pieces])
+    return np.concatenate([predict_rows(source.network, source.eval_inputs(rows), VALIDATION_BATCH) for rows in pieces])
 
 
-def _judge(settings: FitSettings, state: State, epoch: Epoch) -> bool:
-    """Take note of an epoch: is it the best of all phases so far?"""
+def _note_epoch(settings: FitSettings, state: State, epoch: Epoch) -> bool:
+    """Update the state after an epoch; True where it is the best of all phases so far."""
     value = epoch.val_accuracy if settings.best_by == "val_accuracy" else -epoch.val_loss
     is_better = state.best is None or value > state.best
     if is_better:

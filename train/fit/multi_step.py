@@ -1,4 +1,4 @@
-"""Steps of the optimiser: one in a call, or many where a network is so small that calling costs more than learning."""
+"""Steps per execution: many steps of the optimiser in one call, where a network is so small that calls cost most."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -10,19 +10,19 @@ MOST_BYTES: Final = 2**23
 """Of the inputs of one call of many steps."""
 
 
-def steps_at_once(floats: int, batch_size: int) -> int:
+def steps_per_execution(floats: int, batch_size: int) -> int:
     """How many steps one call may take. floats: of one example."""
     return max(1, MOST_BYTES // (4 * floats * batch_size))
 
 
-class Stepper:
-    """A compiled keras.Model that learns batch after batch. Many steps in one call give the weights of single ones."""
+class StepExecutor:
+    """Runs training steps of a compiled keras.Model. Many steps in one call give the weights of single ones."""
 
     def __init__(self, network: Any) -> None:
         self._network = network
         self._many: Callable[..., Any] | None = None
 
-    def take(
+    def run(
         self, inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any], rates: Sequence[float]
     ) -> tuple[float, float]:
         """One step for each rate, on equal parts of the examples; their mean loss and accuracy."""

@@ -1,4 +1,4 @@
-"""Optimisers by name, and the learning rate of every step."""
+"""Optimisers by name, and the learning-rate schedule."""
 
 import math
 from typing import Any
@@ -21,7 +21,7 @@ def make_optimizer(settings: FitSettings) -> Any:
 
 
 def learning_rate(settings: FitSettings, highest: float, step: int, steps_per_epoch: int, epochs: int) -> float:
-    """Of step 0, 1, ... of a phase that may take so many epochs; the cuts of `plateau` come on top.
+    """The learning rate of step 0, 1, ... of a phase of at most so many epochs; the cuts of `plateau` come on top.
 
     Rises over the warm-up in equal steps, then stays, or falls to 0 along half a cosine.
     """

@@ -4,7 +4,7 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +20,8 @@ from eoltag.records import Scores
 from train.cli import cores
 from train.data.dataset import Dataset, Indices
 from train.evaluate.calibration import calibrate
-from train.evaluate.metrics import accuracy, confusion_matrix, per_class
-from train.fit.plots import draw_confusion
+from train.evaluate.metrics import accuracy, confusion_matrix, macro, per_class
+from train.evaluate.plots import confusion_figure
 from train.package.data_table import write_data_table
 from train.package.model_card import CONFUSION_FILE, CURVES_FILE, README_FILE, model_card
 from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from train.fit.loop import Trained
 
 LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow")
+PLOT_DPI: Final = 110
 MOST_COMPARED: Final = 64
 """Validation images that both engines are compared on: what an export gets wrong shows on every image, and Keras is
 slow without a GPU."""
@@ -52,8 +53,28 @@ def write_package(
     """
     train, validation = rows
     export_model(trained.model, folder)
+    card = _card(settings, dataset, trained)
+    logits, difference = _scores(write_card(folder, card), dataset, validation, trained.scores)
+    truth, predicted = dataset.targets[validation], logits.argmax(axis=1)
+    metrics = _metrics(logits, truth, dataset.labels) | {
+        "engines_differ_by": difference,
+        "best_epoch": trained.history.index(trained.best) + 1,
+        "training": _costs(trained, seconds),
+    }
+    temperature = metrics["calibration"]["temperature"]
+    card = card.model_copy(update={"metrics": metrics, "temperature": temperature})
+    shutil.copyfile(curves, folder / CURVES_FILE)
+    confusion_figure(truth, predicted, dataset.labels).savefig(folder / CONFUSION_FILE, dpi=PLOT_DPI)
+    write_data_table(folder, _seen(dataset, validation))
+    text = model_card(card, dataset.counts(train), dataset.counts(validation))
+    (folder / README_FILE).write_text(text, encoding="utf-8")
+    return write_card(folder, card)
+
+
+def _card(settings: FitSettings, dataset: Dataset, trained: "Trained") -> Card:
+    """What is known before the model is measured."""
     spec = settings.spec
-    card = Card(
+    return Card(
         card_version=CARD_VERSION,
         name=settings.name,
         labels=dataset.labels,
@@ -69,18 +90,19 @@ def write_package(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         files={},
     )
-    package = write_card(folder, card)
-    logits, difference = _scores(package, dataset, validation, trained.scores)
-    truth = dataset.targets[validation]
-    matrix = confusion_matrix(truth, logits.argmax(axis=1), len(dataset.labels))
+
+
+def _metrics(logits: Scores, truth: Indices, labels: Sequence[str]) -> dict[str, Any]:
+    """How good the model is on its validation images, for the card."""
+    predicted = logits.argmax(axis=1)
     raw, fitted = calibrate(logits, truth)
-    scores = per_class(matrix, dataset.labels)
-    metrics = {
-        "val_accuracy": accuracy(matrix),
+    report = per_class(truth, predicted, labels)
+    return {
+        "val_accuracy": accuracy(truth, predicted),
         "val_loss": raw.nll,
-        "macro_f1": sum(row["f1"] for row in scores.values()) / len(scores),
-        "per_class": scores,
-        "confusion_matrix": matrix.tolist(),
+        "macro_f1": macro(report)["f1"],
+        "per_class": report,
+        "confusion_matrix": confusion_matrix(truth, predicted, len(labels)).tolist(),
         "calibration": {
             "temperature": fitted.temperature,
             "error_before": raw.ece,
@@ -88,17 +110,7 @@ def write_package(
             "loss_before": raw.nll,
             "loss_after": fitted.nll,
         },
-        "engines_differ_by": difference,
-        "best_epoch": trained.history.index(trained.best) + 1,
-        "training": _costs(trained, seconds),
     }
-    card = card.model_copy(update={"metrics": metrics, "temperature": fitted.temperature})
-    shutil.copyfile(curves, folder / CURVES_FILE)
-    draw_confusion(matrix, dataset.labels, folder / CONFUSION_FILE)
-    write_data_table(folder, _seen(dataset, validation))
-    text = model_card(card, dataset.counts(train), dataset.counts(validation))
-    (folder / README_FILE).write_text(text, encoding="utf-8")
-    return write_card(folder, card)
 
 
 def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Scores | None) -> tuple[Scores, float]:
@@ -115,7 +127,7 @@ def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Score
 
 
 def _logits(package: Package, dataset: Dataset, rows: Indices) -> Scores:
-    """Of many images, a batch in memory at a time, by the engine that most workers use."""
+    """Logits of many images, a batch in memory at a time, by the engine that most workers use."""
     name = package.engines[0]
     engine = load_engine(
         name, unpack(package.pack(name)), batch_size=BATCH, threads=cores(), keras_backend="tensorflow"

@@ -1,4 +1,4 @@
-"""What a phase of a training trains, and what it is shown: pictures, or what a frozen base made of them."""
+"""Phases of a training, and the inputs of each: images, or features that a frozen base made of them."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from train.architectures import Network
 from train.data.augment import augment
 from train.data.dataset import Dataset, Indices
 from train.fit.features import FeatureCache, Features, extract_rows, extractor
-from train.fit.multi_step import steps_at_once
+from train.fit.multi_step import steps_per_execution
 from train.settings import FitSettings
 
 PhaseName = Literal["whole", "head", "fine_tuning"]
@@ -29,18 +29,18 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """A network and its inputs by row of the data set."""
+class PhaseInputs:
+    """The network that a phase trains, and its inputs by row of the data set."""
 
     network: Any
     """keras.Model to logits; shares its weights with the whole one."""
-    shown: Callable[[Indices, int], Any]
-    """Inputs of those rows in epoch 0, 1, ... of the phase."""
-    plain: Callable[[Indices], Any]
+    train_inputs: Callable[[Indices, int], Any]
+    """Inputs of those rows in epoch 0, 1, ... of the phase, augmented."""
+    eval_inputs: Callable[[Indices], Any]
     """Inputs of those rows as they are."""
-    at_once: int = 1
+    steps_per_execution: int = 1
     """Steps that one call of the optimiser may take."""
-    is_kept: bool = False
+    is_precomputed: bool = False
     """The inputs are features in full precision, so that scores cost next to nothing."""
 
 
@@ -54,56 +54,60 @@ def phases(settings: FitSettings) -> tuple[Phase, ...]:
     return head, Phase("fine_tuning", settings.fine_tune_epochs, settings.fine_tune_learning_rate)
 
 
-def lesson(phase: Phase, settings: FitSettings, network: Network, dataset: Dataset, cache: FeatureCache) -> Lesson:
-    """What that phase trains on what; computes the features that it needs."""
+def phase_inputs(
+    phase: Phase, settings: FitSettings, network: Network, dataset: Dataset, cache: FeatureCache
+) -> PhaseInputs:
+    """The network and inputs of that phase; computes the features that it needs."""
     views = 1 if settings.augmentation == "off" else settings.cached_views
     keeps_maps = bool(settings.fine_tune_epochs and views and network.trunk is not None) and cache.has_room(
         network.trunk, len(dataset.pixels), views
     )
     if phase.name == "whole" or (phase.name == "fine_tuning" and not keeps_maps):
-        return _of_pictures(phase, network.model, settings, dataset)
+        return _image_inputs(phase, network.model, settings, dataset)
     if phase.name == "fine_tuning":
         maps = cache.get("maps", network.trunk, dataset, settings, views)
         upper = keras.Model(network.tail.input, network.head(network.tail.output), name="upper")
-        return _of_features(phase, upper, settings, maps)
+        return _feature_inputs(phase, upper, settings, maps)
     if keeps_maps:
         maps = cache.get("maps", network.trunk, dataset, settings, views)
-        return _of_features(phase, network.head, settings, cache.further("pooled", network.tail, maps))
+        return _feature_inputs(phase, network.head, settings, cache.continued("pooled", network.tail, maps))
     pooled = cache.get("pooled", network.features, dataset, settings, max(1, views))
     if views:
-        return _of_features(phase, network.head, settings, pooled)
-    return _of_changed_pictures(phase, network, settings, dataset, pooled)
+        return _feature_inputs(phase, network.head, settings, pooled)
+    return _augmented_feature_inputs(phase, network, settings, dataset, pooled)
 
 
-def _of_pictures(phase: Phase, model: Any, settings: FitSettings, dataset: Dataset) -> Lesson:
-    def shown(rows: Indices, epoch: int) -> Any:
+def _image_inputs(phase: Phase, model: Any, settings: FitSettings, dataset: Dataset) -> PhaseInputs:
+    def train_inputs(rows: Indices, epoch: int) -> Any:
         return _changed(phase, settings, dataset, rows, epoch)
 
-    return Lesson(model, shown, lambda rows: dataset.pixels[rows])
+    return PhaseInputs(model, train_inputs, lambda rows: dataset.pixels[rows])
 
 
-def _of_features(phase: Phase, network: Any, settings: FitSettings, features: Features) -> Lesson:
+def _feature_inputs(phase: Phase, network: Any, settings: FitSettings, features: Features) -> PhaseInputs:
     views, images = features.shape[:2]
 
-    def shown(rows: Indices, epoch: int) -> Any:
+    def train_inputs(rows: Indices, epoch: int) -> Any:
         view = np.random.default_rng((settings.seed, _number(phase), epoch)).integers(0, views, size=int(images))
         return np.asarray(features[view[rows], rows], np.float32)
 
     is_row = features.ndim == len(("view", "image", "feature"))
-    at_once = steps_at_once(math.prod(features.shape[2:]), settings.batch_size)
-    return Lesson(network, shown, lambda rows: np.asarray(features[0, rows], np.float32), at_once, is_kept=is_row)
+    steps = steps_per_execution(math.prod(features.shape[2:]), settings.batch_size)
+    return PhaseInputs(
+        network, train_inputs, lambda rows: np.asarray(features[0, rows], np.float32), steps, is_precomputed=is_row
+    )
 
 
-def _of_changed_pictures(
+def _augmented_feature_inputs(
     phase: Phase, network: Network, settings: FitSettings, dataset: Dataset, pooled: Features
-) -> Lesson:
-    """The base sees every changed copy anew; it does not learn, so that a fast engine can run it."""
+) -> PhaseInputs:
+    """Features of new augmented copies in every epoch; the base does not learn, so that a fast engine can run it."""
     extract = extractor(network.features, len(dataset.pixels) * phase.epochs)
 
-    def shown(rows: Indices, epoch: int) -> Any:
+    def train_inputs(rows: Indices, epoch: int) -> Any:
         return extract_rows(extract, _changed(phase, settings, dataset, rows, epoch))
 
-    return Lesson(network.head, shown, lambda rows: pooled[0, rows], is_kept=True)
+    return PhaseInputs(network.head, train_inputs, lambda rows: pooled[0, rows], is_precomputed=True)
 
 
 def _changed(phase: Phase, settings: FitSettings, dataset: Dataset, rows: Indices, epoch: int) -> Any:
@@ -112,5 +116,5 @@ def _changed(phase: Phase, settings: FitSettings, dataset: Dataset, rows: Indice
 
 
 def _number(phase: Phase) -> int:
-    """Tells the phases' chances apart, and from those of kept views."""
+    """A seed for each phase, other than those of cached views."""
     return {"whole": 1_000_001, "head": 1_000_002, "fine_tuning": 1_000_003}[phase.name]

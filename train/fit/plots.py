@@ -1,20 +1,13 @@
-"""The pictures of a model card."""
+"""The curves of a training, for its model card."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from train.evaluate.metrics import Counts
 from train.fit.checkpoints import Epoch
 
 MOST_MARKED: Final = 60
 """Epochs; more dots than that hide their line."""
-MOST_CELLS_WITH_ZEROS: Final = 10
-"""Labels; in a larger matrix zeros hide the mistakes."""
-MOST_NUMBERED: Final = 60
-"""Labels; in a larger matrix only colours can be told apart."""
 TRAINING: Final = "#777777"
 VALIDATION: Final = "#0a6bb5"
 BEST: Final = "#c43d00"
@@ -73,30 +66,3 @@ def _phases(history: Sequence[Epoch]) -> list[tuple[int, int]]:
     """First position of each phase, and the one behind its last."""
     starts = [at for at in range(len(history)) if not at or history[at].phase != history[at - 1].phase]
     return list(zip(starts, [*starts[1:], len(history)], strict=True))
-
-
-def draw_confusion(matrix: Counts, labels: Sequence[str], path: Path) -> None:
-    """Images by true and predicted label, coloured by the share of the true label, as PNG."""
-    from matplotlib.figure import Figure
-
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    count = len(labels)
-    cell = max(0.2, min(0.65, 26 / count))
-    side = 2.2 + cell * count
-    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    ticks = np.arange(count)
-    size = max(4.0, min(10.0, 20 * cell))
-    tilt = {"rotation": 40, "ha": "right"} if count <= MOST_CELLS_WITH_ZEROS else {"rotation": 90}
-    axes.set_xticks(ticks, labels, fontsize=size, **tilt)
-    axes.set_yticks(ticks, labels, fontsize=size)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    for row, column in np.ndindex(count, count) if count <= MOST_NUMBERED else ():
-        if matrix[row, column] or count <= MOST_CELLS_WITH_ZEROS:
-            color = "white" if share[row, column] > 0.6 else "black"
-            axes.text(
-                column, row, str(matrix[row, column]), ha="center", va="center", color=color, fontsize=0.8 * size
-            )  # fmt: skip
-    figure.savefig(path, dpi=110)

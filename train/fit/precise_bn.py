@@ -1,4 +1,4 @@
-"""The averages of batch normalisation, measured anew for the weights that a network has now.
+"""Recalibration of batch normalisation ("PreciseBN"): moving averages are replaced by those over training images.
 
 While it learns, a network normalises by each batch; what it is used with later are moving averages, which take some
 hundred steps to arrive and then trail behind the weights. After a few steps from nothing they fit nothing: all pictures
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from train.fit.seeding import all_layers
 
 
-def settle(network: Any, batches: Iterable[Any]) -> None:
+def recalibrate_batch_norm(network: Any, batches: Iterable[Any]) -> None:
     """Set the mean and variance of every trainable batch normalisation to those over the batches; nothing else changes.
 
     network: keras.Model. batches: of its inputs, all of about one size. The variance is that of all values together:
     the mean of the batches' variances and the variance of their means.
     """
-    norms = norms_of(network)
+    norms = batch_norms_of(network)
     sums = [np.zeros((2, norm.moving_mean.shape[0])) for norm in norms]
     seen = 0
     with _only_averages_move(network, norms):
@@ -39,8 +39,8 @@ def settle(network: Any, batches: Iterable[Any]) -> None:
         norm.moving_variance.assign(np.maximum(square / seen - (mean / seen) ** 2, 0.0))
 
 
-def norms_of(network: Any) -> list[Any]:
-    """Its batch normalisations that learn."""
+def batch_norms_of(network: Any) -> list[Any]:
+    """The trainable batch normalisations of a network."""
     return [layer for layer in all_layers(network) if isinstance(layer, layers.BatchNormalization) and layer.trainable]
 
 

@@ -1,4 +1,4 @@
-"""A sheet of training images beside changed copies of them, to be looked at before a training."""
+"""Preview of augmentation: a sheet of training images beside changed copies of them."""
 
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from eoltag.records import Pixels
 from train.data.augment import augment
 from train.data.dataset import training_images
 from train.images.contact_sheet import INK, PAPER
-from train.images.decoding import decode_ahead, decode_file, say_unreadable
+from train.images.decoding import decode_ahead, decode_file, log_skipped
 from train.records import LabelledImage
 from train.settings import FitSettings
 
@@ -39,7 +39,7 @@ def draw_preview(settings: FitSettings, data: Path, target: Path) -> int:
             if not isinstance(pixels, ImageError):
                 rows.append((label, pixels))
                 break
-            say_unreadable(image.path, pixels.outcome, pixels.detail)
+            log_skipped(image.path, pixels.outcome, pixels.detail)
     sheet = _sheet(settings, rows)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

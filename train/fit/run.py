@@ -1,4 +1,4 @@
-"""`fit`: a folder of classes to a numbered attempt with a model package."""
+"""`fit`: trains on a folder of classes and leaves a numbered attempt with a model package."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eoltag.errors import UsageError
 from eoltag.model.package import Package
-from train.cli import say, start_keras
+from train.cli import log, start_keras
 from train.data.class_weights import loss_weights
 from train.data.dataset import Dataset, read_dataset, split, training_images
 from train.fit.attempts import (
@@ -52,7 +52,7 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
         attempt = start_attempt(out, settings, data, dataset.digest())
     else:
         check_same_images(attempt, dataset.digest())
-    say(
+    log(
         f"{attempt.folder}: {len(rows[0])} images to train on, {len(rows[1])} to validate with, "
         f"labels {', '.join(dataset.labels)}"
     )
@@ -66,14 +66,20 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
             checkpoint=attempt.checkpoint,
             on_epoch=_recorder(attempt),
         )
-        attempt.write_history(trained.history)
-        curves = attempt.folder / CURVES_FILE
-        draw_curves(trained.history, trained.best, curves)
-        with staged(attempt.package, overwrite=False) as folder:
-            seconds = time.monotonic() - started
-            package = write_package(folder, settings, dataset, rows, trained, curves, seconds)
+        package = _packaged(attempt, settings, dataset, rows, trained, started)
     attempt.close()
     return _summary(attempt, package, dataset, rows, trained, time.monotonic() - started)
+
+
+def _packaged(
+    attempt: Attempt, settings: FitSettings, dataset: Dataset, rows: Any, trained: "Trained", started: float
+) -> Package:
+    """The model package of a finished training. started: by time.monotonic."""
+    attempt.write_history(trained.history)
+    curves = attempt.folder / CURVES_FILE
+    draw_curves(trained.history, trained.best, curves)
+    with staged(attempt.package, overwrite=False) as folder:
+        return write_package(folder, settings, dataset, rows, trained, curves, time.monotonic() - started)
 
 
 @contextmanager

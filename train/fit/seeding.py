@@ -1,4 +1,4 @@
-"""Every source of chance in a training, fixed by numbers."""
+"""Seeding: every source of randomness in a training is fixed by numbers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def make_repeatable(seed: int) -> None:
-    """Fix every source of chance, and have TensorFlow add up in a fixed order."""
+    """Fix every source of randomness, and have TensorFlow add up in a fixed order."""
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -27,7 +27,7 @@ def reseed(network: Any, seed: tuple[int, ...]) -> None:
 
 
 def all_layers(network: Any) -> Iterator[Any]:
-    """Of a keras.Model and of those in it."""
+    """All layers of a keras.Model and of the models in it."""
     for layer in network.layers:
         yield layer
         if isinstance(layer, keras.Model):

@@ -10,7 +10,7 @@ from eoltag.errors import ImageError
 from eoltag.image.decode import decode
 from eoltag.records import Decoded, InputSpec, Pixels
 from eoltag.settings import DecodeSettings
-from train.cli import cores, progress, say
+from train.cli import cores, log, progress
 from train.images.files import read_image_file
 
 T = TypeVar("T")
@@ -60,6 +60,6 @@ def thumbnail(path: Path, side_px: int) -> Pixels:
     return decode_file(path, [InputSpec(side_px, side_px, "pad", "box")]).pixels[0]
 
 
-def say_unreadable(path: object, outcome: str, detail: str | None) -> None:
+def log_skipped(path: object, outcome: str, detail: str | None) -> None:
     """Log, in the words of every verb, that an image is left out and why."""
-    say(f"skipped {path}: {outcome}, {detail}")
+    log(f"skipped {path}: {outcome}, {detail}")

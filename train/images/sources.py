@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError, ImageError
-from eoltag.records import Fetched, Outcome
+from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 from train.images.files import read_image_file
 
@@ -15,7 +15,7 @@ READ_AHEAD_BYTES: Final = 256_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImageSource:
     """One image to look at."""
 
     path: str
@@ -29,7 +29,7 @@ class Source:
         return self.path.lower().startswith(("http://", "https://"))
 
 
-def find_sources(arguments: Iterable[str], stdin: Iterable[str]) -> list[Source]:
+def find_sources(arguments: Iterable[str], stdin: Iterable[str]) -> list[ImageSource]:
     """Every image meant, in the order given; folders by sorted path. Raises DataError where there is none."""
     sources = list(_find(arguments, stdin))
     if not sources:
@@ -37,24 +37,24 @@ def find_sources(arguments: Iterable[str], stdin: Iterable[str]) -> list[Source]
     return sources
 
 
-def _find(arguments: Iterable[str], stdin: Iterable[str]) -> Iterator[Source]:
+def _find(arguments: Iterable[str], stdin: Iterable[str]) -> Iterator[ImageSource]:
     for argument in arguments:
         if argument == "-":
             yield from _find((line.strip() for line in stdin if line.strip() not in ("", "-")), ())
-        elif not Source(argument).is_url and Path(argument).is_dir():
+        elif not ImageSource(argument).is_url and Path(argument).is_dir():
             yield from _walk(Path(argument))
         else:
-            yield Source(argument)
+            yield ImageSource(argument)
 
 
-def _walk(folder: Path) -> Iterator[Source]:
+def _walk(folder: Path) -> Iterator[ImageSource]:
     for path in sorted(folder.rglob("*")):
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not is_hidden:
-            yield Source(str(path), is_found=path.suffix.lower() not in IMAGE_SUFFIXES)
+            yield ImageSource(str(path), is_found=path.suffix.lower() not in IMAGE_SUFFIXES)
 
 
-def read_sources(sources: Sequence[Source], settings: FetchSettings) -> Iterator[tuple[int, Fetched]]:
+def read_sources(sources: Sequence[ImageSource], settings: FetchSettings) -> Iterator[tuple[int, Fetched]]:
     """Position and bytes, or why there are none: files in order, then URLs as they arrive."""
     for at, source in enumerate(sources):
         if not source.is_url:
@@ -64,7 +64,7 @@ def read_sources(sources: Sequence[Source], settings: FetchSettings) -> Iterator
         from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
 
         for (at, _), content in fetch_ahead(
-            urls, lambda item: item[1], settings, rate_share=1, max_images=64, max_bytes=READ_AHEAD_BYTES
+            urls, lambda item: FetchRequest(item[1]), settings, rate_share=1, max_images=64, max_bytes=READ_AHEAD_BYTES
         ):
             yield at, content
 

@@ -15,59 +15,42 @@ _THRESHOLDS: Final = "## Thresholds"
 
 def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, int]) -> str:
     """Markdown."""
+    images = [_class_row(card, label, trained_on[label], validated_on[label]) for label in card.labels]
+    confused = [
+        (f"**{label}**", *map(str, row))
+        for label, row in zip(card.labels, card.metrics["confusion_matrix"], strict=True)
+    ]
+    made_with = ", ".join(f"{name} {version}" for name, version in card.versions.items())
+    parts = [
+        f"# {card.name}",
+        _introduction(card, sum(validated_on.values())),
+        "## Data",
+        f"`{DATA_FILE}` lists every image by its sha256. Digest: `{card.data_digest}`.",
+        _table(("label", "trained on", "validated on", "precision", "recall", "F1"), images),
+        "## Confusion matrix",
+        "Validation images by true label (row) and predicted label (column).",
+        _table(("", *card.labels), confused),
+        f"![confusion matrix]({CONFUSION_FILE})",
+        "## Calibration",
+        _calibration(card),
+        "## Training",
+        _table(("setting", "value"), [(key, f"`{value}`") for key, value in card.hyperparameters.items()]),
+        f"![loss and accuracy by epoch]({CURVES_FILE})",
+        f"Made with {made_with}.",
+        "## Use",
+        "    python -m train classify THIS_FOLDER image.jpg",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _introduction(card: Card, validated_on: int) -> str:
     metrics = card.metrics
-    return "\n".join(
-        [
-            f"# {card.name}",
-            "",
-            f"An image classifier with {len(card.labels)} labels, made by `python -m train fit` on {card.created_at}.",
-            f"It takes {card.input.height} x {card.input.width} RGB (fit: {card.input.fit}) and gives raw scores "
-            "(logits).",
-            "",
-            f"**Validation accuracy {metrics['val_accuracy']:.3f}** on {sum(validated_on.values())} images that it was "
-            f"not trained on (loss {metrics['val_loss']:.3f}), from the same source as its training images: expect "
-            "less on others.",
-            "",
-            "## Data",
-            "",
-            f"`{DATA_FILE}` lists every image by its sha256. Digest: `{card.data_digest}`.",
-            "",
-            *_table(
-                ("label", "trained on", "validated on", "precision", "recall", "F1"),
-                [_class_row(card, label, trained_on[label], validated_on[label]) for label in card.labels],
-            ),
-            "",
-            "## Confusion matrix",
-            "",
-            "Validation images by true label (row) and predicted label (column).",
-            "",
-            *_table(
-                ("", *card.labels),
-                [
-                    (f"**{label}**", *map(str, row))
-                    for label, row in zip(card.labels, metrics["confusion_matrix"], strict=True)
-                ],
-            ),
-            "",
-            f"![confusion matrix]({CONFUSION_FILE})",
-            "",
-            "## Calibration",
-            "",
-            _calibration(card),
-            "",
-            "## Training",
-            "",
-            *_table(("setting", "value"), [(key, f"`{value}`") for key, value in card.hyperparameters.items()]),
-            "",
-            f"![loss and accuracy by epoch]({CURVES_FILE})",
-            "",
-            "Made with " + ", ".join(f"{name} {version}" for name, version in card.versions.items()) + ".",
-            "",
-            "## Use",
-            "",
-            "    python -m train classify THIS_FOLDER image.jpg",
-            "",
-        ]
+    return (
+        f"An image classifier with {len(card.labels)} labels, made by `python -m train fit` on {card.created_at}.\n"
+        f"It takes {card.input.height} x {card.input.width} RGB (fit: {card.input.fit}) and gives raw scores "
+        "(logits).\n\n"
+        f"**Validation accuracy {metrics['val_accuracy']:.3f}** on {validated_on} images that it was not trained on "
+        f"(loss {metrics['val_loss']:.3f}), from the same source as its training images: expect less on others."
     )
 
 
@@ -101,7 +84,7 @@ def _thresholds(card: Card) -> list[str]:
         f"or less is wrong, with {100 * record['confidence_level']:g} % confidence for each label by itself. Chosen on "
         f"{record['images']} images on {record['chosen_at']}; task files call them `${{threshold.LABEL}}`.",
         "",
-        *_table(("label", "threshold", "accepts", "wrong", "of"), rows),
+        _table(("label", "threshold", "accepts", "wrong", "of"), rows),
     ]
     if record["in_training"]:
         lines += ["", f"**{record['in_training']} of these images were in training: the thresholds are too low.**"]
@@ -125,7 +108,7 @@ def _class_row(card: Card, label: str, trained_on: int, validated_on: int) -> tu
     return (label, str(trained_on), str(validated_on), *shares)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.cli import say
+from train.cli import log
 from train.data.class_weights import class_weights
 from train.data.splitting import Shares
-from train.images.decoding import say_unreadable
+from train.images.decoding import log_skipped
 from train.images.manifest import FILE_NAME, IMAGES, write_manifest
 from train.prepare.augmenting import add_copies
 from train.prepare.download import Downloads
@@ -100,9 +100,9 @@ def _name(one: Examined) -> str:
 def _say_rejected(examined: Sequence[Examined]) -> None:
     out = [one for one in examined if not one.is_usable]
     for one in out[:_SAID]:
-        say_unreadable(_name(one), one.finding.outcome, one.finding.detail)
+        log_skipped(_name(one), one.finding.outcome, one.finding.detail)
     if len(out) > _SAID:
-        say(f"skipped {len(out) - _SAID} more; the manifest names them")
+        log(f"skipped {len(out) - _SAID} more; the manifest names them")
 
 
 def _nothing_left(examined: Sequence[Examined], plan: Plan) -> str:

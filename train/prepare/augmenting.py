@@ -27,7 +27,7 @@ _SALT: Final = 20_160
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class AugmentedCopy:
     """One changed copy to be made."""
 
     original: Path
@@ -62,7 +62,7 @@ def add_copies(
 
 def plan_copies(
     rows: Sequence[ManifestRow], folder: Path, per_class: int, which: AugmentSet, seed: int
-) -> list[tuple[ManifestRow, Copy]]:
+) -> list[tuple[ManifestRow, AugmentedCopy]]:
     """(original, copy); a class's images are all copied once before any is copied twice, in an order that is drawn."""
     by_class: defaultdict[str, list[ManifestRow]] = defaultdict(list)
     for row in rows:
@@ -75,24 +75,24 @@ def plan_copies(
             row = members[order[at]]
             path = folder / str(row.path)
             target = path.with_name(f"{path.stem}_a{turn + 1:02d}{path.suffix}")
-            planned.append((row, Copy(path, target, which, (seed, _SALT, place, order[at], turn))))
+            planned.append((row, AugmentedCopy(path, target, which, (seed, _SALT, place, order[at], turn))))
     return planned
 
 
-def make_copy(copy: Copy) -> None:
+def make_copy(copy: AugmentedCopy) -> None:
     """Writes one; the same seed gives the same bytes."""
     with Image.open(copy.original) as image:
         picture = augment(image.convert("RGB"), copy.which, np.random.default_rng(copy.seed))
     write_picture(copy.target, np.asarray(picture))
 
 
-def _make_some(copies: Sequence[Copy]) -> int:
+def _make_some(copies: Sequence[AugmentedCopy]) -> int:
     for copy in copies:
         make_copy(copy)
     return len(copies)
 
 
-def _row_of(row: ManifestRow, copy: Copy, folder: Path) -> ManifestRow:
+def _row_of(row: ManifestRow, copy: AugmentedCopy, folder: Path) -> ManifestRow:
     """Where it came from stays; what was measured is the original's and is left out."""
     return replace(
         row,
@@ -106,7 +106,7 @@ def _row_of(row: ManifestRow, copy: Copy, folder: Path) -> ManifestRow:
     )
 
 
-def _show(copies: Sequence[Copy], target: Path) -> None:
+def _show(copies: Sequence[AugmentedCopy], target: Path) -> None:
     """Originals from all over the set, framed green, each with some of its copies."""
     by_original: dict[Path, list[Tile]] = {}
     for copy in copies:

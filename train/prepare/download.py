@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from eoltag.records import Fetched, Outcome
+from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 from train.cli import progress
 from train.prepare.sources.candidate import Candidate
@@ -67,7 +67,7 @@ class Downloads:
 
         fetching = fetch_ahead(
             urls,
-            lambda url: url,
+            FetchRequest,
             self._settings,
             rate_share=1,
             max_images=max(_LEAST_AHEAD, self._settings.concurrency),

@@ -22,7 +22,7 @@ from train.cli import progress
 from train.images.files import read_image_file
 from train.images.parallel import in_chunks
 from train.prepare.sources.candidate import Rejection
-from train.similar.fingerprints import SPEC, Look, look_at
+from train.similar.fingerprints import SPEC, Fingerprint, fingerprint_of
 from train.similar.hamming import Hashes
 
 Suffix = Literal["jpg", "png"]
@@ -41,7 +41,7 @@ _SUFFIXES: Final = {
     "TIFF": ("tif", "tiff"),
     "BMP": ("bmp", "dib"),
 }
-"""Of each format, the usual one first."""
+"""File name suffixes of each format, the usual one first."""
 
 _PLAIN: Final = ("JPEG", "PNG")
 _MAY_MOVE: Final = ("GIF", "WEBP", "PNG")
@@ -74,11 +74,11 @@ class Finding(NamedTuple):
     color_mode: str | None = None
     size_bytes: int = 0
     suffix: str = ""
-    """Of the result, without the dot."""
+    """File name suffix of the result, without the dot."""
     made: Path | None = None
     """The result where it is not the file itself."""
-    look: Look | None = None
-    """Of the whole image, whatever is made of it; None where it cannot be decoded."""
+    fingerprint: Fingerprint | None = None
+    """The whole image as copies are found by; None where it cannot be decoded."""
 
 
 Job = tuple[Path, Path, Finish]
@@ -99,7 +99,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
         width=decoded.width,
         height=decoded.height,
         color_mode=decoded.color_mode,
-        look=look_at(decoded.pixels[0]),
+        fingerprint=fingerprint_of(decoded.pixels[0]),
     )
     nature = _nature(data)
     rejection = _rejection(decoded, nature, finish)
@@ -133,23 +133,26 @@ def write_picture(path: Path, pixels: Pixels) -> None:
 
 
 Packed = tuple[list[tuple[Any, ...]], list[int], Hashes, Pixels]
-"""Findings without looks, which of them have one, and their hashes and sketches: what is quick to send and to take."""
+"""Findings without fingerprints, which of them have one, and their hashes and sketches: quick to send and to take."""
 
 
 def _examine_some(jobs: Sequence[Job]) -> Packed:
     findings = [examine(*job) for job in jobs]
-    looks = [(at, finding.look) for at, finding in enumerate(findings) if finding.look is not None]
-    hashes = np.array([look.hashes for _, look in looks], np.uint64)
-    sketches = np.array([look.sketch for _, look in looks], np.uint8)
-    return [finding[:-1] for finding in findings], [at for at, _ in looks], hashes, sketches
+    fingerprints = [(at, finding.fingerprint) for at, finding in enumerate(findings) if finding.fingerprint is not None]
+    hashes = np.array([fingerprint.hashes for _, fingerprint in fingerprints], np.uint64)
+    sketches = np.array([fingerprint.sketch for _, fingerprint in fingerprints], np.uint8)
+    return [finding[:-1] for finding in findings], [at for at, _ in fingerprints], hashes, sketches
 
 
 def _unpacked(packed: Packed) -> list[Finding]:
     plain, seen, hashes, sketches = packed
-    looks: list[Look | None] = [None] * len(plain)
+    fingerprints: list[Fingerprint | None] = [None] * len(plain)
     for at, one, sketch in zip(seen, hashes, sketches, strict=True):
-        looks[at] = Look(one, sketch)
-    return [Finding(*columns)._replace(look=look) for columns, look in zip(plain, looks, strict=True)]
+        fingerprints[at] = Fingerprint(one, sketch)
+    return [
+        Finding(*columns)._replace(fingerprint=fingerprint)
+        for columns, fingerprint in zip(plain, fingerprints, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ class _Nature:
 
 
 def _nature(data: bytes) -> _Nature:
-    """Of a file that was decoded."""
+    """Format, frames and orientation of a file that was decoded."""
     form, is_animated, is_turned = "", False, False
     with suppress(Exception), Image.open(BytesIO(data), formats=FORMATS) as image:  # frames and EXIF may be broken
         form = image.format or ""

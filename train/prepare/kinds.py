@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from eoltag.bundle.lists import expand_ranges
+from eoltag.bundle.names import expand_ranges
 from eoltag.errors import DataError
 from eoltag.fetch.client import download
 from eoltag.settings import FetchSettings, read_settings

@@ -1,4 +1,4 @@
-"""Changes to a picture that leave what it shows: the offline augmentations of two public toolkits, drawn by a seed.
+"""Offline augmentation: changes to a picture that leave what it shows, as two public toolkits make them, by a seed.
 
 `decathlon`: the seven operations of decathloncanada/image-classification (there made with Augmentor). `phylogeny`: what
 EOL did with imgaug to its phylogeny images. Every operation takes and gives an RGB picture of the same size.
@@ -29,7 +29,7 @@ ROTATION_DEGREES: Final = 25.0
 BLUR_SIGMA: Final = 3.0
 """At most. EOL's notes name no number; this is that of imgaug's own example."""
 COLOUR_SHIFT: Final = 50
-"""Of hue and of saturation, on the scale of 0 to 255."""
+"""Largest change of hue and of saturation, on the scale of 0 to 255."""
 
 _WHITE: Final = (255, 255, 255)
 _BILINEAR: Final = Image.Resampling.BILINEAR
@@ -40,7 +40,7 @@ def augment(picture: Image.Image, which: AugmentSet, rng: np.random.Generator) -
     """A changed copy of an RGB picture, of the same size; one of a few pixels is only copied."""
     if min(picture.size) < LEAST_PX:
         return picture.copy()
-    for chance, operation in SETS[which]:
+    for chance, operation in OFFLINE_SETS[which]:
         if rng.random() < chance:
             picture = operation(picture, rng)
     return picture
@@ -139,7 +139,7 @@ def shift_colours(picture: Image.Image, rng: np.random.Generator) -> Image.Image
     return Image.fromarray(values.astype(np.uint8), mode="HSV").convert("RGB")
 
 
-SETS: Final[dict[AugmentSet, tuple[tuple[float, Operation], ...]]] = {
+OFFLINE_SETS: Final[dict[AugmentSet, tuple[tuple[float, Operation], ...]]] = {
     "decathlon": (
         (1.0, distort),
         (0.5, flip_across),

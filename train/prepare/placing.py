@@ -82,7 +82,7 @@ def copy_rejected(placed: Sequence[Placed], folder: Path) -> int:
 
 def _groups(kept: Sequence[Examined], near_bits: int) -> list[int]:
     keys = [(one.finding.sha256, one.candidate.page) for one in kept]
-    return groups_of([one.finding.look for one in kept], keys, near_bits)
+    return groups_of([one.finding.fingerprint for one in kept], keys, near_bits)
 
 
 def _paths(kept: Sequence[Examined], splits: Sequence[Split | None]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from eoltag.errors import DataError
 from train.images.contact_sheet import GREEN, RED, Tile, draw_sheet
 from train.prepare.assemble import Plan, look_at_all
-from train.prepare.augmenting import SHOWN_COPIES, SHOWN_ORIGINALS, Copy, make_copy
+from train.prepare.augmenting import SHOWN_COPIES, SHOWN_ORIGINALS, AugmentedCopy, make_copy
 from train.prepare.download import Downloads
 from train.prepare.gather import Examined
 from train.prepare.placing import place_all
@@ -64,6 +64,6 @@ def _row(original: Path, number: int, plan: Plan) -> list[Tile]:
     row = [Tile(original, "original", GREEN)]
     for turn in range(SHOWN_COPIES):
         copy = original.with_name(f"{original.stem}_a{turn + 1:02d}{original.suffix}")
-        make_copy(Copy(original, copy, plan.augment_set, (plan.seed, _SALT, number, turn)))
+        make_copy(AugmentedCopy(original, copy, plan.augment_set, (plan.seed, _SALT, number, turn)))
         row.append(Tile(copy, plan.augment_set, RED))
     return row

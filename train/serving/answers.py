@@ -1,4 +1,4 @@
-"""The answers of the service: as types, which OpenAPI shows, and made from results."""
+"""Responses of the service: their types, which OpenAPI shows, and how they are made from results."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -14,17 +14,17 @@ from train.serving.refusals import IMAGE_STATUS, Refused, problem
 from train.serving.uploads import Upload
 
 
-class Prediction(BaseModel):
-    """One label of the model."""
+class LabelProbability(BaseModel):
+    """One label of the model with its probability."""
 
     label: str
     probability: float = Field(ge=0, le=1)
 
 
-class Answer(BaseModel):
-    """To a request with one image."""
+class ClassifyResponse(BaseModel):
+    """The response to a request with one image."""
 
-    predictions: list[Prediction] = Field(description="by falling probability")
+    predictions: list[LabelProbability] = Field(description="by falling probability")
     success: bool = True
 
 
@@ -35,28 +35,28 @@ class ImageResult(BaseModel):
 
     file: str = Field(description="its name, without folders")
     success: bool
-    predictions: list[Prediction] | None = None
+    predictions: list[LabelProbability] | None = None
     reason: str | None = None
     error: str | None = None
 
 
-class Answers(BaseModel):
-    """To a request with several images: one result for each, in the order of the request."""
+class ClassifyManyResponse(BaseModel):
+    """The response to a request with several images: one result for each, in the order of the request."""
 
     results: list[ImageResult]
     success: bool = Field(description="every image was classified")
 
 
-class Problem(BaseModel):
-    """Why there is no answer."""
+class ErrorResponse(BaseModel):
+    """The reason why a request was refused."""
 
     success: bool = False
     reason: str = Field(description="one word, for programs")
     error: str = Field(description="one line, for people")
 
 
-class Health(BaseModel):
-    """What is served, and whether it works."""
+class HealthResponse(BaseModel):
+    """The model that is served, and whether the service is ready."""
 
     ready: bool
     name: str
@@ -69,7 +69,7 @@ class Health(BaseModel):
 
 
 def answer_one(result: Result, upload: Upload, top: int | None) -> tuple[str, Response]:
-    """The contract for one image. Raises Refused where it cannot be read."""
+    """The response for one image. Raises Refused where it cannot be read."""
     if isinstance(result, ImageError):
         status = IMAGE_STATUS.get(result.outcome, HTTPStatus.UNPROCESSABLE_ENTITY)
         raise Refused(status, str(result.outcome), f"{upload.name}: {_why(result, upload)}")

@@ -1,4 +1,4 @@
-"""The service as an ASGI application: its addresses, and an answer in JSON to everything."""
+"""The service as an ASGI application: its routes, and a JSON answer to every request."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +14,15 @@ from starlette.requests import ClientDisconnect
 
 from eoltag import __version__
 from eoltag.model.package import Package
-from train.serving.admission import House
-from train.serving.answers import Answer, Answers, Health, Problem, answer_all, answer_one
+from train.serving.admission import AdmissionControl
+from train.serving.answers import (
+    ClassifyManyResponse,
+    ClassifyResponse,
+    ErrorResponse,
+    HealthResponse,
+    answer_all,
+    answer_one,
+)
 from train.serving.body_limit import BodyLimit
 from train.serving.classifier import Classifier
 from train.serving.metrics import Metrics
@@ -24,7 +31,7 @@ from train.serving.refusals import Refused, problem
 from train.serving.settings import ServeSettings
 from train.serving.uploads import FIELD, read_uploads
 
-ADDRESSES: Final = "/, /classify, /health, /metrics, /openapi.json"
+PATHS: Final = "/, /classify, /health, /metrics, /openapi.json"
 BODY: Final = {
     "requestBody": {
         "required": True,
@@ -46,17 +53,20 @@ BODY: Final = {
     }
 }
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Problem, "description": "no multipart body, no file, another field, or a broken body"},
-    408: {"model": Problem, "description": "the body did not arrive in time"},
-    413: {"model": Problem, "description": "too many bytes, pixels or images"},
-    415: {"model": Problem, "description": "another kind of body, or a file that is no image"},
-    422: {"model": Problem, "description": "an image that is cut short or broken; with several, `results` as well"},
-    503: {"model": Problem, "description": "the queue is full; Retry-After says when to come again"},
+    400: {"model": ErrorResponse, "description": "no multipart body, no file, another field, or a broken body"},
+    408: {"model": ErrorResponse, "description": "the body did not arrive in time"},
+    413: {"model": ErrorResponse, "description": "too many bytes, pixels or images"},
+    415: {"model": ErrorResponse, "description": "another kind of body, or a file that is no image"},
+    422: {
+        "model": ErrorResponse,
+        "description": "an image that is cut short or broken; with several, `results` as well",
+    },
+    503: {"model": ErrorResponse, "description": "the queue is full; Retry-After says when to come again"},
 }
 
 
 class Service:
-    """What the handlers share."""
+    """Model, limits and counters that all request handlers share."""
 
     def __init__(self, package: Package, settings: ServeSettings) -> None:
         self.package = package
@@ -64,24 +74,26 @@ class Service:
         self.metrics = Metrics()
         self.classifier = Classifier(package, settings, self.metrics)
         batcher = self.classifier.batcher
-        self.house = House(settings.queue_images, settings.max_held_bytes, lambda: batcher.seconds_per_image)
+        self.admission = AdmissionControl(
+            settings.queue_images, settings.max_held_bytes, lambda: batcher.seconds_per_image
+        )
         self.metrics.describe(name=package.card.name, version=package.version, engine=self.classifier.engine)
-        self.metrics.watch("eoltag_queue_images", "Images not answered yet.", lambda: self.house.images)
-        self.metrics.watch("eoltag_queue_bytes", "Bytes of uploads that are held.", lambda: self.house.bytes)
+        self.metrics.add_gauge("eoltag_queue_images", "Images not answered yet.", lambda: self.admission.images)
+        self.metrics.add_gauge("eoltag_queue_bytes", "Bytes of uploads that are held.", lambda: self.admission.bytes)
 
     async def classify(self, request: Request, top: int | None) -> tuple[str, Response]:
-        """Reads and classifies; the outcome for the counters, and the answer. Raises Refused."""
-        with self.house.visit() as visit:
-            uploads = await read_uploads(request, self.settings, visit)
-            visit.add_images(len(uploads))
+        """The outcome for the counters, and the response to one request. Raises Refused."""
+        with self.admission.reserve() as reservation:
+            uploads = await read_uploads(request, self.settings, reservation)
+            reservation.add_images(len(uploads))
             results = await self.classifier.classify(uploads)
         return answer_one(results[0], uploads[0], top) if len(uploads) == 1 else answer_all(results, uploads, top)
 
     @property
-    def health(self) -> Health:
-        """What `/health` says."""
+    def health(self) -> HealthResponse:
+        """The document that `/health` answers with."""
         card = self.package.card
-        return Health(
+        return HealthResponse(
             ready=self.classifier.batcher.is_running,
             name=card.name,
             version=self.package.version,
@@ -127,7 +139,7 @@ def _add_routes(application: FastAPI, service: Service) -> None:
     @application.post(
         "/classify",
         summary="What do these images show?",
-        response_model=Answer | Answers,
+        response_model=ClassifyResponse | ClassifyManyResponse,
         responses=PROBLEMS,
         openapi_extra=BODY,
     )
@@ -149,7 +161,7 @@ def _add_routes(application: FastAPI, service: Service) -> None:
         finally:
             service.metrics.request(outcome, perf_counter() - started)
 
-    @application.get("/health", summary="Is it ready, and what is served?", response_model=Health)
+    @application.get("/health", summary="Is it ready, and what is served?", response_model=HealthResponse)
     async def health() -> Response:
         state = service.health
         return JSONResponse(state.model_dump(), HTTPStatus.OK if state.ready else HTTPStatus.SERVICE_UNAVAILABLE)
@@ -164,7 +176,7 @@ def _add_routes(application: FastAPI, service: Service) -> None:
 
 
 def _add_problems(application: FastAPI, metrics: Metrics) -> None:
-    """JSON for everything that is no success."""
+    """Error handlers: every response that is no success is JSON."""
 
     async def refused(_: Request, why: Exception) -> Response:
         assert isinstance(why, Refused)
@@ -175,7 +187,7 @@ def _add_problems(application: FastAPI, metrics: Metrics) -> None:
         path, method, allowed = request.url.path, request.method, (why.headers or {}).get("Allow", "")
         reason, error = "http", str(why.detail)
         if why.status_code == HTTPStatus.NOT_FOUND:
-            reason, error = "not_found", f"{path[:80]!r} is not here; there are {ADDRESSES}"
+            reason, error = "not_found", f"{path[:80]!r} is not here; there are {PATHS}"
         elif why.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             reason, error = "method", f"{path[:80]} wants {allowed}. Received: {method}"
         metrics.request(reason)

@@ -1,4 +1,4 @@
-"""Images of many requests through the model together: micro-batches that nobody waits for in vain."""
+"""Dynamic batching: images of many requests go through the model together, waiting only for images in decoding."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ MEMORY: Final = 0.2
 Waiting = tuple[Pixels, "asyncio.Future[Scores]"]
 
 
-class Ladder:
+class BatchSizes:
     """One model, loaded for several batch sizes. Call it from one thread at a time."""
 
     def __init__(self, package: Package, name: EngineName, batch_size: int) -> None:
@@ -33,19 +33,19 @@ class Ladder:
         self.name = name
         self._engines: dict[int, Engine] = {
             size: load_engine(name, packed, batch_size=size, threads=cores(), keras_backend="tensorflow")
-            for size in ladder(batch_size)
+            for size in sizes_up_to(batch_size)
         }
 
     def predict(self, pixels: Sequence[Pixels]) -> Scores:
         """Logits (N, C) of N pictures (H, W, 3)."""
         found, start = [], 0
-        for count, size in pieces(len(pixels), tuple(self._engines)):
+        for count, size in split_batch(len(pixels), tuple(self._engines)):
             found.append(self._engines[size].predict(np.stack(pixels[start : start + count])))
             start += count
         return np.concatenate(found)
 
 
-def ladder(batch_size: int) -> tuple[int, ...]:
+def sizes_up_to(batch_size: int) -> tuple[int, ...]:
     """Batch sizes to load for: 1, 4, 16, ... and the largest."""
     sizes = [1]
     while sizes[-1] * GROWTH < batch_size:
@@ -53,8 +53,8 @@ def ladder(batch_size: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*sizes, batch_size)))
 
 
-def pieces(count: int, sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """How `count` images are cut: (images, batch size of the engine). sizes: ascending, from 1."""
+def split_batch(count: int, sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """(images, batch size of the engine) of each call for `count` images. sizes: ascending, from 1."""
     found = []
     while count:
         size = next(size for size in reversed(sizes) if size == 1 or count >= WORTH_PADDING * size)
@@ -82,22 +82,22 @@ class Batcher:
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, "model")
         self._task: asyncio.Task[None] | None = None
-        self.coming = 0
-        """Images that are being decoded: worth waiting for."""
+        self.decoding = 0
+        """How many images are being decoded: worth waiting for."""
         self.seconds_per_image = 0.0
-        """Running mean of the model alone."""
+        """Running mean of the time in the model."""
 
     @property
     def is_running(self) -> bool:
-        """Scores what comes."""
+        """Whether images are being scored."""
         return self._task is not None and not self._task.done()
 
     def start(self) -> None:
-        """From the event loop that will call `score`."""
+        """Starts to score. Call it from the event loop that will call `score`."""
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def stop(self) -> None:
-        """Nothing may wait any more."""
+        """Ends scoring. No image may be waiting any more."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -136,7 +136,7 @@ class Batcher:
             return batch
         with suppress(TimeoutError):
             async with asyncio.timeout(self._wait_s):
-                while len(batch) < self._batch_size and (self.coming or not self._queue.empty()):
+                while len(batch) < self._batch_size and (self.decoding or not self._queue.empty()):
                     batch.append(await self._queue.get())
         return batch
 

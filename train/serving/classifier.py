@@ -1,4 +1,4 @@
-"""Image files to verdicts, for many requests at once."""
+"""Classifier of uploaded image files, for many requests at once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from eoltag.errors import ImageError
 from eoltag.image.decode import decode
+from eoltag.model.outputs import Verdict
 from eoltag.model.package import EngineName, Package
-from eoltag.model.score import Verdict, verdicts
 from eoltag.records import Outcome, Pixels
 from train.cli import cores
-from train.serving.batching import Batcher, Ladder
+from train.serving.batching import Batcher, BatchSizes
 from train.serving.metrics import Metrics
 from train.serving.settings import ServeSettings
 from train.serving.uploads import Upload
@@ -27,10 +27,10 @@ class Classifier:
         self.engine = name
         self._max_pixels = settings.max_pixels
         self._metrics = metrics
-        self._ladder = Ladder(package, name, settings.batch_size)
+        self._model = BatchSizes(package, name, settings.batch_size)
         self._threads = ThreadPoolExecutor(cores(), "decode")
         self.batcher = Batcher(
-            self._ladder.predict,
+            self._model.predict,
             batch_size=settings.batch_size,
             wait_s=settings.wait_ms / 1000,
             on_batch=metrics.batch,
@@ -47,20 +47,20 @@ class Classifier:
             self._metrics.image(str(problem.outcome))
             return problem
         logits = await self.batcher.score(pixels)
-        (verdict,) = verdicts(logits[None], self.card.labels, self.card.temperature)
+        (verdict,) = self.card.verdicts(logits[None])
         self._metrics.image(str(Outcome.OK))
         return verdict
 
     async def _decoded(self, upload: Upload) -> Pixels:
-        self.batcher.coming += 1
+        self.batcher.decoding += 1
         try:
             loop = asyncio.get_running_loop()
             decoded = await loop.run_in_executor(self._threads, decode, upload.data, [self.card.spec], self._max_pixels)
         finally:
-            self.batcher.coming -= 1
+            self.batcher.decoding -= 1
         return decoded.pixels[0]
 
     async def stop(self) -> None:
-        """Let the threads go."""
+        """Ends the threads."""
         self._threads.shutdown()
         await self.batcher.stop()

@@ -1,4 +1,4 @@
-"""What the service counts, in the text format of Prometheus."""
+"""Counters of the service, in the text format of Prometheus."""
 
 from collections.abc import Callable
 from typing import Final
@@ -34,29 +34,29 @@ class Metrics:
         self.images = 0
 
     def describe(self, **facts: str) -> None:
-        """What is served."""
+        """Adds facts about the model that is served."""
         Info("eoltag_model", "The model that is served.", registry=self._registry).info(facts)
 
-    def watch(self, name: str, about: str, read: Callable[[], float]) -> None:
-        """A gauge that is read whenever somebody asks."""
+    def add_gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
+        """Adds a gauge, read whenever /metrics is requested."""
         Gauge(name, about, registry=self._registry).set_function(read)
 
     def request(self, outcome: str, seconds: float | None = None) -> None:
-        """One request is answered; `ok`, `partial`, or the reason why it was refused."""
+        """Counts one request. outcome: `ok`, `partial`, or the reason why it was refused."""
         self.requests += 1
         self._requests.labels(outcome).inc()
         if seconds is not None:
             self._seconds.observe(seconds)
 
     def image(self, outcome: str) -> None:
-        """One image is answered."""
+        """Counts one image."""
         self.images += 1
         self._images.labels(outcome).inc()
 
     def batch(self, count: int) -> None:
-        """So many images went through the model together."""
+        """Counts one batch of so many images."""
         self._batches.observe(count)
 
     def text(self) -> bytes:
-        """All of them."""
+        """All counters as text."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""Why a request is not served: an HTTP status, a word for programs, a line for people."""
+"""Refusals of a request: an HTTP status, a word for programs, a line for people."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,7 +11,7 @@ IMAGE_STATUS: Final = {
     Outcome.UNDECODABLE: HTTPStatus.UNPROCESSABLE_ENTITY,
     Outcome.TOO_MANY_PIXELS: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
-"""What `eoltag.image.decode` may say of an image, as HTTP has it."""
+"""HTTP status for each error of `eoltag.image.decode`."""
 
 
 class Refused(Exception):
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 
 def problem(reason: str, error: str) -> dict[str, Any]:
-    """Every answer that is no success has these three keys."""
+    """The document of an answer that is no success: three keys."""
     return {"success": False, "reason": reason, "error": error}
 
 

@@ -11,7 +11,7 @@ import uvicorn
 
 from eoltag.errors import SettingsError
 from eoltag.model.package import Package
-from train.cli import say
+from train.cli import log
 from train.serving.application import Service, build_application
 from train.serving.settings import ServeSettings
 
@@ -25,7 +25,7 @@ def serve(package: Package, settings: ServeSettings) -> Service:
     """
     with closing(listen(settings.host, settings.port)) as listener:
         service, server = make_server(package, settings)
-        say(f"serving {package.card.name} (version {package.version}, {service.classifier.engine}) on {_url(listener)}")
+        log(f"serving {package.card.name} (version {package.version}, {service.classifier.engine}) on {_url(listener)}")
         with _quiet_libraries(), _signals_only_stop():
             server.run(sockets=[listener])
     return service

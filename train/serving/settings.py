@@ -1,4 +1,4 @@
-"""What a service allows, and how it batches."""
+"""Settings of the service: its limits, and how it batches."""
 
 from typing import Literal
 
@@ -36,12 +36,12 @@ class ServeSettings(Strict):
     max_pixels: int = Field(50_000_000, ge=1_000, le=178_000_000)
     """Width times height of one image."""
     deadline_s: float = Field(30.0, gt=0, le=3_600, strict=False)
-    """Seconds for a request to arrive, and for the last ones to finish when the service stops."""
+    """Seconds for the body of a request to arrive, and for the last requests to finish when the service stops."""
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "ServeSettings":
-        for name, house in (("max_images", "queue_images"), ("max_request_bytes", "max_held_bytes")):
-            wanted, limit = getattr(self, name), getattr(self, house)
+        for name, whole in (("max_images", "queue_images"), ("max_request_bytes", "max_held_bytes")):
+            wanted, limit = getattr(self, name), getattr(self, whole)
             if wanted > limit:  # such a request would be told to come again for ever
-                raise SettingsError(f"{name} ({wanted}) must not be above {house} ({limit})")
+                raise SettingsError(f"{name} ({wanted}) must not be above {whole} ({limit})")
         return self

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from train.serving.admission import Visit
+from train.serving.admission import Reservation
 from train.serving.refusals import Refused, bad_request, too_large, unsupported
 from train.serving.settings import ServeSettings
 
@@ -40,14 +40,14 @@ class _Parser(MultiPartParser):
 
     spool_max_size = 0  # no limit: nothing that a client sends is written to disk
 
-    def __init__(self, request: Request, settings: ServeSettings, visit: Visit) -> None:
-        chunks = self._counted(request, visit)
+    def __init__(self, request: Request, settings: ServeSettings, reservation: Reservation) -> None:
+        chunks = self._counted(request, reservation)
         super().__init__(request.headers, chunks, max_files=settings.max_images, max_fields=OTHER_PARTS)
         self._is_complete = False
 
-    async def _counted(self, request: Request, visit: Visit) -> AsyncGenerator[bytes, None]:
+    async def _counted(self, request: Request, reservation: Reservation) -> AsyncGenerator[bytes, None]:
         async for chunk in request.stream():
-            visit.add_bytes(len(chunk))
+            reservation.add_bytes(len(chunk))
             yield chunk
         if not self._is_complete:
             raise _broken("ends before its closing boundary")
@@ -56,10 +56,10 @@ class _Parser(MultiPartParser):
         self._is_complete = True
 
 
-async def read_uploads(request: Request, settings: ServeSettings, visit: Visit) -> list[Upload]:
+async def read_uploads(request: Request, settings: ServeSettings, reservation: Reservation) -> list[Upload]:
     """The files of the field `img`, in order; at least one. Raises Refused, ClientDisconnect."""
     _check_kind(request)
-    form = await _parsed(_Parser(request, settings, visit))
+    form = await _parsed(_Parser(request, settings, reservation))
     try:
         return [await _upload(file, settings.max_bytes) for file in _files(form)]
     finally:

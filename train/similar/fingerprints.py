@@ -37,8 +37,8 @@ WORTH_A_PROCESS: Final = 400
 CHUNK: Final = 32
 
 
-class Look(NamedTuple):
-    """What of a picture is compared with others."""
+class Fingerprint(NamedTuple):
+    """What of a picture is compared with others, to find its copies."""
 
     hashes: Hashes
     """64-bit pHash of each orientation, (8,)."""
@@ -47,7 +47,7 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Fingerprint:
+class FingerprintedImage:
     """One image file that could be decoded."""
 
     path: Path
@@ -58,7 +58,7 @@ class Fingerprint:
     color_mode: str
     perceptual_hash: str
     """As in the tables and manifests, see eoltag.image.decode.difference_hash."""
-    look: Look
+    fingerprint: Fingerprint
 
     @property
     def rank(self) -> tuple[int, int, str]:
@@ -72,25 +72,27 @@ def orient(pixels: NDArray[Number], orientation: int) -> NDArray[Number]:
     return turned if orientation < 4 else np.fliplr(turned)
 
 
-def read_fingerprints(paths: Sequence[Path], max_pixels: int | None = None) -> Iterator[Fingerprint | Unreadable]:
+def read_fingerprints(
+    paths: Sequence[Path], max_pixels: int | None = None
+) -> Iterator[FingerprintedImage | Unreadable]:
     """One for every file, in order; on all cores where there are many."""
     work = partial(_read_some, max_pixels=max_pixels or DecodeSettings().max_pixels)
     for found in in_chunks(work, paths, chunk=CHUNK, worth=WORTH_A_PROCESS):
         yield from found
 
 
-def _read_some(paths: Sequence[Path], max_pixels: int) -> list[Fingerprint | Unreadable]:
+def _read_some(paths: Sequence[Path], max_pixels: int) -> list[FingerprintedImage | Unreadable]:
     return [read_fingerprint(path, max_pixels) for path in paths]
 
 
-def read_fingerprint(path: Path, max_pixels: int) -> Fingerprint | Unreadable:
-    """Of one file, decoded as everywhere in eoltag."""
+def read_fingerprint(path: Path, max_pixels: int) -> FingerprintedImage | Unreadable:
+    """The fingerprint of one file, decoded as everywhere in eoltag."""
     try:
         data = read_image_file(path)
         decoded = decode(data, [SPEC], max_pixels)
     except ImageError as problem:
         return Unreadable(path, problem.outcome, problem.detail)
-    return Fingerprint(
+    return FingerprintedImage(
         path,
         hashlib.sha256(data).hexdigest(),
         len(data),
@@ -98,14 +100,14 @@ def read_fingerprint(path: Path, max_pixels: int) -> Fingerprint | Unreadable:
         decoded.height,
         decoded.color_mode,
         decoded.perceptual_hash,
-        look_at(decoded.pixels[0]),
+        fingerprint_of(decoded.pixels[0]),
     )
 
 
-def look_at(pixels: Pixels) -> Look:
-    """Of a picture that was decoded by SPEC, (64, 64, 3)."""
+def fingerprint_of(pixels: Pixels) -> Fingerprint:
+    """The fingerprint of a picture that was decoded by SPEC, (64, 64, 3)."""
     sketch = Image.fromarray(pixels).reduce(SPEC.width // SKETCH_SIDE_PX)
-    return Look(_phashes(np.asarray(sketch.convert("L"))), np.asarray(sketch))
+    return Fingerprint(_phashes(np.asarray(sketch.convert("L"))), np.asarray(sketch))
 
 
 def _phashes(grey: NDArray[np.uint8]) -> Hashes:

@@ -1,7 +1,6 @@
 """Which pictures show the same, in one of eight orientations: hashes that are near, then sketches that are alike.
 
-Pictures whose hashes are the same in every orientation are searched for as one, and are compared with each other only
-when asked for. So of n copies of one photo, or n blank pages, whoever has asked for the first need not ask again.
+Identical hashes are grouped first, so n copies of one photo, or n blank pages, cost one comparison, not n * n.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,21 +10,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from train.cli import say
-from train.similar.fingerprints import INVERSE, ORIENTATIONS, Look
+from train.cli import log
+from train.similar.fingerprints import INVERSE, ORIENTATIONS, Fingerprint
 from train.similar.hamming import Hashes, Indices, TooManyPairs, near_pairs
 from train.similar.sketches import Sketches
 
 MOST_PAIRS: Final = 20_000_000
-"""Of different hashes that are near, about 3 GB at the peak. Beyond it fewer bits may differ."""
+"""Pairs of different hashes that are near, about 3 GB at the peak. Beyond it fewer bits may differ."""
 
 
-class Likeness:
+class Matcher:
     """Finds what shows the same as one of some pictures."""
 
-    def __init__(self, looks: Sequence[Look], distance: int) -> None:
+    def __init__(self, fingerprints: Sequence[Fingerprint], distance: int) -> None:
         """distance: of the hashes, in bits of 64."""
-        hashes = np.stack([look.hashes for look in looks]) if looks else np.empty((0, ORIENTATIONS), np.uint64)
+        hashes = np.array([one.hashes for one in fingerprints], np.uint64).reshape(-1, ORIENTATIONS)
         cells, cell_of = np.unique(hashes, axis=0, return_inverse=True)
         self._cell_of: Indices = cell_of.reshape(-1).astype(np.int64)
         self._members = _Lists.of(self._cell_of, len(cells))
@@ -36,12 +35,12 @@ class Likeness:
         has_others[ones[ones != self._others]] = True
         self._has_company = (has_others | (self._members.counts > 1))[self._cell_of]
         kept = np.flatnonzero(self._has_company)
-        self._row = np.zeros(len(looks), np.int64)
+        self._row = np.zeros(len(fingerprints), np.int64)
         self._row[kept] = np.arange(len(kept))
         self._kept = kept
-        self._sketches = Sketches([looks[at].sketch for at in kept.tolist()]) if len(kept) else None
+        self._sketches = Sketches([fingerprints[at].sketch for at in kept.tolist()]) if len(kept) else None
 
-    def same_as(self, at: int, is_asked: Callable[[Indices], NDArray[np.bool_]]) -> dict[int, int]:
+    def matches(self, at: int, is_asked: Callable[[Indices], NDArray[np.bool_]]) -> dict[int, int]:
         """Every other position that shows what `at` shows -> bits between the hashes, least where several fit.
 
         is_asked: of positions, (N,), which of them matter; to leave some out saves comparing them.
@@ -57,9 +56,9 @@ class Likeness:
             is_wanted = is_asked(others) & (others != at)
             others, bits = others[is_wanted], bits[is_wanted]
             if len(others):
-                like = self._kept[self._sketches.like(int(self._row[at]), turn, self._row[others])]
-                is_like = np.isin(others, like)
-                for other, distant in zip(others[is_like].tolist(), bits[is_like].tolist(), strict=True):
+                matching = self._kept[self._sketches.matches(int(self._row[at]), turn, self._row[others])]
+                is_match = np.isin(others, matching)
+                for other, distant in zip(others[is_match].tolist(), bits[is_match].tolist(), strict=True):
                     found[other] = min(distant, found.get(other, distant))
         return found
 
@@ -111,6 +110,6 @@ def _near(hashes: Hashes, distance: int) -> tuple[Indices, Indices]:
         except TooManyPairs:
             continue
         if closer < distance:
-            say(f"very many images look alike: only those within {closer} bits are compared, not {distance}")
+            log(f"very many images look alike: only those within {closer} bits are compared, not {distance}")
         return found
     return near_pairs(hashes.ravel(), hashes[:, 0].copy(), 0)

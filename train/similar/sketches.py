@@ -31,7 +31,7 @@ CHUNK: Final = 2_000
 """Sketches looked at together: bounds memory."""
 
 _ROUNDING: Final = 0.01
-"""Of the means of up to 255, in single precision."""
+"""Error of a mean of up to 255, in single precision."""
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -46,7 +46,7 @@ class Sketches:
         parts = [_measured(np.stack(sketches[at : at + CHUNK])) for at in range(0, len(sketches), CHUNK)]
         self._means, self._detail, self._spread = (np.concatenate(columns) for columns in zip(*parts, strict=True))
 
-    def like(self, one: int, turn: int, among: Indices) -> Indices:
+    def matches(self, one: int, turn: int, among: Indices) -> Indices:
         """Those of the positions `among` that show what the sketch at `one` shows in that orientation.
 
         Quick for those that clearly do not. What is measured turns with the picture, so it need not be measured anew.
@@ -54,15 +54,15 @@ class Sketches:
         means, detail = (_turned(known[one], turn) for known in (self._means, self._detail))
         is_flat = np.minimum(self._spread[among], self._spread[one]) < FLAT
         most = np.where(is_flat, FLAT_DIFFERENCE, MOST_DIFFERENCE)
-        is_like = np.abs(self._means[among].reshape(len(among), -1) - means).max(axis=1) <= most + _ROUNDING
-        among, is_flat, most = among[is_like], is_flat[is_like], most[is_like]
+        is_match = np.abs(self._means[among].reshape(len(among), -1) - means).max(axis=1) <= most + _ROUNDING
+        among, is_flat, most = among[is_match], is_flat[is_match], most[is_match]
         if not len(among):
             return among
         agreement = self._detail[among].reshape(len(among), -1) @ detail / detail.size
-        is_like = is_flat | (
+        is_match = is_flat | (
             agreement >= LEAST_AGREEMENT * np.maximum(self._spread[among] * self._spread[one], FLAT**2)
         )
-        among, most = among[is_like], most[is_like]
+        among, most = among[is_match], most[is_match]
         if not len(among):
             return among
         found: Indices = among[self._differences(orient(self._sketches[one], turn), among) <= most]

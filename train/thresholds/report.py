@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from train.evaluate.plots import FAINT, RIGHT, WRONG
 from train.report.pages import report_folder, save_plot, write_json, write_page
-from train.thresholds.risk_control import SCALES, Sweep
-from train.thresholds.run import Choice
+from train.thresholds.risk_control import RiskCurve
+from train.thresholds.run import Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 MARKER: Final = "thresholds.json"
 
 
-def write_report(choice: Choice, document: dict[str, Any], out: Path, *, overwrite: bool) -> None:
+def write_report(selection: Selection, document: dict[str, Any], out: Path, *, overwrite: bool) -> None:
     """index.html, thresholds.json, logit.png, probability.png. Raises OutputError."""
     with report_folder(out, MARKER, overwrite=overwrite) as folder:
         write_json(folder / MARKER, document)
         plots = {
-            scale: save_plot(curves_figure(choice.sweeps[scale], choice.promise.max_error), folder / f"{scale}.png")
-            for scale in SCALES
+            scale: save_plot(curves_figure(curves, selection.target.max_error), folder / f"{scale}.png")
+            for scale, curves in selection.curves.items()
         }
         write_page(folder, "thresholds.html.j2", found=document, plots=plots)
 
 
-def curves_figure(sweeps: list[Sweep], max_error: float) -> "Figure":
+def curves_figure(curves: list[RiskCurve], max_error: float) -> "Figure":
     """For each label, error against coverage from the highest threshold to the lowest, and the chosen point."""
     from matplotlib.figure import Figure
 
-    across = min(3, len(sweeps))
-    down = ceil(len(sweeps) / across)
+    across = min(3, len(curves))
+    down = ceil(len(curves) / across)
     figure = Figure(figsize=(3.8 * across, 0.5 + 2.7 * down), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     top = min(1.0, max(4 * max_error, 0.1))
-    for axes, one in zip(panels, sweeps, strict=False):
+    for axes, one in zip(panels, curves, strict=False):
         _panel(axes, one, max_error, top)
-    for empty in panels[len(sweeps) :]:
+    for empty in panels[len(curves) :]:
         empty.set_visible(False)
     panels[0].legend(fontsize=7, loc="upper left")
     figure.supxlabel("coverage: share of the images given this label that are accepted", fontsize=9)
@@ -46,7 +46,7 @@ def curves_figure(sweeps: list[Sweep], max_error: float) -> "Figure":
     return figure
 
 
-def _panel(axes: "Axes", one: Sweep, max_error: float, top: float) -> None:
+def _panel(axes: "Axes", one: RiskCurve, max_error: float, top: float) -> None:
     coverage = [point.coverage for point in one.points]
     axes.step(coverage, [point.error for point in one.points], color=RIGHT, where="post", label="error")
     axes.plot(coverage, [point.bound for point in one.points], color=FAINT, linewidth=1, label="upper bound")

@@ -41,9 +41,9 @@ class Point:
 
     threshold: float
     images: int
-    """Accepted."""
+    """Images that it accepts."""
     wrong: int
-    """Of these."""
+    """Accepted ones whose label is wrong."""
     bound: float
     """Upper confidence bound of the error, at the level of one walk."""
     coverage: float
@@ -67,8 +67,8 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
-    """All thresholds of one label."""
+class RiskCurve:
+    """Error and coverage of one label at every threshold."""
 
     label: str
     scale: Scale
@@ -93,15 +93,18 @@ class Sweep:
         )
 
 
-def sweep(
+def risk_curve(
     label: str,
     scale: Scale,
     scores: NDArray[np.floating[Any]],
     wrong: NDArray[np.bool_],
     max_error: float,
     confidence_level: float,
-) -> Sweep:
-    """Of the images that were given `label`: their scores (N,) and whether the label is wrong (N,)."""
+) -> RiskCurve:
+    """Error and coverage at every threshold, and the lowest threshold that keeps the error.
+
+    scores, wrong: of the images that were given `label`, their scores (N,) and whether the label is wrong (N,).
+    """
     candidates = LOGITS if scale == "logit" else PROBABILITIES
     order = np.argsort(-scores.astype(np.float64), kind="stable")
     descending = scores.astype(np.float64)[order]
@@ -125,7 +128,7 @@ def sweep(
         for at in tells
     }
     needed = images_needed(0, max_error, 1 - confidence_level)
-    return Sweep(label, scale, len(scores), tuple(points.values()), None if last is None else points[last], needed)
+    return RiskCurve(label, scale, len(scores), tuple(points.values()), None if last is None else points[last], needed)
 
 
 def upper_bound(wrong: NDArray[np.int64], images: NDArray[np.int64], level: float) -> NDArray[np.float64]:

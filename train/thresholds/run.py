@@ -10,7 +10,6 @@ import numpy as np
 
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
-from eoltag.model.score import score
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, SplitChoice, find_images
 from train.evaluate.run import left_out
@@ -18,14 +17,14 @@ from train.evaluate.scoring import InTraining, ScoredSet, count_trained_on, scor
 from train.package.data_table import read_data_table
 from train.package.model_card import README_FILE, with_thresholds
 from train.records import ImageSet, Split
-from train.thresholds.risk_control import SCALES, Point, Scale, Sweep, sweep
+from train.thresholds.risk_control import SCALES, Point, RiskCurve, Scale, risk_curve
 
 METHOD: Final = "fixed-sequence testing from the highest threshold down, with exact binomial (Clopper-Pearson) bounds"
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """What is asked of the thresholds."""
+class RiskTarget:
+    """The error that thresholds must keep to, and the images that show it."""
 
     data: Path
     max_error: float
@@ -38,28 +37,28 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The sweeps of all labels on both scales, and what was chosen."""
+class Selection:
+    """Error by threshold for all labels on both scales, and the thresholds that were chosen."""
 
     package: Package
-    promise: Promise
+    target: RiskTarget
     found: ImageSet
     scored: ScoredSet
-    sweeps: dict[Scale, list[Sweep]]
+    curves: dict[Scale, list[RiskCurve]]
     in_training: int | None
-    """Of the images used; None where the package does not say."""
+    """Images used that the model was trained on; None where the package does not say."""
     copies: int
     """Images that were left out as the same bytes as another one."""
 
     @property
     def chosen(self) -> dict[str, Point]:
         """On the scale that was asked for; labels that cannot keep the promise are missing."""
-        return {one.label: one.chosen for one in self.sweeps[self.promise.scale] if one.chosen is not None}
+        return {one.label: one.chosen for one in self.curves[self.target.scale] if one.chosen is not None}
 
     @property
     def unmet(self) -> dict[str, str]:
         """Label -> why it has no threshold."""
-        reasons = {one.label: one.reason(self.promise.max_error) for one in self.sweeps[self.promise.scale]}
+        reasons = {one.label: one.reason(self.target.max_error) for one in self.curves[self.target.scale]}
         return {label: reason for label, reason in reasons.items() if reason}
 
     def notes(self) -> list[str]:
@@ -80,7 +79,7 @@ class Choice:
         if self.copies:
             notes.append(f"{self.copies} images are the same file as another one and count once")
         if self.scored.left_out:
-            notes.append(left_out(self.scored.left_out, self.promise.split))
+            notes.append(left_out(self.scored.left_out, self.target.split))
         return notes
 
     def document(self) -> dict[str, Any]:
@@ -98,9 +97,9 @@ class Choice:
                 "left_out": self.scored.left_out,
                 "in_training": self.in_training,
             },
-            "on": self.promise.scale,
-            "max_error": self.promise.max_error,
-            "confidence_level": self.promise.confidence_level,
+            "on": self.target.scale,
+            "max_error": self.target.max_error,
+            "confidence_level": self.target.confidence_level,
             "method": METHOD,
             "thresholds": {label: point.threshold for label, point in self.chosen.items()},
             "chosen": {label: point.document() for label, point in self.chosen.items()},
@@ -109,7 +108,7 @@ class Choice:
                 "thresholds": self.package.card.thresholds,
                 "on": self.package.card.threshold_record.get("on"),
             },
-            "sweeps": {scale: [_sweep_document(one) for one in found] for scale, found in self.sweeps.items()},
+            "sweeps": {scale: [_curve_document(one) for one in found] for scale, found in self.curves.items()},
             "unreadable": [
                 {"path": row.image.shown, "outcome": str(row.outcome), "detail": row.detail}
                 for row in self.scored.unreadable
@@ -118,71 +117,74 @@ class Choice:
         }
 
 
-def choose(package: Package, promise: Promise) -> Choice:
-    """Score the images and sweep. Raises SettingsError, PackageError, and DataError for images that the model knows."""
-    for name, value in (("--max-error", promise.max_error), ("--confidence-level", promise.confidence_level)):
+def select_thresholds(package: Package, target: RiskTarget) -> Selection:
+    """Score the images and take the lowest thresholds that keep the target.
+
+    Raises SettingsError, PackageError, and DataError for images that the model knows.
+    """
+    for name, value in (("--max-error", target.max_error), ("--confidence-level", target.confidence_level)):
         if not 0 < value < 1:
             raise SettingsError(f"{name}: wanted a share above 0 and below 1, such as 0.05. Received: {value:g}")
     labels = package.card.labels
-    found = find_images(promise.data, labels, promise.split)
+    found = find_images(target.data, labels, target.split)
     in_training = read_data_table(package)
-    _check_unseen(package, promise, found, in_training)
-    keep = wanted(promise.split, is_unseen_only=promise.is_unseen_only)
-    scored = score_images(package, found, in_training, promise.engine, keep)
+    _check_unseen(package, target, found, in_training)
+    keep = wanted(target.split, is_unseen_only=target.is_unseen_only)
+    scored = score_images(package, found, in_training, target.engine, keep)
     if not scored.images:
-        raise DataError(f"{promise.data}: no image is left of {len(found.images)} that could be read and is wanted")
+        raise DataError(f"{target.data}: no image is left of {len(found.images)} that could be read and is wanted")
     first = _first_of_each(scored)
     known = sum(scored.images[at].in_training is Split.TRAIN for at in first)
-    return Choice(
+    return Selection(
         package=package,
-        promise=promise,
+        target=target,
         found=found,
         scored=scored,
-        sweeps={scale: _sweeps(package.card, scored, first, scale, promise) for scale in SCALES},
+        curves={scale: _risk_curves(package.card, scored, first, scale, target) for scale in SCALES},
         in_training=None if in_training is None else known,
         copies=len(scored.images) - len(first),
     )
 
 
-def write_thresholds(choice: Choice) -> Package:
+def write_thresholds(selection: Selection) -> Package:
     """Put the thresholds and how they were chosen on the card and in README.md; the model version stays.
 
     Raises PackageError.
     """
-    promise, rows = choice.promise, choice.scored.images
+    target, rows = selection.target, selection.scored.images
     digest = hashlib.sha256("\n".join(sorted({row.sha256 for row in rows})).encode()).hexdigest()
     record = {
-        "on": promise.scale,
-        "max_error": promise.max_error,
-        "confidence_level": promise.confidence_level,
+        "on": target.scale,
+        "max_error": target.max_error,
+        "confidence_level": target.confidence_level,
         "method": METHOD,
-        "images": len(rows) - choice.copies,
+        "images": len(rows) - selection.copies,
         "images_digest": digest,
-        "in_training": choice.in_training,
-        "chosen": {label: point.document() for label, point in choice.chosen.items()},
-        "unmet": choice.unmet,
+        "in_training": selection.in_training,
+        "chosen": {label: point.document() for label, point in selection.chosen.items()},
+        "unmet": selection.unmet,
         "chosen_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    thresholds = {label: point.threshold for label, point in choice.chosen.items()}
-    card = choice.package.card.model_copy(update={"thresholds": thresholds, "threshold_record": record})
-    readme = choice.package.path / README_FILE
+    thresholds = {label: point.threshold for label, point in selection.chosen.items()}
+    card = selection.package.card.model_copy(update={"thresholds": thresholds, "threshold_record": record})
+    readme = selection.package.path / README_FILE
     if readme.is_file():
         text = with_thresholds(readme.read_text(encoding="utf-8"), card)
-        return write_beside(choice.package, card, README_FILE, text)
-    return write_card(choice.package.path, card)
+        return write_beside(selection.package, card, README_FILE, text)
+    return write_card(selection.package.path, card)
 
 
-def _check_unseen(package: Package, promise: Promise, found: ImageSet, in_training: InTraining | None) -> None:
-    is_chosen_by_seen = promise.is_unseen_only or promise.split == HELD_BACK
+def _check_unseen(package: Package, target: RiskTarget, found: ImageSet, in_training: InTraining | None) -> None:
+    is_chosen_by_seen = target.is_unseen_only or target.split == HELD_BACK
     if in_training is None:
         if is_chosen_by_seen:
             raise DataError(f"{package.path}: does not record its training images, so they cannot be told from others")
         return
-    if is_chosen_by_seen or promise.may_be_seen:
+    if is_chosen_by_seen or target.may_be_seen:
         return
     if known := count_trained_on(found.images, in_training):
         raise DataError(
-            f"{promise.data}: {known} of its {len(found.images)} images were in the training of {package.path}, so "
+            f"{target.data}: {known} of its {len(found.images)} images were in the training of {package.path}, so "
             "thresholds chosen on them would be too low. --unseen leaves them out, --split validation takes those that "
             "`fit` held back, --allow-seen uses them all the same"
         )
@@ -196,25 +198,25 @@ def _first_of_each(scored: ScoredSet) -> list[int]:
     return list(first.values())
 
 
-def _sweeps(card: Card, scored: ScoredSet, rows: list[int], scale: Scale, promise: Promise) -> list[Sweep]:
+def _risk_curves(card: Card, scored: ScoredSet, rows: list[int], scale: Scale, target: RiskTarget) -> list[RiskCurve]:
     logits, truth = scored.logits[rows], scored.truth[rows]
-    scores = logits if scale == "logit" else score(logits, card.temperature)
+    scores = logits if scale == "logit" else card.probabilities(logits)
     predicted = logits.argmax(axis=1)
     top = scores[np.arange(len(rows)), predicted]
     return [
-        sweep(
+        risk_curve(
             label,
             scale,
             top[predicted == at],
             (truth != at)[predicted == at],
-            promise.max_error,
-            promise.confidence_level,
+            target.max_error,
+            target.confidence_level,
         )
         for at, label in enumerate(card.labels)
     ]
 
 
-def _sweep_document(one: Sweep) -> dict[str, Any]:
+def _curve_document(one: RiskCurve) -> dict[str, Any]:
     return {
         "label": one.label,
         "given": one.given,

@@ -1,4 +1,4 @@
-"""Whether the best trial is better than the base, or was lucky."""
+"""Confirmation: whether the best trial is better than the base, or was lucky."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,22 +7,22 @@ from typing import Any, Final
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from train.cli import say
-from train.tune.runner import Bench, failures, reason_of, scores
-from train.tune.study import Record
+from train.cli import log
+from train.tune.runner import TrialRunner, failures, reason_of, scores
+from train.tune.study import SETTINGS, SearchStudy, is_base, outcome
 
 CONFIRMED: Final = "confirmed"
-"""Attribute of the study: what fresh trainings gave, by trial and seed."""
+"""Attribute of the study: results of trainings with fresh seeds, by trial and seed."""
 CONFIDENCE: Final = 0.95
 
 
-def confirm(record: Record, bench: Bench, seeds: int) -> list[dict[str, Any]]:
+def confirm(record: SearchStudy, runner: TrialRunner, seeds: int) -> list[dict[str, Any]]:
     """The best settings and the base, trained with seeds (and so splits and weights) that the search never saw."""
     best = record.best()
-    if best is None or not seeds or best.user_attrs["slot"] == 0:
+    if best is None or not seeds or is_base(best):
         return []
     search = record.search
-    pair = {"base": search.start_settings(), "best": search.settings_of(best.user_attrs["settings"])}
+    pair = {"base": search.start_settings(), "best": search.settings_of(best.user_attrs[SETTINGS])}
     known: dict[str, Any] = dict(record.study.user_attrs.get(CONFIRMED, {}))
     found = []
     for number in range(1, seeds + 1):
@@ -32,18 +32,18 @@ def confirm(record: Record, bench: Bench, seeds: int) -> list[dict[str, Any]]:
             key = f"{role} {best.number if role == 'best' else 0} {seed}"
             if key not in known:
                 try:
-                    found_now = bench.train(settings.model_copy(update={"seed": seed}))
+                    found_now = runner.train(settings.model_copy(update={"seed": seed}))
                 except failures() as problem:
                     found_now = {"reason": reason_of(problem)}
                 known[key] = found_now
                 record.study.set_user_attr(CONFIRMED, known)
             row[role] = known[key]
-        say(f"seed {seed}: " + ", ".join(f"{role} {scores(row[role])}" for role in pair))
+        log(f"seed {seed}: " + ", ".join(f"{role} {scores(row[role])}" for role in pair))
         found.append(row)
     return found
 
 
-def verdict(record: Record, confirmed: Sequence[dict[str, Any]], held: int) -> dict[str, Any]:
+def verdict(record: SearchStudy, confirmed: Sequence[dict[str, Any]], held: int) -> dict[str, Any]:
     """Best against base, in numbers and in words that promise no more than they show.
 
     is_better: None where that cannot be told. held: images that chose the best trial.
@@ -52,7 +52,7 @@ def verdict(record: Record, confirmed: Sequence[dict[str, Any]], held: int) -> d
     assert best is not None
     if base is None:
         return {"is_better": None, "text": "The base was not completed, so nothing can be said against it."}
-    if best.user_attrs["slot"] == 0:
+    if is_base(best):
         return {"is_better": False, "text": f"None of {len(record.ended)} trials beat the base: best.toml is the base."}
     pairs = [row for row in confirmed if all("reason" not in row[role] for role in ("base", "best"))]
     metric = record.search.file.metric
@@ -61,10 +61,10 @@ def verdict(record: Record, confirmed: Sequence[dict[str, Any]], held: int) -> d
 
 def _by_choice(best: FrozenTrial, base: FrozenTrial, held: int, metric: str) -> dict[str, Any]:
     """From the images that chose the trial alone, by which the best of many looks better than it is."""
-    gain = _gain(best.user_attrs, base.user_attrs, metric)
+    gain = _gain(outcome(best), outcome(base), metric)
     said = f"The best trial has {_over(gain, metric)} on the {held} images that chose it. "
     if metric == "val_accuracy":
-        one, other = best.user_attrs[metric], base.user_attrs[metric]
+        one, other = outcome(best)[metric], outcome(base)[metric]
         error = math.sqrt((one * (1 - one) + other * (1 - other)) / held)  # of a difference of two shares
         meaning = "is more than chance would give" if gain > 2 * error else "may be chance"
         said += f"Two standard errors of such a difference are {100 * 2 * error:.1f} points, so that it {meaning}. "

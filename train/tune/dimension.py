@@ -1,4 +1,4 @@
-"""One searched setting: what may be tried for it, and when."""
+"""Dimensions of a search space: one searched setting, the values to try, and the condition."""
 
 import json
 import math
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Part = Literal["whole", "layers", "width"]
-"""Of the setting's value: all of it, or of head_units how many and how wide."""
+"""The part of a setting that a parameter decides: its whole value, or of head_units the number and the width."""
 
 
 class Entry(Strict):
@@ -41,7 +41,7 @@ class Entry(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What is decided by itself: a number in a range, or one of some texts, numbers and truth values."""
+    """A parameter of the search: a number in a range, or one of several choices."""
 
     name: str
     key: str
@@ -55,15 +55,19 @@ class Parameter:
 
     @property
     def encoded(self) -> tuple[Any, ...]:
-        """The choices as a journal keeps them: lists as JSON texts."""
+        """The choices as the study keeps them: lists as JSON texts."""
         return tuple(_encoded(choice) for choice in self.choices)
+
+    def encode(self, value: Any) -> Any:
+        """The value as the study keeps it."""
+        return self.encoded[self.choices.index(value)] if self.choices else value
 
     def decoded(self, value: Any) -> Any:
         """The choice behind its encoded form; a number as it is."""
         return self.choices[self.encoded.index(value)] if self.choices else value
 
     def drawn(self, rng: "np.random.Generator") -> Any:
-        """Any of its values."""
+        """A random value."""
         if self.choices:
             return self.choices[int(rng.integers(len(self.choices)))]
         if self.is_whole:
@@ -95,11 +99,11 @@ Pick = Callable[[Parameter], Any]
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """An entry that was checked."""
+    """An entry of the space that was checked."""
 
     key: str
     fixed: Any = None
-    """Where there is nothing to decide."""
+    """The value, where there is nothing to decide."""
     of: str | None = None
     times: float = 1.0
     parameters: tuple[Parameter, ...] = ()
@@ -112,11 +116,11 @@ class Dimension:
         return (*self.when, *([self.of] if self.of else []))
 
     def holds(self, content: Mapping[str, Any]) -> bool:
-        """Whether it does, for the settings that were decided so far."""
+        """Whether its condition is met by the settings that were decided so far."""
         return all(content[key] in allowed for key, allowed in self.when.items())
 
     def value(self, pick: Pick, content: Mapping[str, Any]) -> Any:
-        """Of the setting."""
+        """The value of the setting."""
         if self.of:
             found = content[self.of] * self.times
             return max(1, round(found)) if FitSettings.model_fields[self.key].annotation is int else found
@@ -127,7 +131,7 @@ class Dimension:
 
 
 def dimension(key: str, name: str, entry: Entry, source: str) -> Dimension:
-    """What an entry means. Raises SettingsError naming the source for a value that `fit` would refuse."""
+    """The dimension of an entry. Raises SettingsError naming the source for a value that `fit` would refuse."""
     when = {other: tuple(allowed) if isinstance(allowed, list) else (allowed,) for other, allowed in entry.when.items()}
     given = entry.model_fields_set - {"when"}
     if given in ({"low", "high"}, {"low", "high", "log"}):

@@ -1,4 +1,4 @@
-"""What a search leaves: a table of its trials, the best of them as a config, plots and a page."""
+"""Report of a search: a table of its trials, the best of them as a config, plots and a page."""
 
 import csv
 from collections import Counter
@@ -11,8 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from train.report.pages import write_json, write_page
 from train.settings import write_settings
 from train.tune.confirm import verdict
-from train.tune.plots import draw_convergence, draw_importances, draw_slices, importances
-from train.tune.study import CUT_OFF, Record
+from train.tune.plots import draw_plots, importances
+from train.tune.study import CUT_OFF, SETTINGS, START, SearchStudy, is_base, outcome, retry_history
 
 TRIALS_FILE: Final = "trials.csv"
 BEST_FILE: Final = "best.toml"
@@ -21,7 +21,7 @@ STATES: Final = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", T
 MEASURED: Final = ("val_accuracy", "val_loss", "epochs", "best_epoch", "parameters", "seconds")
 
 
-def write_progress(record: Record) -> None:
+def write_progress(record: SearchStudy) -> None:
     """trials.csv and best.toml as they stand, each whole."""
     rows = [row(trial) for trial in record.ended]
     keys = list(record.search.dimensions)
@@ -38,9 +38,9 @@ def write_progress(record: Record) -> None:
     best = record.best()
     if best is not None:
         staged = record.folder / f"{BEST_FILE}.tmp"
-        of_best = best.user_attrs
+        of_best = outcome(best)
         write_settings(
-            record.search.settings_of(of_best["settings"]),
+            record.search.settings_of(best.user_attrs[SETTINGS]),
             staged,
             f"The best of {len(rows)} trials, number {best.number}: validation accuracy {of_best['val_accuracy']:.4f}, "
             f"loss {of_best['val_loss']:.4f}.\n\n  python -m train fit {BEST_FILE} --data DIR --out DIR\n ",
@@ -49,7 +49,7 @@ def write_progress(record: Record) -> None:
 
 
 def write_report(
-    record: Record, confirmed: Sequence[dict[str, Any]], data: Path, held: int, seconds: float
+    record: SearchStudy, confirmed: Sequence[dict[str, Any]], data: Path, held: int, seconds: float
 ) -> dict[str, Any]:
     """Everything there is to see, from a record with a completed trial; returns the summary as plain JSON values.
 
@@ -75,11 +75,6 @@ def write_report(
         "seconds": round(seconds, 1),
     }
     write_json(record.folder / SUMMARY_FILE, document)
-    plots = {
-        "convergence": draw_convergence(record, record.folder / "convergence.png"),
-        "importance": draw_importances(found, record.folder / "importance.png"),
-        "slices": draw_slices(record, record.folder / "slices.png"),
-    }
     ranked = sorted(rows, key=lambda each: _order(each, record.search.file.metric))
     write_page(
         record.folder,
@@ -87,7 +82,7 @@ def write_report(
         found=document,
         rows=ranked,
         keys=list(record.search.dimensions),
-        plots=plots,
+        plots=draw_plots(record, record.folder, has_importances=bool(found)),
         cell=_cell,
     )
     return document
@@ -95,14 +90,11 @@ def write_report(
 
 def row(trial: FrozenTrial) -> dict[str, Any]:
     """One trial as plain JSON values; what is not known is None."""
-    found = trial.user_attrs
+    found = outcome(trial)
     notes = []
-    if found.get("slot") == 0:
-        notes.append("the base")
-    elif found.get("is_start"):
-        notes.append("a start")
-    if "retry_of" in found:
-        notes.append(f"tried again after trial {found['retry_of']} was cut off")
+    if START in trial.user_attrs:
+        notes.append("the base" if is_base(trial) else "a start")
+    notes += [f"tried again after trial {number} was cut off" for number in retry_history(trial)]
     if "same_as" in found:
         notes.append(f"the same settings as trial {found['same_as']}, not trained again")
     if trial.state == TrialState.FAIL:
@@ -111,7 +103,7 @@ def row(trial: FrozenTrial) -> dict[str, Any]:
         "trial": trial.number,
         "state": STATES[trial.state],
         **{key: found.get(key) for key in MEASURED},
-        "settings": found.get("settings", {}),
+        "settings": trial.user_attrs.get(SETTINGS, {}),
         "note": "; ".join(notes),
     }
 

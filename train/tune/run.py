@@ -5,25 +5,27 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import optuna
+from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
 from eoltag.errors import DataError
-from train.cli import say, start_keras
+from train.cli import log, start_keras
 from train.data.dataset import read_dataset, training_images
 from train.fit.attempts import check_out
 from train.fit.features import FeatureCache
 from train.tune.confirm import confirm
 from train.tune.report import write_progress, write_report
-from train.tune.runner import Bench
-from train.tune.space import Search
-from train.tune.study import CUT_OFF, Record, opened
-from train.tune.trial import run_trial
+from train.tune.runner import TrialRunner, failures
+from train.tune.space import SearchSpace
+from train.tune.study import CUT_OFF, SearchStudy, opened, outcome
+from train.tune.trial import described, run_trial
 
 FEATURES_FOLDER: Final = "features"
 
 
 def tune(
-    search: Search, data: Path, out: Path, *, trials: int, timeout_s: float | None = None, confirm_seeds: int = 0
+    search: SearchSpace, data: Path, out: Path, *, trials: int, timeout_s: float | None = None, confirm_seeds: int = 0
 ) -> dict[str, Any]:
     """Search until that many trials have ended, those of earlier calls counted; returns the summary.
 
@@ -39,27 +41,38 @@ def tune(
     base = search.start_settings()
     start_network(base, len(listing.labels))  # before the images: it is quick to say what is wrong
     first = read_dataset(listing, base.spec)
-    bench = Bench(listing, {base.spec: first}, {}, FeatureCache(out / FEATURES_FOLDER))
-    held = len(bench.rows(base)[1])
-    say(f"{out}: {len(first.examples)} images, {held} of them to validate with, labels {', '.join(first.labels)}")
+    runner = TrialRunner(listing, {base.spec: first}, {}, FeatureCache(out / FEATURES_FOLDER))
+    held = len(runner.rows(base)[1])
+    log(f"{out}: {len(first.examples)} images, {held} of them to validate with, labels {', '.join(first.labels)}")
     with opened(out, search, first.digest()) as record:
-        _run_trials(record, bench, trials, None if timeout_s is None else started + timeout_s)
+        _run_trials(record, runner, trials, None if timeout_s is None else started + timeout_s)
         if record.best() is None:
-            reasons = "; ".join(sorted({trial.user_attrs.get("reason", CUT_OFF) for trial in record.ended}))
+            reasons = "; ".join(sorted({outcome(trial).get("reason", CUT_OFF) for trial in record.ended}))
             raise DataError(f"{out}: no trial was completed ({reasons or 'there was no time for one'})")
-        confirmed = confirm(record, bench, confirm_seeds)
+        confirmed = confirm(record, runner, confirm_seeds)
         summary = write_report(record, confirmed, data, held, time.monotonic() - started)
-        shutil.rmtree(bench.cache.folder, ignore_errors=True)
+        shutil.rmtree(runner.cache.folder, ignore_errors=True)
     return summary
 
 
-def _run_trials(record: Record, bench: Bench, trials: int, deadline: float | None) -> None:
-    with tqdm(total=trials, initial=min(trials, len(record.ended)), unit="trial", desc="tuning", disable=None) as bar:
-        while len(record.ended) < trials and (deadline is None or time.monotonic() < deadline):
-            trial = record.ask()
-            line = run_trial(record, bench, trial)
+def _run_trials(record: SearchStudy, runner: TrialRunner, trials: int, deadline: float | None) -> None:
+    left = trials - len(record.ended)
+    with tqdm(total=trials, initial=min(trials, trials - left), unit="trial", desc="tuning", disable=None) as bar:
+
+        def after(study: optuna.Study, trial: FrozenTrial) -> None:
             best = record.best()
             write_progress(record)
             bar.update()
             bar.set_postfix_str("" if best is None else f"best {best.value:.4f}")
-            say(f"trial {trial.number}: {line}" + (", best so far" if best and best.number == trial.number else ""))
+            is_best = best is not None and best.number == trial.number
+            log(f"trial {trial.number}: {described(trial)}" + (", best so far" if is_best else ""))
+            study.sampler = record.sampler()
+
+        record.study.sampler = record.sampler()
+        record.study.optimize(
+            lambda trial: run_trial(record, runner, trial),
+            n_trials=max(0, left),
+            timeout=None if deadline is None else max(0.0, deadline - time.monotonic()),
+            catch=failures(),
+            callbacks=[after],
+        )

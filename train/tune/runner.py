@@ -1,4 +1,4 @@
-"""One training of a search, and what all of them share."""
+"""Trial runner: one training of a search, with images, splits and features shared by all."""
 
 import time
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from train.settings import FitSettings
 
 
 @dataclass(slots=True)
-class Bench:
-    """What trials share: images by the size that they are wanted in, splits, features of frozen bases."""
+class TrialRunner:
+    """Trains the settings of a trial; shares images by size, splits, and features of frozen bases."""
 
     listing: ImageSet
     datasets: dict[InputSpec, Dataset]
@@ -30,7 +30,7 @@ class Bench:
         return self.datasets[spec]
 
     def rows(self, settings: FitSettings) -> tuple[Indices, Indices]:
-        """To train on and to validate with: the same for the same seed, whatever the size."""
+        """Rows to train on and to validate with: the same for the same seed, whatever the size."""
         key = (settings.validation_fraction, settings.seed)
         if key not in self.splits:
             self.splits[key] = split(next(iter(self.datasets.values())), *key)
@@ -42,7 +42,7 @@ class Bench:
 
         started = time.monotonic()
         dataset, rows = self.dataset(settings.spec), self.rows(settings)
-        trained = learn(settings, dataset, *rows, cache=self.cache, on_epoch=on_epoch, tell=_not_at_all)
+        trained = learn(settings, dataset, *rows, cache=self.cache, on_epoch=on_epoch, log=_not_at_all)
         return {
             "val_accuracy": trained.best.val_accuracy,
             "val_loss": trained.best.val_loss,
@@ -54,7 +54,7 @@ class Bench:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """What may go wrong with one trial and not with the next."""
+    """Exceptions that fail one trial and not the search."""
     import tensorflow as tf
 
     return UsageError, MemoryError, tf.errors.OpError
@@ -66,7 +66,7 @@ def reason_of(problem: Exception) -> str:
 
 
 def scores(found: dict[str, Any]) -> str:
-    """What a training gave, in words."""
+    """The result of a training as text."""
     if "reason" in found:
         return f"failed: {found['reason']}"
     return f"val_accuracy {found['val_accuracy']:.4f}, val_loss {found['val_loss']:.4f}, {found['seconds']:.0f} s"

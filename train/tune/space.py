@@ -1,4 +1,4 @@
-"""What `tune` searches: a base of settings and, for some of their keys, what values may be tried."""
+"""The search space of `tune`: a base of settings and, for some of their keys, the values that may be tried."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ class SearchFile(Strict):
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """A space that was checked."""
+class SearchSpace:
+    """A search space that was checked."""
 
     file: SearchFile
     base: FitSettings
@@ -56,12 +56,17 @@ class Search:
     starts: tuple[dict[str, Any], ...]
     """Parameters of the base and of each start, decoded."""
 
+    @property
+    def parameters(self) -> list[Parameter]:
+        """All parameters, in the order in which they are decided."""
+        return [found for entries in self.dimensions.values() for entry in entries for found in entry.parameters]
+
     def compose(self, pick: Pick) -> FitSettings:
         """The settings of one point. pick: decides one parameter. Raises SettingsError where they do not fit."""
         return parse(FitSettings, _composed(self.base, self.dimensions, pick), "this combination")
 
     def start_settings(self) -> FitSettings:
-        """Those of trial 0: the base, within the space."""
+        """The settings of trial 0: the base, within the space."""
         return self.compose(lambda parameter: self.starts[0][parameter.name])
 
     def settings_of(self, searched: Mapping[str, Any]) -> FitSettings:
@@ -73,7 +78,7 @@ class Search:
         return settings.model_dump(mode="json", include=set(self.dimensions))
 
 
-def read_search(path: Path, overrides: Sequence[str] = (), **given: Any) -> Search:
+def read_search(path: Path, overrides: Sequence[str] = (), **given: Any) -> SearchSpace:
     """SPACE.toml, its base changed by KEY=VALUE texts and by values that are not None. Raises SettingsError."""
     file = parse(SearchFile, read_toml(path), str(path))
     changes = dict(read_override(text) for text in overrides)
@@ -88,7 +93,7 @@ def read_search(path: Path, overrides: Sequence[str] = (), **given: Any) -> Sear
         changed = {key: check_value(key, value, f"{path}: start {number}") for key, value in start.items()}
         settings = base.model_copy(update=changed)  # together they are checked as a point of the space
         starts.append(_parameters(settings, set(changed), dimensions, f"{path}: start {number}"))
-    return Search(file, base, dimensions, tuple(starts))
+    return SearchSpace(file, base, dimensions, tuple(starts))
 
 
 def _dimensions(path: Path, file: SearchFile) -> dict[str, tuple[Dimension, ...]]:
@@ -111,7 +116,7 @@ def _dimensions(path: Path, file: SearchFile) -> dict[str, tuple[Dimension, ...]
 
 
 def _check_order(path: Path, dimensions: Mapping[str, Sequence[Dimension]]) -> None:
-    """What an entry depends on must be decided before it, and exist."""
+    """Raises SettingsError where an entry depends on a setting that is unknown or decided after it."""
     keys = list(dimensions)
     for number, key in enumerate(keys):
         for entry in dimensions[key]:
@@ -126,7 +131,7 @@ def _check_order(path: Path, dimensions: Mapping[str, Sequence[Dimension]]) -> N
 
 
 def _check_points(path: Path, base: FitSettings, dimensions: Mapping[str, Sequence[Dimension]]) -> None:
-    """Refuse a space in which some combinations are no settings, while nothing was spent on it."""
+    """Raises SettingsError where random points of the space are no valid settings, before any is trained."""
     import numpy as np
 
     rng = np.random.default_rng(0)

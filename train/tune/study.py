@@ -1,162 +1,188 @@
-"""The record of a search, kept by Optuna in a journal of JSON lines, so that it goes on after whatever ended it."""
+"""The study of a search: an SQLite database kept by Optuna, so that a search is continued after whatever ended it."""
 
-import fcntl
 import hashlib
-import json
-import os
-from collections.abc import Iterator, Mapping
+import time
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
-from eoltag.errors import OutputError, SettingsError
-from train.cli import say
-from train.settings import FitSettings
-from train.tune.dimension import Parameter
-from train.tune.space import Search
+from eoltag.errors import OutputError
+from train.cli import log
+from train.tune.identity import check_identity
+from train.tune.space import SearchSpace
 
-JOURNAL_FILE: Final = "journal.jsonl"
-BEGUN_FILE: Final = "begun.json"
-STAGED_FILE: Final = "begun.tmp"
-LOCK_FILE: Final = ".lock"
+STUDY_FILE: Final = "study.db"
 NAME: Final = "tune"
+HEARTBEAT_S: Final = 1
+"""How often a running trial tells the database that its process is alive."""
+GRACE_S = 10
+"""How long a trial without a heartbeat is taken for alive."""
+
+START: Final = "start"
+"""Attribute of a trial that was given: 0 for the base, 1 and more for the other starts."""
+SETTINGS: Final = "settings"
+"""Attribute of a trial: its searched settings, as plain JSON values."""
+OUTCOME: Final = "outcome"
+"""Attribute of a trial that has ended: its scores, or the reason why it has none."""
 
 ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 CUT_OFF: Final = "cut off: the process was killed, or the machine went down"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A study and what it searches. Every trial has a slot: its place in the order of proposals, kept by its retry."""
+class SearchStudy:
+    """A study and what it searches."""
 
     folder: Path
-    search: Search
+    search: SearchSpace
     study: optuna.Study
 
     @property
     def ended(self) -> list[FrozenTrial]:
         """Trials that are done, whatever came of them; what was cut off and tried again is left out."""
-        trials = self.study.get_trials(deepcopy=False, states=ENDED)
-        again = {trial.user_attrs["retry_of"] for trial in self.all if "retry_of" in trial.user_attrs}
-        return [trial for trial in trials if trial.number not in again]
+        trials = self.study.get_trials(deepcopy=False)
+        again = {number for trial in trials for number in retry_history(trial)}
+        return [trial for trial in trials if trial.state in ENDED and trial.number not in again]
 
     @property
-    def all(self) -> list[FrozenTrial]:
-        """Every trial, oldest first."""
-        return self.study.get_trials(deepcopy=False)
+    def completed(self) -> list[FrozenTrial]:
+        """Trials that were trained to their end."""
+        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
-    def ask(self) -> Trial:
-        """The next trial. The same record gives the same one, however often the search was begun anew."""
-        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        slots = [trial.user_attrs["slot"] for trial in self.all]
-        slot = waiting[0].user_attrs["slot"] if waiting else max(slots, default=-1) + 1
-        file, seed = self.search.file, self.search.base.seed
-        # A sampler's chances are not in the journal: each slot has its own, or a search that goes on would propose
-        # what it proposed at its beginning.
-        chance = int.from_bytes(hashlib.sha256(f"{seed}/{slot}".encode()).digest()[:4], "big")
-        self.study.sampler = optuna.samplers.TPESampler(seed=chance, n_startup_trials=file.startup_trials)
-        trial = self.study.ask()
-        if not waiting:
-            trial.set_user_attr("slot", slot)
-        return trial
+    def sampler(self) -> optuna.samplers.BaseSampler:
+        """TPE for the next trial.
+
+        Each has a seed of its own, since a sampler's state is not in the database: a search that is continued would
+        else propose what it proposed at its beginning.
+        """
+        text = f"{self.search.base.seed}/{len(self.ended)}"
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=self.search.file.startup_trials)
 
     def best(self) -> FrozenTrial | None:
         """The completed trial with the best metric; where several are equal, the one with the lowest loss."""
-        done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return min(done, key=self.rank, default=None)
+        return min(self.completed, key=self.rank, default=None)
 
     def base(self) -> FrozenTrial | None:
         """The completed trial of the base."""
-        done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return next((trial for trial in done if trial.user_attrs["slot"] == 0), None)
+        return next(filter(is_base, self.completed), None)
 
     def rank(self, trial: FrozenTrial) -> tuple[float, float, int]:
         """Lower is better."""
-        found = trial.user_attrs
+        found = outcome(trial)
         first = -found["val_accuracy"] if self.search.file.metric == "val_accuracy" else found["val_loss"]
         return first, found["val_loss"], trial.number
 
 
-def suggested(trial: Trial, parameter: Parameter) -> Any:
-    """The trial's value of one parameter."""
-    if parameter.choices:
-        return parameter.decoded(trial.suggest_categorical(parameter.name, parameter.encoded))
-    if parameter.is_whole:
-        return trial.suggest_int(parameter.name, int(parameter.low), int(parameter.high), log=parameter.is_log)
-    return trial.suggest_float(parameter.name, parameter.low, parameter.high, log=parameter.is_log)
+def outcome(trial: FrozenTrial) -> dict[str, Any]:
+    """What came of a trial; empty where its process was killed."""
+    found: dict[str, Any] = trial.user_attrs.get(OUTCOME, {})
+    return found
+
+
+def is_base(trial: FrozenTrial) -> bool:
+    """Whether its settings are those of [base]."""
+    return trial.user_attrs.get(START) == 0
+
+
+def retry_history(trial: FrozenTrial) -> list[int]:
+    """Numbers of the trials that were cut off and are repeated by this one."""
+    found: list[int] = trial.system_attrs.get("retry_history", [])
+    return found
 
 
 @contextmanager
-def opened(folder: Path, search: Search, digest: str) -> Iterator[Record]:
-    """The record in that folder, begun or gone on with; nobody else has it open. Raises OutputError, SettingsError.
+def opened(folder: Path, search: SearchSpace, digest: str) -> Iterator[SearchStudy]:
+    """The study in that folder, new or continued. Raises OutputError, SettingsError.
 
     digest: of the images. What was cut off is marked as failed, and waits to be tried once more.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = folder / STUDY_FILE
+    _make_folder(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats may change in a later version of Optuna
+        try:
+            url = URL.create("sqlite", database=str(path)).render_as_string()
+            storage = RDBStorage(url, heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S)
+        except SQLAlchemyError as problem:
+            raise OutputError(
+                f"{path}: wanted the database of a search ({getattr(problem, 'orig', problem)})"
+            ) from None
+        try:
+            yield _open(folder, search, digest, storage)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def _make_folder(folder: Path) -> None:
+    """Raises OutputError where it holds anything but a search."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK_FILE).open("w", encoding="utf-8")
+        names = sorted(path.name for path in folder.iterdir())
+        if names and STUDY_FILE not in names:
+            raise OutputError(f"{folder}: holds other files ({names[0]}) and no {STUDY_FILE}; wanted a new folder")
+        (folder / STUDY_FILE).touch()
     except OSError as problem:
         raise OutputError(f"{folder}: cannot be written ({problem.strerror})") from problem
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
-            raise OutputError(f"{folder}: another tune is at work there") from problem
-        _check_begun(folder, search, digest)
-        yield _open(folder, search)
 
 
-def _open(folder: Path, search: Search) -> Record:
-    path = folder / JOURNAL_FILE
-    _cut_torn_line(path)
+def _open(folder: Path, search: SearchSpace, digest: str, storage: RDBStorage) -> SearchStudy:
     study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(path), _Held(str(path)))),
+        storage=storage,
         study_name=NAME,
         direction="maximize" if search.file.metric == "val_accuracy" else "minimize",
         pruner=_pruner(search),
         load_if_exists=True,
     )
-    record = Record(folder, search, study)
-    for slot, parameters in enumerate(search.starts):
-        if all(trial.user_attrs["slot"] != slot for trial in record.all):
-            study.enqueue_trial(_encoded(search, parameters), user_attrs={"slot": slot, "is_start": True})
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        _end_cut_off(study, trial)
+    check_identity(study, search, digest, folder)
+    record = SearchStudy(folder, search, study)
+    _end_stale(record, storage)
+    _retry_cut_off(record)
+    given = {trial.user_attrs.get(START) for trial in study.get_trials(deepcopy=False)}
+    for number, decoded in enumerate(search.starts):
+        parameters = {
+            known.name: known.encode(decoded[known.name]) for known in search.parameters if known.name in decoded
+        }
+        if number not in given:
+            study.enqueue_trial(parameters, user_attrs={START: number})
     return record
 
 
-def _end_cut_off(study: optuna.Study, trial: FrozenTrial) -> None:
-    """The second time it stays failed: it may be what kills the process."""
-    retries = [other for other in study.get_trials(deepcopy=False) if "retry_of" in other.user_attrs]
-    is_new = not any(other.user_attrs["retry_of"] == trial.number for other in retries)
-    if is_new and "retry_of" not in trial.user_attrs and "slot" in trial.user_attrs:
-        kept: dict[str, Any] = {key: trial.user_attrs[key] for key in ("slot", "is_start") if key in trial.user_attrs}
-        study.enqueue_trial(trial.params, user_attrs={**kept, "retry_of": trial.number})
-        say(f"trial {trial.number} was cut off; it is tried once more")
-    study.tell(trial.number, state=TrialState.FAIL)
+def _end_stale(record: SearchStudy, storage: RDBStorage) -> None:
+    """Marks as failed what was running when its process was killed. Raises OutputError where a process is alive."""
+    study, running = record.study, (TrialState.RUNNING,)
+    fail_stale_trials(study)
+    for trial in study.get_trials(deepcopy=False, states=running):
+        storage.record_heartbeat(trial._trial_id)  # without a first one it would be taken for alive for ever
+    deadline = time.monotonic() + GRACE_S + 3 * HEARTBEAT_S
+    while study.get_trials(deepcopy=False, states=running):
+        if time.monotonic() > deadline:
+            raise OutputError(f"{record.folder}: another tune is at work there")
+        time.sleep(HEARTBEAT_S / 2)
+        fail_stale_trials(study)
 
 
-def _encoded(search: Search, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    known = {
-        parameter.name: parameter
-        for entries in search.dimensions.values()
-        for entry in entries
-        for parameter in entry.parameters
-    }
-    return {
-        name: known[name].encoded[known[name].choices.index(value)] if known[name].choices else value
-        for name, value in parameters.items()
-    }
+def _retry_cut_off(record: SearchStudy) -> None:
+    """Repeats what was cut off, once: the second time it stays failed, for it may be what kills the process."""
+    for trial in record.ended:
+        if trial.state == TrialState.FAIL and not outcome(trial) and not retry_history(trial):
+            RetryHeartbeatStaleTrialCallback(max_retry=1)(record.study, trial)
+            log(f"trial {trial.number} was cut off; it is tried once more")
 
 
-def _pruner(search: Search) -> optuna.pruners.BasePruner:
+def _pruner(search: SearchSpace) -> optuna.pruners.BasePruner:
     file = search.file
     if file.pruner == "off":
         return optuna.pruners.NopPruner()
@@ -165,70 +191,3 @@ def _pruner(search: Search) -> optuna.pruners.BasePruner:
     return optuna.pruners.MedianPruner(
         n_startup_trials=file.pruner_startup_trials, n_warmup_steps=file.pruner_warmup_epochs
     )
-
-
-class _Held(JournalFileOpenLock):
-    """The whole folder is locked already, by the system: a lock of files would outlive a process that is killed."""
-
-    def acquire(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        pass
-
-
-def _cut_torn_line(path: Path) -> None:
-    """A process that was killed while it wrote leaves half a line, behind which nothing could be read."""
-    if path.is_file():
-        content = path.read_bytes()
-        if not content.endswith(b"\n"):
-            os.truncate(path, content.rfind(b"\n") + 1)
-
-
-def _check_begun(folder: Path, search: Search, digest: str) -> None:
-    """Raises SettingsError where the search in that folder is another one."""
-    wanted = _flat(_identity(search, digest))
-    path = folder / BEGUN_FILE
-    if not path.is_file():
-        others = [found.name for found in folder.iterdir() if found.name not in (LOCK_FILE, STAGED_FILE)]
-        if others:
-            raise OutputError(f"{folder}: holds other files ({others[0]}) and no search; wanted a new or empty folder")
-        staged = folder / STAGED_FILE
-        staged.write_text(json.dumps(_identity(search, digest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        staged.replace(path)
-        return
-    begun = _flat(json.loads(path.read_text(encoding="utf-8")))
-    for key in sorted({*begun, *wanted}):
-        if begun.get(key) != wanted.get(key):
-            raise SettingsError(
-                f"{folder}: was begun with {key} = {_shown(begun, key)}, and goes on only with that. "
-                f"Received: {_shown(wanted, key)}"
-            )
-
-
-def _identity(search: Search, digest: str) -> dict[str, Any]:
-    """All that a result depends on."""
-    return {
-        **search.file.model_dump(mode="json", exclude={"base"}),
-        "base": search.base.model_dump(mode="json"),
-        "files": {key: _digest(search.base, key) for key in ("weights", "class_weights")},
-        "images": digest,
-    }
-
-
-def _digest(settings: FitSettings, key: str) -> str | None:
-    path = Path(getattr(settings, key))
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def _flat(content: Any, key: str = "") -> dict[str, Any]:
-    if not isinstance(content, dict) or not content:
-        return {key: content}
-    found = {}
-    for name, value in content.items():
-        found.update(_flat(value, f"{key}.{name}" if key else name))
-    return found
-
-
-def _shown(content: Mapping[str, Any], key: str) -> str:
-    return json.dumps(content[key], ensure_ascii=False) if key in content else "nothing"

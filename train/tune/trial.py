@@ -1,4 +1,4 @@
-"""One trial of a search: train what it proposes, write down what came of it."""
+"""One trial of a search: trains what the sampler proposes and writes down what came of it."""
 
 import time
 from typing import Any
@@ -6,38 +6,42 @@ from typing import Any
 from optuna import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from eoltag.errors import DataError
 from train.fit.checkpoints import Epoch
 from train.settings import FitSettings
-from train.tune.runner import Bench, failures, reason_of, scores
-from train.tune.study import Record, suggested
+from train.tune.dimension import Parameter
+from train.tune.runner import TrialRunner, failures, reason_of, scores
+from train.tune.study import CUT_OFF, OUTCOME, SETTINGS, START, SearchStudy, outcome
 
 
-def run_trial(record: Record, bench: Bench, trial: Trial) -> str:
-    """Train what the trial proposes and write down what came of it; returns that as a line."""
-    settings = record.search.compose(lambda parameter: suggested(trial, parameter))
-    shown = record.search.searched(settings)
-    trial.set_user_attr("settings", shown)
-    twin = _twin(record, shown)
-    if twin is not None:
-        return _copy(record, trial, twin)
-    watch = Watch(trial, settings, record.search.file.metric)
+def run_trial(record: SearchStudy, runner: TrialRunner, trial: Trial) -> float:
+    """Train what the trial proposes; returns the metric. Raises TrialPruned, and what `failures` names."""
     try:
-        found = bench.train(settings, watch)
-    except TrialPruned:
-        _write(trial, watch.so_far())
-        record.study.tell(trial.number, state=TrialState.PRUNED)
-        return f"ended early after {watch.epochs} epochs, {scores(watch.so_far())}, {_words(shown)}"
+        found = _found(record, runner, trial)
     except failures() as problem:
-        _write(trial, {"reason": reason_of(problem)})
-        record.study.tell(trial.number, state=TrialState.FAIL)
-        return f"failed: {reason_of(problem)}, {_words(shown)}"
-    _write(trial, found)
-    record.study.tell(trial.number, found[record.search.file.metric])
-    return f"{scores(found)}, {_words(shown)}"
+        trial.set_user_attr(OUTCOME, {"reason": reason_of(problem)})
+        raise
+    trial.set_user_attr(OUTCOME, found)
+    return float(found[record.search.file.metric])
 
 
-class Watch:
-    """Tells the study of every epoch; raises TrialPruned where the trial is not worth its time. A start never is."""
+def _found(record: SearchStudy, runner: TrialRunner, trial: Trial) -> dict[str, Any]:
+    settings = record.search.compose(lambda parameter: _suggested(trial, parameter))
+    searched = record.search.searched(settings)
+    trial.set_user_attr(SETTINGS, searched)
+    duplicate = next((other for other in record.ended if other.user_attrs.get(SETTINGS) == searched), None)
+    if duplicate is not None:
+        return _repeated(trial, duplicate)
+    callback = PruningCallback(trial, settings, record.search.file.metric)
+    try:
+        return runner.train(settings, callback)
+    except TrialPruned:
+        trial.set_user_attr(OUTCOME, callback.so_far())
+        raise
+
+
+class PruningCallback:
+    """Reports every epoch to the study; raises TrialPruned where the trial falls behind. A start is never pruned."""
 
     def __init__(self, trial: Trial, settings: FitSettings, metric: str) -> None:
         self.trial, self.settings, self.metric = trial, settings, metric
@@ -47,11 +51,12 @@ class Watch:
         self.began = time.monotonic()
 
     def __call__(self, epoch: Epoch) -> bool:
+        """After an epoch; False, since the training itself goes on."""
         self.epochs += 1
         if self.best is None or self._merit(epoch) > self._merit(self.best):
             self.best, self.best_at = epoch, self.epochs
         self.trial.report(getattr(self.best, self.metric), self.epochs)
-        if "is_start" not in self.trial.user_attrs and self.trial.should_prune():
+        if START not in self.trial.user_attrs and self.trial.should_prune():
             raise TrialPruned
         return False
 
@@ -70,27 +75,36 @@ class Watch:
         }
 
 
-def _twin(record: Record, shown: dict[str, Any]) -> FrozenTrial | None:
-    """A trial of the same settings, which would end the same."""
-    return next((trial for trial in record.ended if trial.user_attrs.get("settings") == shown), None)
-
-
-def _copy(record: Record, trial: Trial, twin: FrozenTrial) -> str:
-    kept = ("val_accuracy", "val_loss", "epochs", "best_epoch", "parameters", "reason")
-    _write(trial, {key: twin.user_attrs[key] for key in kept if key in twin.user_attrs})
-    _write(trial, {"seconds": 0.0, "same_as": twin.number})
-    for step, value in twin.intermediate_values.items():
+def _repeated(trial: Trial, duplicate: FrozenTrial) -> dict[str, Any]:
+    """What came of the trial with the same settings. Raises what it raised."""
+    found = {**outcome(duplicate), "seconds": 0.0, "same_as": duplicate.number}
+    for step, value in duplicate.intermediate_values.items():
         trial.report(value, step)
-    record.study.tell(trial.number, twin.value if twin.state == TrialState.COMPLETE else None, state=twin.state)
-    return f"the same as trial {twin.number}"
+    if duplicate.state == TrialState.PRUNED:
+        trial.set_user_attr(OUTCOME, found)
+        raise TrialPruned
+    if duplicate.state == TrialState.FAIL:
+        raise DataError(f"{found.get('reason', CUT_OFF)} (the same settings as trial {duplicate.number})")
+    return found
 
 
-def _write(trial: Trial, found: dict[str, Any]) -> None:
-    for key, value in found.items():
-        trial.set_user_attr(key, value)
+def _suggested(trial: Trial, parameter: Parameter) -> Any:
+    """The trial's value of one parameter."""
+    if parameter.choices:
+        return parameter.decoded(trial.suggest_categorical(parameter.name, parameter.encoded))
+    if parameter.is_whole:
+        return trial.suggest_int(parameter.name, int(parameter.low), int(parameter.high), log=parameter.is_log)
+    return trial.suggest_float(parameter.name, parameter.low, parameter.high, log=parameter.is_log)
 
 
-def _words(shown: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in shown.items()
+def described(trial: FrozenTrial) -> str:
+    """What came of a trial that has ended, as a line."""
+    found = outcome(trial)
+    if "same_as" in found:
+        return f"the same as trial {found['same_as']}"
+    early = f"ended early after {found['epochs']} epochs, " if trial.state == TrialState.PRUNED else ""
+    settings = (
+        f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in trial.user_attrs.get(SETTINGS, {}).items()
     )
+    return ", ".join([early + scores(found), *settings])

@@ -43,7 +43,10 @@ def _arguments(parser: ArgumentParser) -> None:
         parser.add_argument(name, type=int, metavar=value, help=about)
     parser.add_argument("--wait-ms", type=float, metavar="MS", help="longest wait for others to batch with (default 0)")
     parser.add_argument(
-        "--deadline-s", type=float, metavar="S", help="for a request to arrive, and to finish when stopped (default 30)"
+        "--deadline-s",
+        type=float,
+        metavar="S",
+        help="for the body of a request to arrive, and to finish when stopped (default 30)",
     )
 
 

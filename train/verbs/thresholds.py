@@ -52,13 +52,13 @@ def _run(options: Namespace) -> Answer:
     from train.fit.attempts import find_package
     from train.report.pages import check_report_folder
     from train.thresholds.report import MARKER, write_report
-    from train.thresholds.run import Promise, choose, write_thresholds
+    from train.thresholds.run import RiskTarget, select_thresholds, write_thresholds
 
     package = find_package(options.package)
     if options.out is not None:
         apart = (options.data, package.path)
         check_report_folder(options.out, MARKER, overwrite=options.overwrite, apart_from=apart)
-    promise = Promise(
+    target = RiskTarget(
         data=options.data,
         max_error=options.max_error,
         confidence_level=options.confidence_level,
@@ -68,13 +68,13 @@ def _run(options: Namespace) -> Answer:
         is_unseen_only=options.unseen,
         may_be_seen=options.allow_seen,
     )
-    choice = choose(package, promise)
-    is_written = bool(options.write and choice.chosen)
+    selection = select_thresholds(package, target)
+    is_written = bool(options.write and selection.chosen)
     if is_written:
-        write_thresholds(choice)
-    document = {**choice.document(), "written": is_written}
+        write_thresholds(selection)
+    document = {**selection.document(), "written": is_written}
     if options.out is not None:
-        write_report(choice, document, options.out, overwrite=options.overwrite)
+        write_report(selection, document, options.out, overwrite=options.overwrite)
     return Answer(document, _text(document, options))
 
 

@@ -12,7 +12,7 @@ SPACE.toml has a table [base] of settings of `fit` and, in [space.KEY], what may
 high (log = true), choices, or value; `when` makes it depend on others. conf/train/tune_*.toml are spaces to begin with.
 Trial 0 is the base, on the same split and seed as all others, so that the report says whether the search beat it.
 Optuna's TPE proposes the rest; a trial that falls behind is ended early; one that fails is a row that says why.
-Everything is written to DIR of --out after each trial: journal.jsonl, trials.csv, and best.toml, a config that `fit`
+Everything is written to DIR of --out after each trial: study.db, trials.csv, and best.toml, a config that `fit`
 takes as it is; at the end index.html with plots, and tune.json. The same command goes on after a kill, repeats no
 trial that has ended, and with a larger --trials searches further.
 

@@ -6,6 +6,8 @@ from typing import Final, Protocol
 from eoltag.model.package import EngineName, PrecisionChoice, Unpacked
 from eoltag.records import Pixels, Scores
 
+__all__ = ["Engine", "load_engine"]
+
 BEST_BATCH_SIZE: Final[dict[EngineName, int]] = {"openvino": 8, "keras": 32}
 """On CPUs. OpenVINO with one thread: MobileNetV2 at 224 px took 5.3 ms an image alone, 5.7 in batches of 8, 7.1 of 32,
 whose layers no longer fit the cache; in int8 2.7, 2.5 and 2.4. Keras spends more on each call."""

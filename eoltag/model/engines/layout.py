@@ -54,7 +54,7 @@ def _move_down(transpose: Any) -> None:
 
 
 def _transposed_constants(node: Any, before: Any) -> list[Any] | None:
-    """All but the first input of `node`, for data with channels last; None where that cannot be."""
+    """The inputs of `node` after the first, for data with channels last; None where that cannot be."""
     if node.get_type_name() not in _BY_CONSTANTS or node.input_value(0).get_node() != before:
         return None
     found = []
@@ -70,6 +70,6 @@ def _transposed_constants(node: Any, before: Any) -> list[Any] | None:
 
 
 def _values(node: Any, number: int) -> list[int] | None:
-    """Of a constant input."""
+    """The value of a constant input."""
     constant = node.input_value(number).get_node()
     return constant.get_data().tolist() if constant.get_type_name() == "Constant" else None

@@ -75,7 +75,7 @@ class _Network:
 
 
 def offered_precisions(core: ov.Core, wanted: PrecisionChoice) -> frozenset[PrecisionName]:
-    """What OpenVINO offers on this CPU and the CPU has instructions for; OpenVINO alone would list what it imitates.
+    """The precisions that OpenVINO offers and this CPU has instructions for; OpenVINO alone would list imitated ones.
 
     For `auto`, only what is faster than f32 as well.
     """

@@ -15,7 +15,7 @@ INT8_FLAGS: Final = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
 
 def cpu_precisions(info: Path = CPU_INFO) -> frozenset[PrecisionName]:
-    """What this machine's processor computes natively; f32 alone where that cannot be told (not Linux, not x86).
+    """The precisions that this processor computes natively; f32 alone where that cannot be told (not Linux, not x86).
 
     info: a file of the form of /proc/cpuinfo.
     """
@@ -29,7 +29,7 @@ def cpu_precisions(info: Path = CPU_INFO) -> frozenset[PrecisionName]:
 
 
 def faster_precisions(info: Path = CPU_INFO) -> frozenset[PrecisionName]:
-    """Those of cpu_precisions that are faster than f32: bf16 only with AMX.
+    """The precisions of cpu_precisions that are faster than f32: bf16 only with AMX.
 
     With AVX512_BF16 alone it was no faster for MobileNetV2 alpha 0.35 (2.7 ms of CPU an image either way) and slower
     for MobileNet alpha 0.75 (9.6 ms against 6.9), on a Xeon of 2023 whose AMX was hidden by its hypervisor.

@@ -1,4 +1,4 @@
-"""Refuses a task whose expressions no run can take, or which name labels that no package has, before fetching."""
+"""Refuses a task whose expressions Spark does not take, before any image is fetched."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import Final
 
 from pyspark.errors import AnalysisException, ParseException, PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import NullType, StructField, StructType
 
 from eoltag.decide.task import (
     Task,
+    bundle_columns,
+    expressions,
     extra_columns,
     rule_conditions,
     rule_expression,
@@ -21,6 +23,8 @@ from eoltag.decide.task import (
 )
 from eoltag.errors import TaskError
 from eoltag.spark.decide.rules import decision_schema, tags_schema
+from eoltag.spark.tables.schemas import FLAT, ROWS, TAG_MODEL
+from eoltag.spark.tables.writers.registry import writers_of
 
 _DATA_ERROR: Final = re.compile(r"\[[A-Z0-9_.]+\] ((?:(?!SQLSTATE).)+) SQLSTATE: 22", re.DOTALL)
 """Class 22 of the SQL standard's states: data exception."""
@@ -28,24 +32,39 @@ _UNDERLINED: Final = re.compile(r"^(.*)\n( *)(\^+)", re.MULTILINE)
 
 
 def check_task(session: SparkSession, task: Task) -> None:
-    """Read every expression of a task, and let Spark analyse it, before any image is fetched. Raises TaskError."""
+    """Let Spark analyse every expression of a task before any image is fetched. Raises TaskError.
+
+    Spark may run what it analyses, so the task was read before: task.read_task refuses what no rule may hold.
+    """
+    writers_of(task)
+    _check_bundle_columns(task)
     flat = _empty(session, decision_schema(task))
     for name, condition in rule_conditions(task):
-        _analyse(flat, condition, f"{task.path}: rule '{name}'", task, is_condition=True)
+        _analyse(flat, condition, f"{task.path}: rule '{name}'", is_condition=True)
     for rule in task.file.rules:
         if rule.tag_sql is not None:
-            _analyse(flat, rule.tag_sql, f"{task.path}: tag_sql of rule '{rule.name}'", task)
+            _analyse(flat, rule.tag_sql, f"{task.path}: tag_sql of rule '{rule.name}'")
     for assembled in (tag_expression(task), rule_expression(task)):
-        _ask_spark(flat, assembled, f"{task.path}: its rules, taken together")
+        _analyse(flat, assembled, f"{task.path}: its rules, taken together")
     extras = [
-        _analyse(flat, expression, f"{task.path}: extra column '{name}'", task, name)
+        _analyse(flat, expression, f"{task.path}: extra column '{name}'", name)
         for name, expression in extra_columns(task).items()
     ]
     _check_extras(task, extras)
     tags = _empty(session, StructType([*tags_schema(task).fields, *extras]))
     for header, expression in tsv_columns(task):
-        _analyse(tags, expression, f"{task.path}: TSV column '{header}'", task)
-    _analyse(tags, tsv_condition(task), f"{task.path}: where", task, is_condition=True)
+        _analyse(tags, expression, f"{task.path}: TSV column '{header}'")
+    _analyse(tags, tsv_condition(task), f"{task.path}: where", is_condition=True)
+
+
+def _check_bundle_columns(task: Task) -> None:
+    """Refuse names that would mean two things in rules, and columns of bundles that are read anyway."""
+    read = {name.lower() for name in ROWS.fieldNames()}
+    taken = read | {*FLAT, *TAG_MODEL, "tag", "rule", "models"}
+    for name, column in bundle_columns(task).items():
+        if name.lower() in taken or column.lower() in read:
+            given = f"'{name}'" if name == column else f"'{name}={column}'"
+            raise TaskError(f"{task.path}: bundle_columns: {given} would be a second column of a name that is there")
 
 
 def _check_extras(task: Task, extras: list[StructField]) -> None:
@@ -63,61 +82,14 @@ def _empty(session: SparkSession, schema: StructType) -> DataFrame:
     return session.range(0).select(F.from_json(F.lit("{}"), schema).alias("row")).select("row.*")
 
 
-def _analyse(
-    rows: DataFrame, text: str, where: str, task: Task, name: str = "value", *, is_condition: bool = False
-) -> StructField:
-    """The expression, read and analysed, as a column of this name."""
-    from eoltag.decide.expressions import Refused, Unreadable, read, texts_compared  # brings sqlglot
-
+def _analyse(rows: DataFrame, text: str, where: str, name: str = "", *, is_condition: bool = False) -> StructField:
+    """The expression as a column of this name. Raises TaskError."""
     try:
-        tree = read(text)
-    except Refused as problem:
-        raise TaskError(f"{where}: {problem}") from problem
-    except Unreadable as problem:
-        _parse(text, where)  # Spark says best what is wrong; it only parses what nobody has looked through
-        raise TaskError(f"{where}: SQL that sqlglot can read was wanted. Received: {text!r} ({problem})") from problem
-    field = _ask_spark(rows, text, where, is_condition=is_condition)
-    for node in tree.walk():
-        for model, column, compared in texts_compared(node, list(task.packages)):
-            _check_text(task, model, column, compared, where)
-    return StructField(name, field.dataType)
-
-
-def _ask_spark(rows: DataFrame, text: str, where: str, *, is_condition: bool = False) -> StructField:
-    value = _parse(text, where)
-    try:
-        return (rows.filter(value) if is_condition else rows.select(value)).schema[0]
-    except AnalysisException as problem:
+        value = F.expr(text)
+        found = (rows.filter(value) if is_condition else rows.select(value)).schema[0]
+    except (AnalysisException, ParseException) as problem:
         raise TaskError(f"{where}: Spark refuses it: {reason_of(problem)}") from problem
-
-
-def _parse(text: str, where: str) -> Column:
-    try:
-        return F.expr(text)
-    except ParseException as problem:
-        raise TaskError(f"{where}: Spark refuses it: {reason_of(problem)}") from problem
-
-
-def _check_text(task: Task, model: str, column: str, text: str, where: str) -> None:
-    """A label that the package lacks, or a tag that no rule gives, is a slip, whatever the rest of the rule says."""
-    if column in ("label", "scores"):
-        known = task.packages[model].card.labels
-        if text not in known:
-            raise TaskError(f"{where}: the package has no label '{text}'; it has {', '.join(sorted(known))}")
-    elif column == "tag":
-        tags = _tags_of(task)
-        if tags and text not in tags:
-            raise TaskError(f"{where}: no rule gives the tag '{text}'; the tags are {', '.join(sorted(tags))}")
-
-
-def _tags_of(task: Task) -> set[str]:
-    """The tags that an image can get; none where a rule computes others than labels."""
-    if any(rule.tag_sql not in (None, "label") for rule in task.file.rules):
-        return set()
-    tags = {task.file.missing, *(rule.tag for rule in task.file.rules if rule.tag is not None)}
-    if any(rule.tag_sql for rule in task.file.rules):
-        tags |= set(next(iter(task.packages.values())).card.labels)
-    return tags
+    return StructField(name, found.dataType)
 
 
 @contextmanager
@@ -143,12 +115,8 @@ def _place_of(text: str, task: Task) -> str:
     if underlined is not None:
         line, left, marks = underlined.groups()
         part = line[len(left) : len(left) + len(marks)].strip()
-    named = [(f"rule '{name}'", condition) for name, condition in rule_conditions(task)]
-    named += [(f"extra column '{name}'", expression) for name, expression in extra_columns(task).items()]
-    named += [(f"TSV column '{name}'", expression) for name, expression in tsv_columns(task)]
-    named += [("where", tsv_condition(task))]
-    place = next((name for name, expression in named if part and part in expression), "one of its expressions")
-    return f"{task.path}: {place}"
+    places = (place for place, expression in expressions(task) if part and part in expression)
+    return f"{task.path}: {next(places, 'one of its expressions')}"
 
 
 def reason_of(problem: Exception) -> str:

@@ -1,7 +1,7 @@
-"""Decides a task: its tags table and TSV files from what is stored, and a note of what they were made from.
+"""Decides a task: its tags table and exported files from what is stored, and a note of what they were made from.
 
 The note, decided/T.json, holds a digest of rules, models and eoltag, one of the rows of each bundle, and the names of
-the TSV files. While a run changes anything it says nothing, so that a killed run is noticed.
+the exported files. While a run changes anything it says nothing, so that a killed run is noticed.
 """
 
 import hashlib
@@ -10,33 +10,33 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from eoltag import __version__
-from eoltag.decide.task import Task, extra_columns, rule_conditions
+from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_conditions
 from eoltag.spark.decide.checking import naming_the_rule
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.bundles import bundle_names, read_bundles
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.predictions import read_predictions
 from eoltag.spark.tables.tags import has_tags, replace_tags
-from eoltag.spark.tables.tsv import export_tsv
+from eoltag.spark.tables.writers.export import export_tags, exported_files
 
 FOLDER: Final = "decided"
 
 
 def decide(output: Output, task: Task, digests: Mapping[str, str]) -> None:
-    """Tags and TSV files of every bundle that the task was given, after begin_change.
+    """Tags and exported files of every bundle that the task was given, after begin_change.
 
     digests: of the bundles whose rows this run has replaced.
     """
     with naming_the_rule(output.session, task):
-        replace_tags(output, tag_rows(read_bundles(output, task.name), read_predictions(output), task), task.name)
-        export_tsv(output, task)
+        rows = read_bundles(output, task.name, bundle_columns(task).values())
+        replace_tags(output, tag_rows(rows, read_predictions(output), task), task.name)
+        export_tags(output, task)
     bundles = {**_read(output, task)["bundles"], **digests}
-    files = output.files.names(output.path("tsv", task.name))
-    _write(output, task, {"decision": _digest(task), "bundles": bundles, "files": files})
+    _write(output, task, {"decision": _digest(task), "bundles": bundles, "files": exported_files(output, task)})
 
 
 def begin_change(output: Output, task: Task) -> None:
-    """Note that tags and TSV files may be behind what they are made from, until the task is decided.
+    """Note that tags and exported files may be behind what they are made from, until the task is decided.
 
     Where they were already, a killed run may have replaced the rows of any bundle.
     """
@@ -46,14 +46,14 @@ def begin_change(output: Output, task: Task) -> None:
 
 
 def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
-    """Whether tags and TSV files are there, and were made from just these bundle rows, rules and models."""
+    """Whether tags and exported files are there, and were made from just these bundle rows, rules and models."""
     note = _read(output, task)
     return (
         note["decision"] == _digest(task)
         and dict(digests).items() <= note["bundles"].items()
         and set(digests) <= set(bundle_names(output, task.name))
         and has_tags(output, task.name)
-        and set(note["files"]) <= set(output.files.names(output.path("tsv", task.name)))
+        and set(note["files"]) <= set(exported_files(output, task))
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide.task import Task
+from eoltag.decide.task import Task, bundle_columns, rows_by_rule
 from eoltag.report import NO_TAG, Flips
 from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.bundles import read_bundles
@@ -40,24 +40,28 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
     Raises OutputError where no bundle was tagged for the task.
     """
     compared = _compare(output, task)
-    changed = compared.rows.groupBy("tag_now", "tag_after").count().collect()
+    changed = compared.rows.groupBy("tag_now", "tag_after", "rule_after").count().collect()
     now: dict[str, int] = {}
     after: dict[str, int] = {}
     moves: dict[str, int] = {}
+    rules: dict[str, int] = {}
     for row in changed:
         before, then = row["tag_now"] or NO_TAG, row["tag_after"] or NO_TAG
         now[before] = now.get(before, 0) + row["count"]
         after[then] = after.get(then, 0) + row["count"]
+        rules[row["rule_after"]] = rules.get(row["rule_after"], 0) + row["count"]
         if row["tag_now"] != row["tag_after"]:
             moves[f"{before} -> {then}"] = moves.get(f"{before} -> {then}", 0) + row["count"]
     examples = [row.asDict() for row in compared.flipped.limit(SHOWN).collect()] if moves else []
     if file is not None:
         _write(compared.flipped, file)
-    return Flips(dict(sorted(now.items())), dict(sorted(after.items())), dict(sorted(moves.items())), examples)
+    now, after, moves = (dict(sorted(counted.items())) for counted in (now, after, moves))
+    return Flips(now, after, moves, rows_by_rule(task, rules), examples)
 
 
 def _compare(output: Output, task: Task) -> _Compared:
-    decided = tag_rows(read_bundles(output, task.name), read_predictions(output), task).select(
+    rows = read_bundles(output, task.name, bundle_columns(task).values())
+    decided = tag_rows(rows, read_predictions(output), task).select(
         "bundle", "bundle_row", "eolMediaURL", F.col("tag").alias("tag_after"), F.col("rule").alias("rule_after")
     )
     if not has_tags(output, task.name):

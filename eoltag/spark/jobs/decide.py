@@ -2,7 +2,7 @@
 
 import time
 
-from eoltag.decide.task import Task, read_tasks
+from eoltag.decide.task import Task, bundle_columns, read_tasks
 from eoltag.errors import ExitCode
 from eoltag.report import Flips, flips_text, summary_text
 from eoltag.spark.decide.checking import check_task, naming_the_rule
@@ -18,6 +18,8 @@ from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import task_record, write_record
 
+__all__ = ["decide_tags"]
+
 
 def decide_tags(request: DecideRequest) -> ExitCode:
     """Decide the requested tasks again, or show what that would change. Raises UsageError."""
@@ -26,7 +28,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     output = open_output(open_session("eoltag decide"), request.output)
     for task in tasks:
         check_task(output.session, task)
-        read_bundles(output, task.name)
+        read_bundles(output, task.name, bundle_columns(task).values())
     prepare_for(output.session, rows_at_most(output))
     if request.is_dry_run:
         return _show_flips(request, tasks, output)

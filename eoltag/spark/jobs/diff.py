@@ -37,7 +37,7 @@ class Side:
 
     name: str
     task: Task
-    """With the rules and the model versions of that side."""
+    """The task with the rules and model versions of that side."""
     until: str | None
     """The last run whose predictions count; None for all."""
 
@@ -125,12 +125,12 @@ def write_csv(flips: DataFrame, path: Path) -> None:
 
 
 def described(side: Side) -> dict[str, Any]:
-    """For the document."""
+    """One side, for the document."""
     return {"name": side.name, "models": {name: package.version for name, package in side.task.packages.items()}}
 
 
 def text_of(document: dict[str, Any]) -> str:
-    """For a person."""
+    """The comparison as text, for a person."""
     old, new = document["old"], document["new"]
     lines = [
         f"task {document['task']}: {old['name']} -> {new['name']}",
@@ -173,7 +173,7 @@ def _side(output: Output, task: Task, predictions: DataFrame, name: str) -> Side
 
 
 def _side_of_run(output: Output, task: Task, name: str) -> Side:
-    """Its rules, its model versions, and what was predicted until then. Thresholds are those of the packages now."""
+    """A run's rules, model versions and predictions until then. Thresholds are those of the packages now."""
     then = _run(output, name).get("tasks", {}).get(task.name)
     if then is None:
         raise OutputError(f"{output.path('runs', name)}.json: task '{task.name}' was not part of that run")
@@ -188,7 +188,7 @@ def _side_of_run(output: Output, task: Task, name: str) -> Side:
 
 
 def _runs(output: Output) -> list[str]:
-    """By time."""
+    """The finished runs, by time."""
     names = [name.removesuffix(".json") for name in output.files.names(output.path("runs"))]
     return sorted(name for name in names if RUN.match(name) and _run(output, name).get("status") != "running")
 

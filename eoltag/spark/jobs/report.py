@@ -12,6 +12,8 @@ from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import open_output
 
+__all__ = ["report_tags"]
+
 
 def report_tags(request: ReportRequest) -> ExitCode:
     """Write the page. Raises UsageError."""

@@ -11,6 +11,7 @@ from eoltag.errors import ExitCode
 from eoltag.report import Summary, plan_text, summary_text
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.decision import begin_change, decide, is_decided
+from eoltag.spark.decide.fired import rules_over
 from eoltag.spark.predict.inputs import bundle_digests, keep_bundles, stage_bundles
 from eoltag.spark.predict.plan import Plan, make_plan
 from eoltag.spark.predict.waves import run_waves
@@ -23,8 +24,11 @@ from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked, unchanged
 from eoltag.spark.tables.output import open_output
-from eoltag.spark.tables.runs import Run, record_of, write_record
+from eoltag.spark.tables.predictions import read_predictions
+from eoltag.spark.tables.runs import Run, notes_of, record_of, write_record
 from eoltag.spark.tables.thumbnails import trim_thumbnails
+
+__all__ = ["tag_bundles"]
 
 NOTHING_TO_DO = "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are"
 
@@ -34,7 +38,7 @@ def tag_bundles(request: TagRequest) -> ExitCode:
     started = time.monotonic()
     tasks = read_tasks(request.tasks, request.root)
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
-        staged = stage_bundles(request, Path(folder))
+        staged = stage_bundles(request, tasks, Path(folder))
         run = Run(open_output(open_session("eoltag"), request.output), tasks, staged, request)
         _check(run)
         if request.is_dry_run:
@@ -62,15 +66,17 @@ def _check(run: Run) -> None:
 def _show_plan(run: Run) -> ExitCode:
     """Print what a run would do."""
     with unchanged(run.output):
-        counts = asdict(make_plan(run).counts)
-    show(counts, plan_text(counts, _notes(run)), as_json=run.request.as_json)
+        plan = make_plan(run)
+        rules = rules_over(plan.rows, read_predictions(run.output), run.tasks)
+    counts = asdict(plan.counts)
+    show({**counts, "rules": rules}, plan_text(counts, rules, notes_of(run)), as_json=run.request.as_json)
     return ExitCode.DONE
 
 
 def _tag(run: Run, started: float) -> Summary:
     """Do what there is to do, and record it. started: time.monotonic() at the start of the job."""
-    output, tasks, digests, notes = run.output, run.tasks, bundle_digests(run), _notes(run)
-    record = record_of(run)
+    output, tasks, digests = run.output, run.tasks, bundle_digests(run)
+    record, notes = record_of(run), notes_of(run)
     write_record(output, {**record, "status": "running"})
     known = make_plan(run) if all(is_decided(output, task, digests) for task in tasks) else None
     is_idle = known is not None and not known.buckets
@@ -99,14 +105,3 @@ def _predict(run: Run, plan: Plan | None) -> Plan:
         keep_bundles(run, plan.rows)
         run_waves(run, plan, worker)
     return plan
-
-
-def _notes(run: Run) -> list[str]:
-    """What may surprise."""
-    request, staged = run.request, run.staged
-    notes = list(staged.notes)
-    if staged.skipped_lines:
-        notes.append(f"{staged.skipped_lines:,} blank or comment lines skipped")
-    if request.limit is not None or request.sample is not None:
-        notes.append("--limit and --sample: the bundles' tags and TSV hold only that part until a run without them")
-    return notes

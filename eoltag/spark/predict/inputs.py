@@ -2,39 +2,49 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.bundle.lists import sibling_of
+from eoltag.bundle.lists import PART_START, is_part_folder
+from eoltag.bundle.names import sibling_of
 from eoltag.bundle.staging import PART, Staged, local_files, stage
+from eoltag.decide.task import Task, bundle_columns
 from eoltag.errors import BundleError
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.bundles import replace_bundles, upload_bundle
 from eoltag.spark.tables.files import Files
 from eoltag.spark.tables.runs import Run
-from eoltag.spark.tables.schemas import IDENTITY, ROWS
+from eoltag.spark.tables.schemas import quoted, rows_schema
 
 
-def stage_bundles(request: TagRequest, folder: Path) -> Staged:
-    """Every row of the requested bundles in Parquet files below `folder`. Raises BundleError.
+def stage_bundles(request: TagRequest, tasks: Iterable[Task], folder: Path) -> Staged:
+    """Every row of the requested bundles in Parquet files below `folder`, with the columns that tasks name.
 
-    Spark is started where a list lies on a file system that only Spark reads.
+    Spark is started where a list lies on a file system that only Spark reads. Raises BundleError.
     """
     files = local_files(request.bundles, folder, request.settings.fetch, _fetch_remote)
-    return stage(files, folder / "rows", request.limit)
+    further = [column for task in tasks for column in bundle_columns(task).values()]
+    return stage(files, folder / "rows", request.limit, further)
 
 
 def _fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
     """Copies of what a remote path or glob names, as local_files takes them. Raises BundleError."""
-    files, found = Files(open_session("eoltag")), []
+    files = Files(open_session("eoltag"))
+    names_parts = pattern.rpartition("/")[2].startswith(PART_START)
+    found: list[tuple[str, Path]] = []
     try:
-        for path in files.matches(pattern):
+        for parent, paths in groupby(files.matches(pattern), lambda path: path.rpartition("/")[0]):
             local = folder / f"remote-{len(list(folder.iterdir()))}"
-            files.download(path, local)
-            found.append((path, local))
+            local.mkdir()
+            copies = [(path, local / path.rpartition("/")[2]) for path in paths]
+            for path, copy in copies:
+                files.download(path, copy)
+            found += [(parent, local)] if is_part_folder(local) and not names_parts else copies
     except OSError as problem:
         raise BundleError(f"{pattern}: cannot be read ({problem})") from problem
     if not found:
@@ -48,7 +58,8 @@ def bundle_rows(run: Run) -> DataFrame:
     target = f"{output.staging}/rows"
     for name in staged.bundles:
         output.files.upload(staged.path(name), f"{target}/bundle={name}/{PART}")
-    read = output.session.read.schema(ROWS).parquet(target).select(*ROWS.fieldNames())
+    schema = rows_schema(staged.further)
+    read = output.session.read.schema(schema).parquet(target).select(*map(quoted, schema.fieldNames()))
     rows = with_siblings(read, staged.bundles)
     if request.sample is None:
         return rows
@@ -61,7 +72,7 @@ def keep_bundles(run: Run, rows: DataFrame) -> None:
     is_as_staged = run.request.sample is None and not siblings(run.staged.bundles)
     for task in run.tasks:
         if not is_as_staged:
-            replace_bundles(run.output, rows.select(*IDENTITY), task.name)
+            replace_bundles(run.output, rows.drop("is_usable"), task.name)
             continue
         for bundle in run.staged.bundles:
             upload_bundle(run.output, run.staged.path(bundle), bundle, task.name)
@@ -86,13 +97,13 @@ def with_siblings(rows: DataFrame, bundles: list[str]) -> DataFrame:
     pairs = siblings(bundles)
     if not pairs:
         return rows
-    names = ("identifier", "dataObjectVersionID", "ancestry")
+    names = [name for name in rows.columns if name not in ("eolMediaURL", "bundle", "bundle_row", "is_usable")]
     sibling = F.create_map(*[F.lit(text) for pair in pairs.items() for text in pair])
     known = (
         rows.where(F.col("bundle").isin([*pairs.values()]) & F.col("is_usable"))
         .groupBy(F.col("bundle").alias("sibling"), F.col("eolMediaURL").alias("sibling_url"))
-        .agg(F.min_by(F.struct(*names), "bundle_row").alias("given"))
+        .agg(F.min_by(F.struct(*map(quoted, names)), "bundle_row").alias("given"))
     )
     same = (sibling[F.col("bundle")] == F.col("sibling")) & (F.col("eolMediaURL") == F.col("sibling_url"))
-    filled = {name: F.coalesce(F.col(name), F.col("given")[name]) for name in names}
-    return rows.join(known, on=same, how="left").withColumns(filled).select(*ROWS.fieldNames())
+    filled = {name: F.coalesce(F.col(quoted(name)), F.col("given")[name]) for name in names}
+    return rows.join(known, on=same, how="left").withColumns(filled).select(*map(quoted, rows.columns))

@@ -14,11 +14,12 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.pipeline.partition import ModelSource, Prediction, predict_images, warm_up
-from eoltag.records import ModelSlot, Outcome, Wanted
+from eoltag.records import FetchRequest, ModelSlot, Outcome, Wanted
+from eoltag.report.top_k import Collector, ThumbnailPlans
 from eoltag.settings import Settings
 from eoltag.spark.predict.plan import Bucket
 from eoltag.spark.tables.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
-from eoltag.spark.tables.thumbnails import ThumbnailKeeper
+from eoltag.spark.tables.thumbnails import worker_rows
 
 FrameFunction = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
@@ -32,7 +33,7 @@ class Round(NamedTuple):
 
     tasks: int
     images: float
-    """Of each, about."""
+    """Images of each task, about."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,14 @@ class TagWorker:
     rate_share: float
     ok: Accumulator[int]
     failed: Accumulator[int]
-    keeper: ThumbnailKeeper | None = None
+    thumbnails: ThumbnailPlans
+    """What one Spark task keeps for the report."""
 
     def frames(self, inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """To-do rows to prediction rows, CARRIED columns first."""
+        """To-do rows to prediction rows, CARRIED columns first; thumbnails come last."""
         _take_gpu()
         rows: list[tuple[Any, ...]] = []
-        shelf = self.keeper.new_shelf() if self.keeper else None
+        collector = Collector(self.thumbnails) if self.thumbnails else None
         predictions = predict_images(
             _wanted(inputs),
             self.slots,
@@ -60,18 +62,18 @@ class TagWorker:
             self.settings,
             threads=self.threads,
             rate_share=self.rate_share,
-            shelf=shelf,
+            collector=collector,
         )
         for wanted, prediction in predictions:
-            rows.append((*wanted.carried, *prediction))
+            rows.append((*wanted.carried, *prediction.row(), None))
             self._count(wanted, prediction)
             if len(rows) == _ROWS_PER_FRAME:
                 yield pd.DataFrame(rows, columns=_COLUMNS)
                 rows = []
+        if collector:
+            rows += worker_rows(collector.thumbnails())
         if rows:
             yield pd.DataFrame(rows, columns=_COLUMNS)
-        if self.keeper and shelf:
-            self.keeper.hand_over(shelf)
 
     def warm_up(self, inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         """Imports and loads what `frames` will need; hands the rows through."""
@@ -80,7 +82,7 @@ class TagWorker:
         yield from inputs
 
     def _count(self, wanted: Wanted, prediction: Prediction) -> None:
-        """Each image once, however many models score it."""
+        """Add to the progress bar: each image once, however many models score it."""
         slot = self.slots[wanted.models[0]]
         if (prediction.task, prediction.model) == (slot.task, slot.model):
             (self.ok if prediction.outcome == Outcome.OK else self.failed).add(1)
@@ -91,6 +93,7 @@ def predictions_of(
 ) -> DataFrame:
     """To-do rows (plan.to_do) to rows of the predictions table (schemas.PREDICTIONS), one per version and model.
 
+    Rows in which a further column `jpeg` is not NULL are thumbnails.
     buckets: those of the wave. rounds: how it is cut into Spark tasks.
     """
     carried = [name for name in CARRIED if name != "eolMediaURL"]
@@ -103,7 +106,7 @@ def predictions_of(
         .withColumn("version", F.explode("versions"))
         .withColumn("dataObjectVersionID", F.when(F.col("version") != "", F.col("version")))
         .withColumn("run_id", F.lit(run_id))
-        .select(*PREDICTIONS.fieldNames())
+        .select(*PREDICTIONS.fieldNames(), "jpeg")
     )
 
 
@@ -154,7 +157,7 @@ def _wanted(inputs: Iterator[pd.DataFrame]) -> Iterator[Wanted]:
         columns = [frame[name].tolist() for name in names]
         urls, models = frame["eolMediaURL"].tolist(), frame["models"].tolist()
         for url, keys, *carried in zip(urls, models, *columns, strict=True):
-            yield Wanted(url, tuple(keys), tuple(carried))
+            yield Wanted(FetchRequest(url), tuple(keys), tuple(carried))
 
 
 def _take_gpu() -> None:

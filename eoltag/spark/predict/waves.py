@@ -1,7 +1,7 @@
 """Runs the to-do list wave by wave: each is committed before the next begins, and sized by the speed so far."""
 
 import time
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
@@ -9,14 +9,15 @@ from typing import Final
 from pyspark.sql import functions as F
 
 from eoltag.bundle.staging import MOST_HOSTS
+from eoltag.report.top_k import plans_for_part
 from eoltag.settings import FetchSettings, RunSettings
-from eoltag.spark.predict.plan import Plan, next_wave
+from eoltag.spark.predict.plan import Bucket, Plan
 from eoltag.spark.predict.tagging import Round, TagWorker, predictions_of
 from eoltag.spark.runtime.progress import progress_bar
 from eoltag.spark.runtime.session import task_slots
 from eoltag.spark.tables.predictions import append_predictions
 from eoltag.spark.tables.runs import Run
-from eoltag.spark.tables.thumbnails import write_thumbnails
+from eoltag.spark.tables.thumbnails import merge_thumbnails
 
 _LAST_ROUND: Final = (9 / 13, 3 / 13, 1 / 13)
 """Shares of a task of the last round: a core waits for half of a thirteenth of a task, at a cost of two more starts."""
@@ -52,6 +53,15 @@ def wave_size(settings: RunSettings, speed: Speed) -> int:
     return max(1, int(speed.images_per_s * settings.wave_s))
 
 
+def next_wave(buckets: Sequence[Bucket], size: int) -> tuple[list[Bucket], list[Bucket]]:
+    """The buckets of the next wave, of about `size` images, and those left."""
+    images, taken = 0, 0
+    while taken < len(buckets) and images < size:
+        images += buckets[taken].images
+        taken += 1
+    return list(buckets[:taken]), list(buckets[taken:])
+
+
 def rounds_for(images: int, slots: int, settings: RunSettings, speed: Speed) -> list[Round]:
     """A wave as whole rounds of all slots. The last round falls into three, so that none idles long at the end."""
     per_task: float = settings.first_task_images
@@ -80,12 +90,12 @@ def run_waves(run: Run, plan: Plan, worker: TagWorker) -> None:
             images = sum(bucket.images for bucket in taken)
             rounds = rounds_for(images, slots, settings, speed)
             count = sum(one.tasks for one in rounds)
-            keeper = worker.keeper and worker.keeper.for_wave(count)
-            shared = replace(worker, rate_share=1 / min(slots, count), keeper=keeper)
+            thumbnails = plans_for_part(worker.thumbnails, count)
+            shared = replace(worker, rate_share=1 / min(slots, count), thumbnails=thumbnails)
             started = time.monotonic()
             wave = plan.to_do.where(F.col("bucket").between(taken[0].number, taken[-1].number))
-            append_predictions(output, predictions_of(wave, taken, shared, rounds, output.run_id), images)
-            if keeper:
-                write_thumbnails(output, keeper.found.value, run.tasks)
+            done = output.stage("wave", predictions_of(wave, taken, shared, rounds, output.run_id))
+            append_predictions(output, done.where("jpeg IS NULL").drop("jpeg"), images)
+            merge_thumbnails(output, run.tasks, settings.thumbnails, done.where("jpeg IS NOT NULL"))
             images_done, seconds = images_done + images, seconds + time.monotonic() - started
             speed = Speed(images_done, seconds)

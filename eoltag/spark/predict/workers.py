@@ -19,7 +19,7 @@ from eoltag.spark.runtime.session import has_gpu_tasks, task_slots, threads_per_
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.predictions import has_predictions
 from eoltag.spark.tables.runs import Run
-from eoltag.spark.tables.thumbnails import keeper_for
+from eoltag.spark.tables.thumbnails import plans_of
 
 
 def choose_engine(package: Package, settings: EngineSettings, context: SparkContext) -> EngineName:
@@ -58,7 +58,7 @@ def tag_worker(run: Run) -> Iterator[TagWorker]:
         rate_share=1.0,
         ok=context.accumulator(0),
         failed=context.accumulator(0),
-        keeper=keeper_for(output, tasks, settings.run.thumbnails),
+        thumbnails=plans_of(tasks, settings.run.thumbnails),
     )
     try:
         with ThreadPoolExecutor(1) as beside:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide.task import Task
+from eoltag.decide.task import Task, rows_by_rule
 from eoltag.records import Outcome
 from eoltag.report import Summary
 from eoltag.report.content import PENDING
@@ -30,7 +30,7 @@ def summarise(
     started: time.monotonic() at its start.
     """
     tagged = [read_tags(output, task.name).where(F.col("bundle").isin(bundles)) for task in tasks]
-    counts = [_outcomes_and_tags(rows) for rows in tagged]
+    counts = [_outcomes_tags_and_rules(rows) for rows in tagged]
     outcomes = counts[0][0] if len(tasks) == 1 else _across_tasks(tagged)
     seconds = time.monotonic() - started
     return Summary(
@@ -38,30 +38,35 @@ def summarise(
         rows_in=outcomes.total(),
         ok=outcomes[Outcome.OK.value],
         failed={name: count for name, count in sorted(outcomes.items()) if name != Outcome.OK.value},
-        tags={task.name: dict(sorted(tags.items())) for task, (_, tags) in zip(tasks, counts, strict=True)},
+        tags={task.name: dict(sorted(tags.items())) for task, (_, tags, _) in zip(tasks, counts, strict=True)},
+        rules={task.name: rows_by_rule(task, rules) for task, (_, _, rules) in zip(tasks, counts, strict=True)},
         seconds=round(seconds, 3),
         images_per_s=round(images_fetched / seconds, 2),
         output=output.root,
         images_fetched=images_fetched,
         known=known,
         bundles=bundles,
+        files=[f"{name}/{task.name}" for task in tasks for name in task.file.formats],
         notes=list(notes),
     )
 
 
-def _outcomes_and_tags(tagged: DataFrame) -> tuple[Counter[str], Counter[str]]:
-    """Rows of one task by outcome, and by tag."""
+def _outcomes_tags_and_rules(tagged: DataFrame) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Rows of one task by outcome, by tag, and by the rule that fired."""
     outcomes: Counter[str] = Counter()
     tags: Counter[str] = Counter()
-    for outcome, tag, rows in tagged.groupBy("outcome", "tag").count().collect():
+    rules: Counter[str] = Counter()
+    for outcome, tag, rule, rows in tagged.groupBy("outcome", "tag", "rule").count().collect():
         outcomes[outcome or PENDING] += rows
         if tag is not None:
             tags[tag] += rows
-    return outcomes, tags
+        if rule is not None:
+            rules[rule] += rows
+    return outcomes, tags, rules
 
 
 def _across_tasks(tagged: Sequence[DataFrame]) -> Counter[str]:
-    """Each bundle row once: ok where every task has it, else under its first failure."""
+    """Bundle rows by outcome over all tasks: ok where every task has it, else the first failure by name."""
     outcome = F.coalesce("outcome", F.lit(PENDING)).alias("outcome")
     union = tagged[0].select("bundle", "bundle_row", outcome)
     for more in tagged[1:]:

@@ -25,7 +25,7 @@ def write_report(output: Output, tasks: Sequence[str] = (), *, is_forced: bool =
     is_forced: write it in any case. Raises OutputError where there are no tags.
     """
     names = _tasks(output, tasks)
-    pictures = {(one.task, one.url): one.jpeg for name in names for one in read_thumbnails(output, name)}
+    pictures = {(one.task, one.url): one.picture.encode() for name in names for one in read_thumbnails(output, name)}
     tags = tags_of(output, names)
     counts = count_groups(tags)
     runs = _runs(output, names)
@@ -68,7 +68,7 @@ def _runs(output: Output, tasks: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _facts(name: str, runs: Sequence[dict[str, Any]]) -> TaskFacts:
-    """From the latest run that decided the task; only the name where none of those at hand did."""
+    """The facts of a task from the latest run that decided it; only its name where none of those at hand did."""
     from eoltag.decide.cuts import find_cuts  # brings sqlglot, which a job with nothing to do need not wait for
 
     document: dict[str, Any] = next((run["tasks"][name] for run in runs if name in run.get("tasks", {})), {})

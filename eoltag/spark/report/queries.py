@@ -18,9 +18,9 @@ MOST_GROUPS: Final = 20_000
 MOST_STRATA: Final = 300
 """Tags and failures, the most frequent ones, of which rows are drawn."""
 MOST_DRAWN: Final = 8_000
-"""Rows that are drawn in all, besides those with thumbnails; about as many of each tag and failure..."""
+"""Rows that are drawn in all, besides those with thumbnails; about as many of each tag and failure."""
 DRAWN_OF_EACH: Final = (30, 400)
-"""...but no fewer and no more than this. Of a smaller tag, all."""
+"""The fewest and the most that are drawn of each tag and failure; of a smaller one, all."""
 LONGEST: Final = 4_000
 """Letters of a text that the page takes in."""
 LONGEST_KEY: Final = 300
@@ -39,7 +39,7 @@ TAGS: Final = StructType(
         StructField("task", StringType()),
     ]
 )
-"""Of the tags tables: what every task has and the page shows."""
+"""The columns of the tags tables that every task has and the page shows."""
 
 _HOST: Final = r"^[A-Za-z]+://(?:[^/?#]*@)?(\[[^\]]*\]|[^/?#:]*)"
 _TAG_KEYS: Final = ("task", "outcome", "host", "bundle", "tag", "rule")
@@ -166,7 +166,7 @@ def _strata(counts: Sequence[Counted]) -> list[dict[str, str]]:
 
 
 def _cut(text: Column, letters: int) -> Column:
-    """Its first letters. Only long texts have theirs counted."""
+    """The first letters of a text. Only long texts have theirs counted."""
     return F.when(F.octet_length(text) > letters, F.left(text, F.lit(letters))).otherwise(text)
 
 
@@ -182,6 +182,6 @@ def _counted(row: dict[str, Any]) -> Counted:
 
 
 def _constant(session: SparkSession, rows: list[dict[str, Any]], columns: str) -> DataFrame:
-    """A few rows of the driver's, without a job of their own."""
+    """A table of a few rows that the driver has, made without a Spark job."""
     parsed = F.from_json(F.lit(json.dumps(rows)), f"array<struct<{columns.replace(' ', ': ').replace(',:', ',')}>>")
     return session.range(0, 1, 1, 1).select(F.inline(parsed))

@@ -1,7 +1,7 @@
 """Spark's JVM, started while Python is still importing: each takes a second of one core.
 
-pyspark starts a JVM where it is not told of one. This starts it as pyspark would, and tells pyspark where it listens,
-by the environment variables that spark-submit uses for that: PYSPARK_GATEWAY_PORT and PYSPARK_GATEWAY_SECRET.
+pyspark starts a JVM where it does not know of one. This starts it as pyspark would, and passes on where it listens by
+the environment variables that spark-submit uses for that: PYSPARK_GATEWAY_PORT and PYSPARK_GATEWAY_SECRET.
 """
 
 import os
@@ -19,12 +19,12 @@ from typing import Final
 
 _POLL_S: Final = 0.02
 _LAUNCHER_OPTIONS: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Of the short-lived JVM that puts together the command line of the real one."""
+"""Options of the short-lived JVM that puts together the command line of the real one."""
 _WITHOUT_WARNING: Final = 'exec "$0" "$@" 2> >(exec grep --line-buffered -vxF "$SILENCED" >&2)'
 _WITH_BARS: Final = "spark.ui.showConsoleProgress=true"
 """These come without line breaks, for which a filter of lines would wait."""
 _SILENCED: Final = "WARNING: Using incubator modules: jdk.incubator.vector"
-"""Said at every start, of a module that Spark asks for itself."""
+"""Logged at every start, about a module that Spark itself asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def has_java() -> bool:
 
 
 def await_java() -> None:
-    """Wait until it listens, and tell pyspark where. Where it has ended, pyspark starts one and says what is wrong."""
+    """Wait until the JVM listens, and pass on where. If it has ended, pyspark starts one and reports what is wrong."""
     if not _on_its_way:
         return
     java = _on_its_way.pop()
@@ -77,10 +77,10 @@ def await_java() -> None:
     while not java.connection.is_file() and java.process.poll() is None:
         time.sleep(_POLL_S)
     if java.connection.is_file():
-        told = java.connection.read_bytes()
-        port, length = struct.unpack_from("!ii", told)
+        written = java.connection.read_bytes()
+        port, length = struct.unpack_from("!ii", written)
         os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
-        os.environ["PYSPARK_GATEWAY_SECRET"] = told[-length:].decode()
+        os.environ["PYSPARK_GATEWAY_SECRET"] = written[-length:].decode()
     java.folder.cleanup()
 
 

@@ -75,7 +75,7 @@ def task_slots(context: SparkContext) -> int:
 
 
 def has_gpu_tasks(context: SparkContext) -> bool:
-    """Spark was told to give each task a GPU or a part of one."""
+    """Whether Spark gives each task a GPU or a part of one."""
     return float(context.getConf().get("spark.task.resource.gpu.amount", "0") or 0) > 0
 
 

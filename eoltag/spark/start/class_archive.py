@@ -1,8 +1,9 @@
-"""The main job over addresses that are refused before any connection: python -m eoltag.spark.start.class_archive.
+"""A run that loads the classes of a class-data-sharing archive: python -m eoltag.spark.start.class_archive.
 
-spark-submit.sh runs it once, with a JVM that writes down the classes it loaded, so that later starts need not look for,
-read and verify them one by one: a run of 20 images takes 20 CPU-seconds in place of 26. It runs over few rows and then
-over many, which Spark works on with other classes.
+Where Java is older than 19, spark-submit.sh runs it once with a JVM that archives the classes it loaded, so that later
+starts need not look for, read and verify them one by one: a run of 20 images takes 20 CPU-seconds in place of 26. It is
+the main job over few rows and then over many, which Spark works on with other classes; their addresses are refused
+before any connection.
 """
 
 import json
@@ -24,7 +25,7 @@ REFUSED: Final = "http://10.0.0.1/{}.jpg"
 
 def main() -> int:
     """Exit code 0 when the run is through and the JVM has ended, its archive written."""
-    with tempfile.TemporaryDirectory(prefix="eoltag-rehearsal-") as name:
+    with tempfile.TemporaryDirectory(prefix="eoltag-class-archive-") as name:
         codes = [tag_bundles(_request(Path(name), rows)) for rows in (3, FEW_ROWS + 1)]
     _end_java()
     return int(max(codes))
@@ -37,11 +38,11 @@ def _request(folder: Path, rows: int) -> TagRequest:
         (package / "openvino" / file).parent.mkdir(parents=True, exist_ok=True)
         (package / "openvino" / file).write_text("never loaded: no image arrives")
     size = CardInput(height=8, width=8)
-    write_card(package, Card(card_version=1, name="rehearsal", labels=("a", "b"), input=size, files={}))
+    write_card(package, Card(card_version=1, name="class_archive", labels=("a", "b"), input=size, files={}))
     rule = '[[rules]]\nname = "a"\nwhen = "label = \'a\' AND logit > 1.5"\ntag = "a"\n'
-    task = folder / "rehearsal.toml"
-    task.write_text(f'name = "rehearsal"\n[models.main]\npackage = {json.dumps(str(package))}\n{rule}')
-    settings = parse(Settings, {"run": {"max_failure_rate": 1.0}}, "rehearsal")
+    task = folder / "class_archive.toml"
+    task.write_text(f'name = "class_archive"\n[models.main]\npackage = {json.dumps(str(package))}\n{rule}')
+    settings = parse(Settings, {"run": {"max_failure_rate": 1.0}}, "class archive")
     return TagRequest(
         bundles=[str(folder / "bundle.txt")],
         tasks=[str(task)],

@@ -40,7 +40,7 @@ class Files:
 
     @_os_errors
     def absolute(self, path: str) -> str:
-        """With scheme, as Spark would resolve it; below this process's directory where files are local."""
+        """The path with its scheme, as Spark would resolve it; below this process's directory where files are local."""
         jvm: Any = self.session._jvm
         jsc: Any = self.session._jsc
         default = jvm.org.apache.hadoop.fs.FileSystem.getDefaultUri(jsc.hadoopConfiguration())
@@ -92,7 +92,7 @@ class Files:
 
     @_os_errors
     def make_folder(self, path: str) -> None:
-        """With parents."""
+        """Make a directory and its parents."""
         system, hadoop_path = self._open(path)
         system.mkdirs(hadoop_path)
 
@@ -107,13 +107,13 @@ class Files:
 
     @_os_errors
     def delete(self, path: str) -> None:
-        """With everything below; nothing where there is nothing."""
+        """Delete a file, or a directory with everything below; nothing where there is nothing."""
         system, hadoop_path = self._open(path)
         system.delete(hadoop_path, True)
 
     @_os_errors
     def read_text(self, path: str) -> str:
-        """A small file, whole."""
+        """The text of a small file."""
         system, hadoop_path = self._open(path)
         jvm: Any = self.session._jvm
         stream = system.open(hadoop_path)
@@ -124,7 +124,7 @@ class Files:
 
     @_os_errors
     def write_text(self, path: str, text: str) -> None:
-        """A small file, seen whole or not at all."""
+        """Write a small file, which a reader sees whole or not at all."""
         system, hadoop_path = self._open(f"{path}.tmp")
         stream = system.create(hadoop_path, True)
         try:

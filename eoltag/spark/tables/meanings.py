@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from eoltag.image.features import FEATURES
+
 _ROW: Final = {
     "eolMediaURL": "the URL as the bundle has it",
     "identifier": "EOL's identifier of the image; null where the bundle has none",
@@ -31,8 +33,10 @@ PREDICTION_MEANINGS: Final[dict[str, str]] = {
     "bytes": "size of the file",
     "content_sha256": "sha256 of the file; equal for equal files",
     "perceptual_hash": "64-bit difference hash in hex; near-duplicates differ in few bits",
-    "mnorm_pp": "how much the picture changes as a cartoon, 0 to 85; null where the task does not ask for it",
-    "mnorm_pp_512": "the same for a picture of at most 512 pixels on its longer side",
+    **{
+        name: f"{feature.meaning}, {feature.low:g} to {feature.high:g}; null where the task does not ask for it"
+        for name, feature in FEATURES.items()
+    },
     "fetched_at": "when the image was fetched, UTC",
     "run_id": "the run that wrote the row, as in `runs/`",
 }

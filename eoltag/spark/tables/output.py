@@ -70,6 +70,6 @@ def open_output(session: SparkSession, path: str) -> Output:
 
 
 def _run_id() -> str:
-    """Sorts by time, to the millisecond: the latest run is the last by name. The tail keeps two machines apart."""
+    """A name that sorts by time, to the millisecond: the latest run is the last. The tail keeps two machines apart."""
     now = datetime.now(UTC)
     return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"

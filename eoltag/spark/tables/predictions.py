@@ -38,7 +38,7 @@ def read_partition(output: Output, task: str, version: str) -> DataFrame:
 
 def append_predictions(output: Output, rows: DataFrame, images: int) -> None:
     """Commit a wave: few files, sorted by URL, moved into their partitions when all are complete."""
-    staged, files = f"{output.staging}/wave", output.files
+    staged, files = f"{output.staging}/predictions", output.files
     keys = ["task", "model_version"]
     spread = F.pmod(F.xxhash64("eolMediaURL"), F.lit(1 + images // IMAGES_PER_FILE))
     (

@@ -50,6 +50,17 @@ def record_of(run: Run) -> dict[str, Any]:
     }
 
 
+def notes_of(run: Run) -> list[str]:
+    """What may surprise whoever reads the summary or the plan of a run."""
+    request, staged = run.request, run.staged
+    notes = list(staged.notes)
+    if staged.skipped_lines:
+        notes.append(f"{staged.skipped_lines:,} blank or comment lines skipped")
+    if request.limit is not None or request.sample is not None:
+        notes.append("--limit and --sample: the bundles' tags and TSV hold only that part until a run without them")
+    return notes
+
+
 def task_record(output: Output, tasks: list[Task]) -> dict[str, Any]:
     """What ran, for whoever reads the tables in a year."""
     return {

@@ -1,9 +1,11 @@
 """Column names and types of every table, defined once."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from pyspark.sql.types import (
     ArrayType,
+    BinaryType,
     BooleanType,
     DataType,
     DoubleType,
@@ -17,10 +19,12 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from eoltag.records import FEATURE_SIDE_PX
+from eoltag.image.features import FEATURES
+
+__all__ = ["PREDICTIONS", "TAGS"]
 
 SCHEMA_VERSION: Final = 1
-"""Of the output directory as a whole; a directory of another version is refused."""
+"""The version of the output directory as a whole; a directory of another one is refused."""
 
 
 def _fields(types: dict[str, DataType]) -> list[StructField]:
@@ -56,10 +60,10 @@ MEASURED: Final[dict[str, DataType]] = {
     "bytes": LongType(),
     "content_sha256": StringType(),
     "perceptual_hash": StringType(),
-    **{name: DoubleType() for name in FEATURE_SIDE_PX},
+    **{name: DoubleType() for name in FEATURES},
     "fetched_at": TimestampType(),
 }
-"""What a worker finds out; the fields of pipeline.Prediction in their order."""
+"""What a worker finds out; the values of pipeline.partition.Prediction.row in their order."""
 
 ROWS: Final = StructType(_fields({**IDENTITY, "is_usable": BooleanType()}))
 """The staged bundle rows of a run."""
@@ -72,7 +76,19 @@ CARRIED: Final[dict[str, DataType]] = {
 }
 """Columns of the to-do list that ride through the worker untouched. versions: every dataObjectVersionID of the URL."""
 
-WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED}))
+WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED, "jpeg": BinaryType()}))
+"""Predictions; and rows with a jpeg, which are thumbnails for the report and no predictions."""
+
+
+def rows_schema(further: Iterable[str]) -> StructType:
+    """Staged bundle rows with further columns of the bundles, which are texts."""
+    return StructType([*ROWS.fields, *[StructField(name, StringType()) for name in further]])
+
+
+def quoted(name: str) -> str:
+    """A column name of any characters, as SQL takes it."""
+    return "`{}`".format(name.replace("`", "``"))
+
 
 FLAT: Final = (
     "outcome",

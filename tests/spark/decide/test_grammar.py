@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.expressions import RuleDialect, read
 from eoltag.decide.functions import ALLOWED, WHY_NOT
-from eoltag.spark.decide.rules import standing
+from eoltag.spark.decide.rules import with_latest
 from tests.support.tables import bundle_rows, predictions, task
 
 pytestmark = pytest.mark.spark
@@ -64,8 +64,8 @@ def test_whatever_is_built_of_the_grammar_is_read_and_means_to_spark_what_it_mea
         {"eolMediaURL": B, "label": "good", "confidence": 0.5, "logit": -1.0, "scores": {"bad": 0.5, "good": 0.5}},
     ]
     rows = bundle_rows(session, [{"eolMediaURL": A, "ancestry": "Plantae|Rosa"}, {"eolMediaURL": B}])
-    stood = standing(rows, predictions(session, known), task())
-    flat = stood.select(*[F.col(f"main {name}").alias(name) for name in COLUMNS[1:]], "ancestry", "bundle_row")
+    latest = with_latest(rows, predictions(session, known), task())
+    flat = latest.select(*[F.col(f"main {name}").alias(name) for name in COLUMNS[1:]], "ancestry", "bundle_row")
     again = [read(text).sql(dialect=RuleDialect) for text in found]
     both = flat.select(*[F.array(F.expr(text), F.expr(copy)) for text, copy in zip(found, again, strict=True)])
     assert {field.dataType.simpleString() for field in both.schema} == {"array<boolean>"}

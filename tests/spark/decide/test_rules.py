@@ -43,6 +43,18 @@ def test_a_rule_holds_above_its_boundary_and_not_on_it(session: SparkSession) ->
     ]
 
 
+@pytest.mark.parametrize("columns", [("Logit",), ("ancestry",), ("place=bundle",), ("kind=is_usable",), ("tag",)])
+def test_a_bundle_column_of_a_name_that_is_taken_is_refused(session: SparkSession, columns: tuple[str, ...]) -> None:
+    with pytest.raises(TaskError, match=r"kind.toml: bundle_columns: '.*' would be a second column of a name"):
+        check_task(session, task(bundle_columns=columns))
+
+
+def test_rules_see_bundle_columns_as_texts(session: SparkSession) -> None:
+    check_task(session, task(bundle_columns=("year",), rules=(rule("old", "CAST(year AS INT) < 1900", "old"),)))
+    with pytest.raises(TaskError, match="years"):
+        check_task(session, task(bundle_columns=("year",), rules=(rule("old", "years < '1900'", "old"),)))
+
+
 def test_the_first_rule_that_holds_wins_and_one_that_is_null_does_not_hold(session: SparkSession) -> None:
     rows = [{"eolMediaURL": A, "ancestry": "Plantae|Poaceae"}, {"eolMediaURL": B}]
     known = [{"eolMediaURL": A, **BAD}, {"eolMediaURL": B, **BAD}]
@@ -115,20 +127,6 @@ def test_a_threshold_comes_from_the_card(session: SparkSession) -> None:
     assert decided(session, [{"eolMediaURL": A}], known, rules=rules, thresholds={"bad": 0.85})[0][2] == "bad"
 
 
-SEEN: list[dict[str, Any]] = [
-    {"eolMediaURL": A, "dataObjectVersionID": "1", "ancestry": "Plantae|Poaceae"},
-    {"eolMediaURL": B},
-    {"eolMediaURL": B, "bundle": "other", "bundle_row": 1},
-    {"eolMediaURL": C},
-    {"eolMediaURL": None, "is_usable": False},
-]
-SAID: list[dict[str, Any]] = [
-    {"eolMediaURL": A, "dataObjectVersionID": "1", **BAD, "width": 10, "scores": {"bad": 0.9}, "http_status": 200},
-    {"eolMediaURL": B, "label": "good", "confidence": 0.6, "logit": -1.0, "scores": {"good": 0.6}},
-    {"eolMediaURL": None, "outcome": "bad_url", "detail": "no URL"},
-]
-
-
 def test_quotes_in_a_tag_stay_text(session: SparkSession) -> None:
     name = 'it\'s \\ "odd"'
     assert decided(session, [{"eolMediaURL": A}], [{"eolMediaURL": A, **BAD}], rules=(rule(name, "true", name),)) == [
@@ -181,49 +179,6 @@ def test_what_is_checked_beforehand_are_the_columns_that_there_are(session: Spar
     check_task(session, task(models=("tag7", "tag11"), columns=(*columns, "tag7.logit", "tag11.label")))
 
 
-@pytest.mark.parametrize(
-    ("when", "label"),
-    [
-        ("label = 'Bad'", "Bad"),
-        ("logit > 3 OR label IN ('good', 'fine')", "fine"),
-        ("NOT 'Bad' <=> main.label", "Bad"),
-        ("scores['Bad'] > 0.5", "Bad"),
-        ("CASE WHEN label = 'Bad' THEN logit > 1 ELSE false END", "Bad"),
-    ],
-)
-def test_a_label_that_the_package_lacks_is_refused(session: SparkSession, when: str, label: str) -> None:
-    with pytest.raises(TaskError) as caught:
-        check_task(session, task(rules=(rule("r", when, "x"),)))
-    assert str(caught.value) == f"kind.toml: rule 'r': the package has no label '{label}'; it has bad, good"
-
-
-@pytest.mark.parametrize(
-    ("content", "place"),
-    [
-        ({"rules": (rule("r", "logit > rand()", "x"),)}, "rule 'r'"),
-        ({"rules": (Rule(name="r", when="true", tag_sql="reflect('a', 'b')"),)}, "tag_sql of rule 'r'"),
-        ({"extras": {"more": "uuid()"}}, "extra column 'more'"),
-        ({"columns": ("tag", "at=now()")}, "TSV column 'at'"),
-        ({"where": "(SELECT true)"}, "where"),
-        ({"where": "true -- all"}, "where"),
-    ],
-)
-def test_what_no_rule_may_hold_is_refused_wherever_it_stands(
-    session: SparkSession, content: dict[str, Any], place: str
-) -> None:
-    with pytest.raises(TaskError, match=rf"^kind\.toml: {place}: .* was wanted\. Received: .+$"):
-        check_task(session, task(**content))
-
-
-def test_text_that_only_spark_can_read_is_parsed_but_never_analysed(session: SparkSession) -> None:
-    """Spark would run what stands inside of IDENTIFIER to learn the name."""
-    call = "IDENTIFIER(reflect('java.lang.System', 'setProperty', 'eoltag.ran', 'yes'))('A') = 'a'"
-    with pytest.raises(TaskError, match=r"rule 'r': SQL that sqlglot can read was wanted\. Received: "):
-        check_task(session, task(rules=(rule("r", call, "x"),)))
-    jvm: Any = session._jvm
-    assert jvm.java.lang.System.getProperty("eoltag.ran") is None
-
-
 def test_tags_of_kinds_that_do_not_go_together_are_refused(session: SparkSession) -> None:
     rules = (rule("a", "logit > 1", "x"), Rule(name="b", when="true", tag_sql="scores"))
     with pytest.raises(TaskError, match=r"kind\.toml: its rules, taken together: Spark refuses it"):
@@ -252,10 +207,7 @@ def test_a_rule_that_spark_and_the_reader_take_passes(session: SparkSession, whe
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"where": "tag = 'wrose'"}, "where: no rule gives the tag 'wrose'; the tags are NA, worse"),
-        ({"columns": ("tag", "is_bad=tag = 'wrose'")}, "TSV column 'is_bad': no rule gives the tag 'wrose'"),
         ({"where": "no_such > 1"}, "where: Spark refuses it"),
-        ({"where": "label = 'wrose'"}, "where: the package has no label 'wrose'"),
         ({"rules": (rule("r", "mnorm_pp > 2", "x"),)}, "mnorm_pp"),
         ({"extras": {"tag": "label"}}, "extra column 'tag': the tags table has a column of that name"),
     ],

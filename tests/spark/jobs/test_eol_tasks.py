@@ -18,7 +18,7 @@ from eoltag.spark.decide.rules import tag_rows
 from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import replace_tags
-from eoltag.spark.tables.tsv import export_tsv
+from eoltag.spark.tables.writers.export import export_tags
 from tests.support.paths import ROOT
 from tests.support.tables import VERSION, bundle_rows, predictions
 
@@ -122,7 +122,7 @@ def exported(
     begin(output)
     known = [{"task": task.name, **prediction} for prediction in said]
     replace_tags(output, tag_rows(bundle_rows(session, rows), predictions(session, known), task), task.name)
-    export_tsv(output, task)
+    export_tags(output, task)
     end(output)
     return {path.name: path.read_bytes().decode() for path in (folder / "out/tsv" / task.name).iterdir()}
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from eoltag.image.cartoon import cartoonization
 from eoltag.image.decode import decode
 from eoltag.model.package import read_package
 from eoltag.records import Outcome
+from eoltag.report import plan_text
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
 from eoltag.spark.jobs.decide import decide_tags
 from eoltag.spark.jobs.tag import tag_bundles
@@ -354,13 +356,15 @@ def test_a_dry_run_counts_and_leaves_nothing(
 ) -> None:
     urls = [server.url(f"/files/{name}") for name in pictures[:6]]
     plan = run([*urls, urls[0], "nonsense"], is_dry_run=True)
-    assert plan == {"rows_in": 8, "known": 0, "to_do": 7, "bad_rows": 1, "images_to_fetch": 6, "exit": ExitCode.DONE}
+    counts = {"rows_in": 8, "known": 0, "to_do": 7, "bad_rows": 1, "images_to_fetch": 6}
+    assert plan == {**counts, "rules": {}, "exit": ExitCode.DONE}
     assert not output_folder.exists()
     assert server.requests == []
     run(urls[:2])
     before = sorted(output_folder.rglob("*"))
     plan = run([*urls, urls[0], "nonsense"], is_dry_run=True)
-    assert plan == {"rows_in": 8, "known": 3, "to_do": 4, "bad_rows": 1, "images_to_fetch": 4, "exit": ExitCode.DONE}
+    counts = {"rows_in": 8, "known": 3, "to_do": 4, "bad_rows": 1, "images_to_fetch": 4}
+    assert plan == {**counts, "rules": {"kind": {"any": 3}}, "exit": ExitCode.DONE}
     assert sorted(output_folder.rglob("*")) == before
 
 
@@ -417,6 +421,38 @@ def test_looking_at_a_changed_rule_shows_counts_and_flips_and_writes_nothing(
     shown = capsys.readouterr().out
     assert f"  {tags[chosen]} of 7 rows get another tag" in shown
     assert f"{chosen} -> NA (any -> no rule)" in shown
+
+
+def test_a_rule_that_never_fires_is_named_by_both_dry_runs_and_by_the_summary(
+    run: Callable[..., Row],
+    server: Loopback,
+    pictures: list[str],
+    output_folder: Path,
+    task: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run([server.url(f"/files/{name}") for name in pictures[:3]])["rules"] == {"kind": {"any": 3}}
+    first = '[[rules]]\nname = "percent"\nwhen = "confidence > 95"\ntag = "sure"\n[[rules]]\nname = "any"'
+    task.write_text(task.read_text().replace('[[rules]]\nname = "any"', first), encoding="utf-8")
+    fired = {"percent": 0, "any": 3}
+    assert run(is_dry_run=True)["rules"] == {"kind": fired}
+    looked = DecideRequest([str(task)], str(output_folder), tmp_path, is_dry_run=True)
+    for request in (looked, replace(looked, is_dry_run=False)):
+        assert decide_tags(replace(request, as_json=True)) == ExitCode.DONE
+        said = json.loads(capsys.readouterr().out)
+        assert (said["tasks"]["kind"] if request.is_dry_run else said)["rules"] in (fired, {"kind": fired})
+        assert decide_tags(request) == ExitCode.DONE
+        lines = capsys.readouterr().out.splitlines()
+        assert [line for line in lines if "fired" in line] == ["  rule 'percent' fired 0 times"]
+
+
+def test_a_plan_names_rules_that_never_fire_only_where_something_is_predicted() -> None:
+    plan = {"rows_in": 2, "to_do": 1}
+    shown = plan_text(plan, {"kind": {"any": 1, "percent": 0}, "other": {"any": 1}}, [])
+    assert "task kind, over what is predicted already:\n  rule 'percent' fired 0 times" in shown
+    assert "other" not in shown
+    assert "fired" not in plan_text(plan, {}, [])
 
 
 def test_a_value_that_a_rule_cannot_take_ends_in_one_line_that_names_the_rule(

@@ -11,19 +11,10 @@ from pyspark.sql import functions as F
 
 from eoltag.records import ModelSlot, Outcome
 from eoltag.settings import FetchSettings, RunSettings
-from eoltag.spark.predict.plan import (
-    Bucket,
-    Counts,
-    RefreshPolicy,
-    buckets_of,
-    count,
-    images,
-    next_wave,
-    to_do,
-    with_models,
-)
+from eoltag.spark.predict.plan import Bucket, Counts, buckets_of, count
+from eoltag.spark.predict.subtraction import RefreshPolicy, images, to_do, with_models
 from eoltag.spark.predict.tagging import Round, place_of, task_of
-from eoltag.spark.predict.waves import Speed, first_speed, rounds_for, wave_size
+from eoltag.spark.predict.waves import Speed, first_speed, next_wave, rounds_for, wave_size
 from tests.support.tables import NOON, VERSION, bundle_rows, predictions
 
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"

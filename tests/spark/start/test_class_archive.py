@@ -12,8 +12,8 @@ from tests.support.paths import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.timeout(600)]
 
 
-def rehearse(folder: Path, jvm_options: str) -> subprocess.CompletedProcess[str]:
-    """The rehearsal with these options to its JVM, on a class path that an archive may be made of."""
+def run_job(folder: Path, jvm_options: str) -> subprocess.CompletedProcess[str]:
+    """The run with these options to its JVM, on a class path that an archive may be made of."""
     java = subprocess.run([ROOT / "spark-submit.sh", "--print-java-home"], capture_output=True, text=True, check=True)
     environment = {
         **os.environ,
@@ -28,12 +28,12 @@ def rehearse(folder: Path, jvm_options: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
-def test_a_jvm_takes_its_classes_from_the_archive_of_a_rehearsal(tmp_path: Path) -> None:
+def test_a_jvm_takes_its_classes_from_the_archive_that_was_made_before(tmp_path: Path) -> None:
     empty, archive, log = tmp_path / "conf", tmp_path / "classes.jsa", tmp_path / "classes.txt"
     empty.mkdir()
-    made = rehearse(empty, f"-XX:ArchiveClassesAtExit={archive}")
+    made = run_job(empty, f"-XX:ArchiveClassesAtExit={archive}")
     assert made.returncode == 0, made.stderr
-    used = rehearse(empty, f"-Xlog:class+load:file={log} -XX:SharedArchiveFile={archive}")
+    used = run_job(empty, f"-Xlog:class+load:file={log} -XX:SharedArchiveFile={archive}")
     assert used.returncode == 0, used.stderr
     loaded = [line for line in log.read_text().splitlines() if " org.apache.spark." in line]
     archived = [line for line in loaded if "source: shared objects file (top)" in line]

@@ -21,7 +21,7 @@ from eoltag.spark.tables.predictions import append_predictions, read_predictions
 from eoltag.spark.tables.runs import write_record
 from eoltag.spark.tables.schemas import IDENTITY
 from eoltag.spark.tables.tags import read_tags, replace_tags
-from eoltag.spark.tables.tsv import export_tsv
+from eoltag.spark.tables.writers.export import export_tags
 from tests.support.tables import bundle_rows, predictions, rule, task
 
 pytestmark = pytest.mark.spark
@@ -133,7 +133,7 @@ def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(
     kind = task(columns=columns, rules=(rule("bad", "label = 'bad'", "bad"),), missing="NA")
     replace_tags(output, tag_rows(bundle_rows(session, rows), predictions(session, known), kind), "kind")
     for _ in range(2):
-        export_tsv(output, kind)
+        export_tags(output, kind)
         folder = tmp_path / "out/tsv/kind"
         assert (folder / "list_finaltags.tsv").read_text() == (
             "eolMediaURL\tidentifier\tdataObjectVersionID\tancestry\timclass\tconfidence\tm\n"
@@ -173,28 +173,28 @@ def test_the_tsv_keeps_the_order_of_the_bundle_however_many_files_are_written_at
         for number, url in enumerate(urls)
     ]
     kind = decided(output, session, rows)
-    export_tsv(output, kind)
+    export_tags(output, kind)
     first = tsv_of(output)
     assert [line.split("\t")[0] for line in first["list1_finaltags.tsv"].splitlines()[1:]] == urls[1::3][::-1]
     changed = decided(output, session, rows, rules=(rule("all", "label = 'bad'", "x"),))
-    export_tsv(output, changed)
+    export_tags(output, changed)
     second = tsv_of(output)
     assert second == {name: text.replace("\tNA\t\n", "\tx\t\n") for name, text in first.items()}
-    monkeypatch.setattr("eoltag.spark.tables.tsv._MOST_OPEN", 1)
-    export_tsv(output, changed)
+    monkeypatch.setattr("eoltag.spark.tables.writers.export._MOST_OPEN", 1)
+    export_tags(output, changed)
     assert tsv_of(output) == second
 
 
 @pytest.mark.parametrize("mark", ["\t", "\n", "\r", "\u000b", "\u000c", "\u0085", "\u2028", "\u2029"])
 def test_a_break_in_a_tag_is_mended(session: SparkSession, output: Output, mark: str) -> None:
     kind = decided(output, session, [{"eolMediaURL": A}], rules=(rule("all", "true", f"a{mark}b"),))
-    export_tsv(output, kind)
+    export_tags(output, kind)
     assert tsv_of(output)["list_finaltags.tsv"].splitlines()[1] == f"{A}\t\t\tNA\ta b\t"
 
 
 def test_a_break_in_a_bundle_row_is_mended(session: SparkSession, output: Output) -> None:
     kind = decided(output, session, [{"eolMediaURL": A}, {"eolMediaURL": B, "ancestry": "a\u2028b"}])
-    export_tsv(output, kind)
+    export_tags(output, kind)
     assert tsv_of(output)["list_finaltags.tsv"].splitlines()[1:] == [f"{A}\t\t\tNA\tNA\t", f"{B}\t\t\ta b\tNA\t"]
 
 
@@ -203,7 +203,7 @@ def test_failures_that_were_mended_leave_no_stale_file(session: SparkSession, ou
     for outcome in ("timeout", "ok"):
         known = predictions(session, [{"eolMediaURL": A, "outcome": outcome, "label": "bad"}])
         replace_tags(output, tag_rows(rows, known, task()), "kind")
-        export_tsv(output, task())
+        export_tags(output, task())
     assert [path.name for path in (tmp_path / "out/tsv/kind").iterdir()] == ["list_finaltags.tsv"]
 
 

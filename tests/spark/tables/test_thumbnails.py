@@ -1,78 +1,107 @@
-"""What Spark tasks of one worker hand over: each only what the ones before it have not bettered."""
+"""Thumbnails that Spark tasks hand over as rows: merged to the best of all waves and runs, within the limit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pyspark.sql import SparkSession
 
-from eoltag.report.thumbnails import TaskShelf, Thumbnail, merged
+from eoltag.decide.task import Task
+from eoltag.records import Cut
+from eoltag.report.thumbnails import Picture
+from eoltag.report.top_k import Thumbnail, ThumbnailPlan, sample_order
 from eoltag.spark.tables import thumbnails
-from eoltag.spark.tables.thumbnails import Kept, ThumbnailKeeper
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import WORKER_OUTPUT
+from eoltag.spark.tables.thumbnails import merge_thumbnails, read_thumbnails, trim_thumbnails, worker_rows
 
-PLAN = {"kind": TaskShelf("main", "v", limit=100, depth=3)}
+pytestmark = pytest.mark.spark
 
-
-class Found:
-    """An accumulator, as the driver and a worker see it."""
-
-    def __init__(self) -> None:
-        self.value: Kept = ()
-        self.added: list[Kept] = []
-
-    def add(self, kept: Kept) -> None:
-        """One task's thumbnails."""
-        self.added.append(kept)
-        self.value = merged(PLAN, self.value, kept).kept()
+CUT = Cut("sure", "main", "logit", 5.25, ("map",))
+TASKS = [cast(Task, SimpleNamespace(name=name)) for name in ("kind", "other")]
 
 
-def image(number: int) -> Thumbnail:
-    """The higher the number, the surer the model."""
-    return Thumbnail("kind", f"https://eol.org/{number}.jpg", "v", "map", number / 1000, number / 10, b"jpeg")
+class Table:
+    """The thumbnails of an output directory, to which waves are added."""
 
+    def __init__(self, session: SparkSession, folder: Path, limit: int) -> None:
+        self._session = session
+        self._output = Output(session, str(folder), "run")
+        self._limit = limit
 
-def work(keeper: ThumbnailKeeper, numbers: range) -> None:
-    """A Spark task over these images."""
-    shelf = keeper.new_shelf()
-    for number in numbers:
-        shelf.offer(image(number))
-    keeper.hand_over(shelf)
+    def add(self, images: Iterable[Thumbnail]) -> None:
+        """A wave of several Spark tasks that have kept these."""
+        found = self._session.createDataFrame(worker_rows(images), WORKER_OUTPUT)
+        merge_thumbnails(self._output, TASKS, self._limit, found.repartition(3))
+
+    def trim(self, limit: int) -> bool:
+        """Go on with another limit; whether there were more."""
+        self._limit = limit
+        return trim_thumbnails(self._output, TASKS, limit)
+
+    def urls(self, task: str = "kind") -> set[str]:
+        """Addresses of a task's thumbnails."""
+        found = [one.url for one in read_thumbnails(self._output, task)]
+        assert found == sorted(set(found))
+        return set(found)
+
+    def jpegs(self) -> dict[str, bytes]:
+        """URL -> JPEG."""
+        return {one.url: one.picture.encode() for one in read_thumbnails(self._output, "kind")}
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> Iterator[Found]:
-    """In a fresh worker."""
-    monkeypatch.setattr(thumbnails, "_handed_over", {})
-    return Found()
+def table(session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
+    """For two tasks, six thumbnails each."""
+
+    def plans_of(tasks: list[Any], limit: int) -> dict[str, ThumbnailPlan]:
+        return {task.name: ThumbnailPlan("main", "v2", limit, 3, (CUT,)) for task in tasks}
+
+    monkeypatch.setattr(thumbnails, "plans_of", plans_of)
+    return Table(session, tmp_path, limit=6)
 
 
-@pytest.fixture
-def keeper(found: Found) -> ThumbnailKeeper:
-    """For a wave of one task, so that its shelf is as deep as the run's."""
-    return ThumbnailKeeper(PLAN, cast(Any, found)).for_wave(1)
+def url(number: int) -> str:
+    """The address of an image."""
+    return f"https://eol.org/{number:02d}.jpg"
 
 
-def test_later_tasks_of_a_worker_hand_over_only_what_is_better(keeper: ThumbnailKeeper, found: Found) -> None:
-    parts = [range(0, 400), range(400, 401), range(100, 300), range(401, 600)]
-    for part in parts:
-        work(keeper, part)
-    assert found.value == merged(PLAN, [image(number) for part in parts for number in part]).kept()
-    assert len(found.added[1]) == 1
-    so_far = merged(PLAN, [image(number) for part in parts[:3] for number in part]).kept()
-    assert set(found.added[2]) <= set(so_far)
+def image(number: int, *, task: str = "kind", version: str = "v2", jpeg: bytes = b"jpeg") -> Thumbnail:
+    """An image of which the model is the surer the higher its number."""
+    return Thumbnail(task, url(number), version, "map", number / 128, number / 2, Picture.of_jpeg(jpeg))
 
 
-def test_a_task_that_is_tried_again_offers_everything(
-    keeper: ThumbnailKeeper, found: Found, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work(keeper, range(50))
-    monkeypatch.setattr(thumbnails.TaskContext, "get", lambda: SimpleNamespace(attemptNumber=lambda: 1))
-    work(keeper, range(50))
-    assert found.added[0] == found.added[1]
+def test_waves_merge_to_the_best_of_all_and_a_wave_that_comes_twice_changes_nothing(table: Table) -> None:
+    drawn = sorted(range(60), key=lambda number: sample_order(url(number)))[:2]
+    for wave in (range(5, 15), range(30), range(30, 60), range(30, 60)):
+        table.add([image(number) for number in wave])
+    assert table.urls() == {url(number) for number in (0, 59, 10, 11, *drawn)}
+    assert table.urls("other") == set()
+    table.add([image(number, task="other") for number in range(3)])
+    assert table.urls("other") == {url(0), url(1), url(2)}
+    assert len(table.urls()) == 6
 
 
-def test_each_wave_begins_with_the_floors_of_the_run_alone(keeper: ThumbnailKeeper, found: Found) -> None:
-    work(keeper, range(50))
-    found.value = ()  # as if the wave had been lost
-    work(keeper.for_wave(1), range(50))
-    assert found.added[0] == found.added[1]
+def test_of_an_image_that_is_seen_again_the_later_thumbnail_stays(table: Table) -> None:
+    table.add([image(7, jpeg=b"old"), image(8, jpeg=b"old")])
+    table.add([image(7, jpeg=b"new")])
+    assert table.jpegs() == {url(7): b"new", url(8): b"old"}
+
+
+def test_images_that_only_an_older_model_saw_give_way(table: Table) -> None:
+    table.add([image(number, version="v1") for number in range(50, 60)])
+    table.add([image(number) for number in (20, 21, 22, 40, 41, 42)])
+    assert table.urls() == {url(number) for number in (20, 21, 22, 40, 41, 42)}
+
+
+def test_a_lower_limit_drops_the_others_and_none_drops_the_table(table: Table, tmp_path: Path) -> None:
+    table.add([image(number) for number in range(30)])
+    before = table.urls()
+    assert not table.trim(6)
+    assert table.trim(4)
+    assert table.urls() < before
+    assert len(table.urls()) == 4
+    assert table.trim(0)
+    assert not list((tmp_path / "thumbnails").iterdir())

@@ -10,7 +10,7 @@ from eoltag.settings import FetchSettings
 from tests.support.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, TOKEN, ApiServer
 from train.collect.providers import PROVIDERS
 from train.collect.providers.client import ApiClient
-from train.collect.providers.found import Found, Query
+from train.collect.providers.found import ImageHit, Query
 
 CREDENTIALS = {
     "GOOGLE_API_KEY": GOOGLE_KEY,
@@ -46,7 +46,7 @@ def server() -> Iterator[ApiServer]:
 
 def search(
     server: ApiServer, name: str, term: str = "Bellis perennis", licences: str = "", waits: Waits | None = None
-) -> Iterator[Found]:
+) -> Iterator[ImageHit]:
     """What a provider finds."""
     client = ApiClient(
         name,
@@ -64,7 +64,7 @@ def search(
         client.close()
 
 
-def numbers(found: Iterator[Found]) -> list[int]:
+def numbers(found: Iterator[ImageHit]) -> list[int]:
     """Which of the server's results they are."""
     return [int("".join(filter(str.isdigit, one.url.partition("/images/")[2]))) for one in found]
 
@@ -122,7 +122,7 @@ def test_a_search_ends_where_the_service_would_refuse_to_go_on(server: ApiServer
     [
         (
             "commons",
-            Found(
+            ImageHit(
                 "/images/0.png",
                 "https://commons.wikimedia.org/wiki/File:0.png",
                 "https://creativecommons.org/licenses/by-sa/4.0",
@@ -131,11 +131,11 @@ def test_a_search_ends_where_the_service_would_refuse_to_go_on(server: ApiServer
         ),
         (
             "inaturalist",
-            Found("/images/0/large.png", "https://www.inaturalist.org/observations/5000", "cc-by", "Ann Bob"),
+            ImageHit("/images/0/large.png", "https://www.inaturalist.org/observations/5000", "cc-by", "Ann Bob"),
         ),
         (
             "gbif",
-            Found(
+            ImageHit(
                 "/images/0.png",
                 "https://www.gbif.org/occurrence/700",
                 "http://creativecommons.org/licenses/by/4.0/legalcode",
@@ -144,7 +144,7 @@ def test_a_search_ends_where_the_service_would_refuse_to_go_on(server: ApiServer
         ),
         (
             "openverse",
-            Found(
+            ImageHit(
                 "/images/0.png",
                 "https://www.flickr.com/photos/0",
                 "http://creativecommons.org/licenses/by/2.0/",
@@ -153,20 +153,20 @@ def test_a_search_ends_where_the_service_would_refuse_to_go_on(server: ApiServer
         ),
         (
             "eol",
-            Found(
+            ImageHit(
                 "/images/0.png",
                 "https://www.flickr.com/photos/eol/0",
                 "http://creativecommons.org/licenses/by/3.0/",
                 "Ann Bob",
             ),
         ),
-        ("google", Found("/images/0.png", "https://example.org/0", None, "example.org")),
-        ("reddit", Found("/images/0.png", "https://www.reddit.com/r/carporn/comments/0/a_car/", None, "user0")),
+        ("google", ImageHit("/images/0.png", "https://example.org/0", None, "example.org")),
+        ("reddit", ImageHit("/images/0.png", "https://www.reddit.com/r/carporn/comments/0/a_car/", None, "user0")),
     ],
 )
-def test_the_source_page_licence_and_author_are_kept(server: ApiServer, name: str, expected: Found) -> None:
+def test_the_source_page_licence_and_author_are_kept(server: ApiServer, name: str, expected: ImageHit) -> None:
     first = next(search(server, name))
-    assert Found(first.url.removeprefix(server.base), first.page, first.licence, first.author) == expected
+    assert ImageHit(first.url.removeprefix(server.base), first.page, first.licence, first.author) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)

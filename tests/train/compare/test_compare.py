@@ -84,7 +84,7 @@ def test_all_are_judged_on_the_same_images_and_other_labels_are_a_note(
         alone["accuracy_interval"],
         alone["images"]["in_training"],
     )
-    assert "folders that are no labels of the package: herbarium_sheet" in second["note"]
+    assert "classes that are no labels of the package: herbarium_sheet" in second["note"]
     assert (second["accuracy"], third["accuracy"]) == (None, None)
     held = compare(capsys, runs / "001", "--data", sample_images, "--split", "validation", "--no-speed")["models"][0]
     assert held["accuracy"] == pytest.approx(held["val_accuracy"])

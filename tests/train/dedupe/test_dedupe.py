@@ -16,7 +16,14 @@ from train.__main__ import main
 from train.images.manifest import read_manifest, write_manifest
 from train.records import ManifestRow, Split
 from train.samples import draw_file, file_name
-from train.similar.fingerprints import INVERSE, Fingerprint, Look, orient, read_fingerprint, read_fingerprints
+from train.similar.fingerprints import (
+    INVERSE,
+    Fingerprint,
+    FingerprintedImage,
+    orient,
+    read_fingerprint,
+    read_fingerprints,
+)
 from train.similar.groups import find_groups, groups_of
 from train.similar.hamming import Indices
 from train.similar.sketches import Sketches
@@ -220,11 +227,11 @@ def test_a_folder_where_nothing_can_be_read_ends_with_exit_code_3(
     assert (code, report["images"], len(report["unreadable"])) == (3, 0, 1)
 
 
-def prints(*paths: Path) -> list[Fingerprint]:
+def prints(*paths: Path) -> list[FingerprintedImage]:
     """Of files that can be read."""
     found = list(read_fingerprints(paths))
-    assert all(isinstance(one, Fingerprint) for one in found)
-    return [one for one in found if isinstance(one, Fingerprint)]
+    assert all(isinstance(one, FingerprintedImage) for one in found)
+    return [one for one in found if isinstance(one, FingerprintedImage)]
 
 
 def test_plain_areas_are_the_same_only_where_their_colour_is(tmp_path: Path) -> None:
@@ -259,7 +266,9 @@ def test_pictures_of_one_layout_with_different_content_are_no_copies(
     for number in range(6):
         draw(number).save(tmp_path / f"{number}.png")
     images = prints(*sorted(tmp_path.iterdir()))
-    bits = [int(np.bitwise_count(one.look.hashes[0] ^ two.look.hashes[0])) for one in images for two in images]
+    bits = [
+        int(np.bitwise_count(one.fingerprint.hashes[0] ^ two.fingerprint.hashes[0])) for one in images for two in images
+    ]
     assert np.median(bits) <= 8  # the hashes alone would say that they are
     assert find_groups(images) == []
 
@@ -270,11 +279,11 @@ def test_groups_for_a_split_join_whatever_shows_the_same_by_any_chain(photos: li
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no image")
     read = list(read_fingerprints([first, second, turned, broken, third, first, broken]))
-    images = [one if isinstance(one, Fingerprint) else None for one in read]
+    images = [one if isinstance(one, FingerprintedImage) else None for one in read]
     hashes = [(image.sha256 if image else None,) for image in images]
-    assert groups_of([image.look if image else None for image in images], hashes) == [0, 1, 0, 3, 4, 0, 6]
-    looks = [image.look for image in prints(first, second, turned, third)]
-    assert groups_of([*looks, None, None], [(None,), ("page",), (None,), ("page",), (None,), (None,)]) == [
+    assert groups_of([image.fingerprint if image else None for image in images], hashes) == [0, 1, 0, 3, 4, 0, 6]
+    fingerprints = [image.fingerprint for image in prints(first, second, turned, third)]
+    assert groups_of([*fingerprints, None, None], [(None,), ("page",), (None,), ("page",), (None,), (None,)]) == [
         *[0, 1, 0, 1],
         *[4, 5],
     ]
@@ -284,19 +293,22 @@ def test_copies_and_blank_pages_of_one_hash_are_compared_once_each(
     photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (image,) = prints(photos[0])
-    blank = Look(np.zeros(8, np.uint64), np.full((32, 32, 3), 250, np.uint8))
-    looks = [image.look, blank] * 1500
-    images = [replace(image, path=Path(f"{at:04d}"), sha256=str(at), look=look) for at, look in enumerate(looks)]
+    blank = Fingerprint(np.zeros(8, np.uint64), np.full((32, 32, 3), 250, np.uint8))
+    fingerprints = [image.fingerprint, blank] * 1500
+    images = [
+        replace(image, path=Path(f"{at:04d}"), sha256=str(at), fingerprint=fingerprint)
+        for at, fingerprint in enumerate(fingerprints)
+    ]
     compared: list[int] = []
-    like = Sketches.like
+    like = Sketches.matches
 
     def counted(self: Sketches, one: int, turn: int, among: Indices) -> Indices:
         compared.append(len(among))
         return like(self, one, turn, among)
 
-    monkeypatch.setattr(Sketches, "like", counted)
+    monkeypatch.setattr(Sketches, "matches", counted)
     assert [len(group.members) for group in find_groups(images)] == [1500, 1500]
-    assert groups_of(looks) == [0, 1] * 1500
+    assert groups_of(fingerprints) == [0, 1] * 1500
     assert sum(compared) <= 2 * 9 * 1500  # a blank page looks the same in all eight orientations
 
 
@@ -304,9 +316,11 @@ def test_very_many_different_hashes_that_are_near_are_compared_more_closely(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], photos: list[Path]
 ) -> None:
     (image,) = prints(photos[0])
-    looks = [image.look._replace(hashes=image.look.hashes ^ np.uint64(1 << bit)) for bit in range(40)]
+    fingerprints = [
+        image.fingerprint._replace(hashes=image.fingerprint.hashes ^ np.uint64(1 << bit)) for bit in range(40)
+    ]
     monkeypatch.setattr("train.similar.matching.MOST_PAIRS", 100)
-    assert groups_of([*looks, looks[3]]) == [*range(40), 3]
+    assert groups_of([*fingerprints, fingerprints[3]]) == [*range(40), 3]
     assert "very many images look alike: only those within 1 bits are compared, not 8" in capsys.readouterr().err
 
 
@@ -325,8 +339,8 @@ def test_one_process_and_many_give_the_same_fingerprints(photos: list[Path], mon
     monkeypatch.setattr("train.images.parallel.cores", lambda: 2)
     together = list(read_fingerprints(photos))
     for one, two in zip(alone, together, strict=True):
-        assert isinstance(one, Fingerprint)
-        assert isinstance(two, Fingerprint)
+        assert isinstance(one, FingerprintedImage)
+        assert isinstance(two, FingerprintedImage)
         assert (one.path, one.sha256) == (two.path, two.sha256)
-        assert (one.look.hashes == two.look.hashes).all()
-        assert (one.look.sketch == two.look.sketch).all()
+        assert (one.fingerprint.hashes == two.fingerprint.hashes).all()
+        assert (one.fingerprint.sketch == two.fingerprint.sketch).all()

@@ -11,8 +11,9 @@ import pytest
 
 from eoltag.image.decode import decode
 from eoltag.model.engines import load_engine
+from eoltag.model.outputs import OUTPUTS
+from eoltag.model.outputs.classes import softmax
 from eoltag.model.package import read_package, unpack, write_card
-from eoltag.model.score import score, verdicts
 from tests.support.loopback import Loopback
 from train.__main__ import main
 
@@ -44,7 +45,7 @@ def by_hand(package_path: Path, file: Path) -> tuple[str, float, float]:
         "openvino", unpack(package.pack("openvino")), batch_size=1, threads=1, keras_backend="tensorflow"
     )
     pixels = decode(file.read_bytes(), [package.card.spec], 10**8).pixels[0]
-    (verdict,) = verdicts(engine.predict(pixels[None]), package.card.labels, package.card.temperature)
+    (verdict,) = package.card.verdicts(engine.predict(pixels[None]))
     return verdict.label, verdict.confidence, verdict.logit
 
 
@@ -230,7 +231,7 @@ def test_a_package_without_openvino_runs_on_keras(
 
 def test_probabilities_add_up_and_are_stable() -> None:
     logits = np.array([[1.0, 2.0, 3.0], [1000.0, 0.0, -1000.0], [0.0, 0.0, 0.0]], np.float32)
-    found = score(logits, 1.0)
+    found = softmax(logits, 1.0)
     assert found.dtype == np.float32
     wanted = [[0.09003057, 0.24472848, 0.66524094], [1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]]
     np.testing.assert_allclose(found, wanted, atol=1e-7)
@@ -238,7 +239,10 @@ def test_probabilities_add_up_and_are_stable() -> None:
 
 def test_a_higher_temperature_is_less_sure_and_keeps_the_label_and_the_logit() -> None:
     logits = np.array([[0.5, 2.5], [3.0, 1.0]], np.float32)
-    cold, warm = verdicts(logits, ("a", "b"), 1.0), verdicts(logits, ("a", "b"), 2.0)
+    cold, warm = (
+        OUTPUTS["classes"].verdicts(logits, ("a", "b"), 1.0),
+        OUTPUTS["classes"].verdicts(logits, ("a", "b"), 2.0),
+    )
     assert [verdict.label for verdict in warm] == ["b", "a"]
     assert [verdict.logit for verdict in warm] == [verdict.logit for verdict in cold] == [2.5, 3.0]
     assert warm[0].confidence == pytest.approx(1 / (1 + np.exp(-1)))
@@ -248,10 +252,10 @@ def test_a_higher_temperature_is_less_sure_and_keeps_the_label_and_the_logit() -
 
 
 def test_the_first_label_wins_a_tie_and_shifted_labels_are_refused() -> None:
-    assert verdicts(np.zeros((1, 2), np.float32), ("a", "b"), 1.0)[0].label == "a"
-    assert verdicts(np.zeros((0, 2), np.float32), ("a", "b"), 1.0) == []
+    assert OUTPUTS["classes"].verdicts(np.zeros((1, 2), np.float32), ("a", "b"), 1.0)[0].label == "a"
+    assert OUTPUTS["classes"].verdicts(np.zeros((0, 2), np.float32), ("a", "b"), 1.0) == []
     with pytest.raises(ValueError, match=r"shape \(N, 3\) were wanted"):
-        verdicts(np.zeros((1, 2), np.float32), ("a", "b", "c"), 1.0)
+        OUTPUTS["classes"].verdicts(np.zeros((1, 2), np.float32), ("a", "b", "c"), 1.0)
 
 
 def test_a_card_with_a_temperature_is_heeded(

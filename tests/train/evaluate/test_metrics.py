@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from eoltag.model.score import score
+from eoltag.model.outputs.classes import softmax
 from train.evaluate.calibration import BINS, LEAST_IMAGES, calibration, cross_calibrate, fit_temperature
 from train.evaluate.metrics import (
     CURVE_POINTS,
@@ -13,7 +13,6 @@ from train.evaluate.metrics import (
     curves,
     macro,
     mean_area,
-    normalised,
     per_class,
     wilson_interval,
 )
@@ -25,29 +24,37 @@ def draw(images: int, temperature: float = 1.0, seed: int = 0) -> tuple[np.ndarr
     """Logits (N, 4) and labels that come as often as softmax(logits / temperature) says."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (images, 4)).astype(np.float32)
-    chances = score(logits, temperature).cumsum(axis=1)
+    chances = softmax(logits, temperature).cumsum(axis=1)
     return logits, (rng.random((images, 1)) > chances[:, :3]).sum(axis=1)
 
 
 def test_precision_recall_and_f1_are_those_of_scikit_learn() -> None:
     logits, truth = draw(300)
     predicted = logits.argmax(axis=1)
-    matrix = confusion_matrix(truth, predicted, 4)
-    report = per_class(matrix, LABELS)
-    np.testing.assert_array_equal(matrix, reference.confusion_matrix(truth, predicted))
+    report = per_class(truth, predicted, LABELS)
     wanted = reference.precision_recall_fscore_support(truth, predicted)
     for name, values in zip(("precision", "recall", "f1", "support"), wanted, strict=True):
         assert [report[label][name] for label in LABELS] == pytest.approx(values)
-    assert accuracy(matrix) == pytest.approx(reference.accuracy_score(truth, predicted))
+    assert accuracy(truth, predicted) == pytest.approx((truth == predicted).mean())
     assert macro(report)["f1"] == pytest.approx(reference.f1_score(truth, predicted, average="macro"))
 
 
 def test_a_label_without_images_is_left_out_of_the_means_and_is_no_division_by_zero() -> None:
-    matrix = confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 3)
-    report = per_class(matrix, ("a", "b", "c"))
+    truth, predicted = np.array([0, 0, 1]), np.array([0, 1, 1])
+    report = per_class(truth, predicted, ("a", "b", "c"))
     assert report["c"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
     assert macro(report)["recall"] == pytest.approx((0.5 + 1) / 2)
-    np.testing.assert_allclose(normalised(matrix), [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(confusion_matrix(truth, predicted, 3), [[1, 1, 0], [0, 1, 0], [0, 0, 0]])
+    shares = confusion_matrix(truth, predicted, 3, is_normalised=True)
+    np.testing.assert_allclose(shares, [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 0]])
+
+
+def test_no_images_are_a_table_of_nothing() -> None:
+    nothing = np.empty(0, np.int64)
+    assert confusion_matrix(nothing, nothing, 2).tolist() == [[0, 0], [0, 0]]
+    report = per_class(nothing, nothing, ("a", "b"))
+    assert report["b"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
+    assert macro(report) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +67,7 @@ def test_wilson_intervals_are_those_of_the_tables(hits: int, total: int, wanted:
 
 def test_areas_are_those_of_scikit_learn_and_the_curves_in_json_are_short() -> None:
     logits, truth = draw(1000)
-    probabilities = score(logits, 1.0)
+    probabilities = softmax(logits, 1.0)
     found = curves(truth, probabilities, LABELS)
     for at, curve in enumerate(found):
         assert curve.roc_area == pytest.approx(reference.roc_auc_score(truth == at, probabilities[:, at]))
@@ -71,7 +78,7 @@ def test_areas_are_those_of_scikit_learn_and_the_curves_in_json_are_short() -> N
 
 
 def test_a_label_that_all_or_no_images_have_has_no_area() -> None:
-    found = curves(np.zeros(3, np.int64), score(np.eye(3, dtype=np.float32), 1.0), ("a", "b", "c"))
+    found = curves(np.zeros(3, np.int64), softmax(np.eye(3, dtype=np.float32), 1.0), ("a", "b", "c"))
     assert [curve.roc_area for curve in found] == [None, None, None]
     assert mean_area([curve.pr_area for curve in found]) is None
     assert mean_area([None, 0.5, 1.0]) == 0.75

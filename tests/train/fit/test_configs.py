@@ -16,7 +16,7 @@ from train.settings import WHOLE, FitSettings, read_fit_settings
 start_keras()
 
 from train.architectures.bases import BASES  # noqa: E402
-from train.fit.precise_bn import settle  # noqa: E402
+from train.fit.precise_bn import recalibrate_batch_norm  # noqa: E402
 
 CONFIGS = sorted(path for path in ROOT.glob("conf/train/*.toml") if not path.stem.startswith("tune"))
 SIDE_PX = 80
@@ -42,7 +42,9 @@ def base_weights(settings: FitSettings, path: Path) -> Path:
     base = getattr(keras.applications, BASES[settings.architecture].builder)(
         include_top=False, weights=None, input_shape=(SIDE_PX, SIDE_PX, 3), **more
     )
-    settle(base, [np.random.default_rng(0).uniform(-1, 1, (16, SIDE_PX, SIDE_PX, 3)).astype(np.float32)])
+    recalibrate_batch_norm(
+        base, [np.random.default_rng(0).uniform(-1, 1, (16, SIDE_PX, SIDE_PX, 3)).astype(np.float32)]
+    )
     base.save_weights(path)
     return path
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from train.architectures.head import head
-from train.fit.multi_step import Stepper, steps_at_once
+from train.fit.multi_step import StepExecutor, steps_per_execution
 from train.fit.optimizer import make_optimizer
 from train.fit.seeding import make_repeatable, reseed
 from train.settings import FitSettings
@@ -31,10 +31,10 @@ def stepped(calls: list[int], **more: Any) -> tuple[list[Any], np.ndarray]:
     inputs = rng.normal(size=(len(RATES) * BATCH, 5)).astype(np.float32)
     targets = np.eye(3, dtype=np.float32)[rng.integers(0, 3, len(inputs))]
     weights = rng.uniform(0.5, 2, len(inputs)).astype(np.float32)
-    stepper, sums, at = Stepper(network), np.zeros(2), 0
+    executor, sums, at = StepExecutor(network), np.zeros(2), 0
     for count in calls:
         rows = slice(at * BATCH, (at + count) * BATCH)
-        sums += count * np.array(stepper.take(inputs[rows], targets[rows], weights[rows], RATES[at : at + count]))
+        sums += count * np.array(executor.run(inputs[rows], targets[rows], weights[rows], RATES[at : at + count]))
         at += count
     return network.get_weights(), sums / len(RATES)
 
@@ -50,5 +50,5 @@ def test_many_steps_in_one_call_leave_the_weights_of_single_ones(optimizer: str)
 
 
 def test_a_call_takes_as_many_steps_as_fit_into_a_few_megabytes() -> None:
-    assert steps_at_once(768, 32) == 85
-    assert steps_at_once(14 * 14 * 384, 32) == 1
+    assert steps_per_execution(768, 32) == 85
+    assert steps_per_execution(14 * 14 * 384, 32) == 1

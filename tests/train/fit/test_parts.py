@@ -10,7 +10,7 @@ from PIL import Image
 from eoltag.errors import DataError, SettingsError
 from eoltag.records import InputSpec
 from tests.support.pictures import picture, save
-from train.data.augment import SETS, augment
+from train.data.augment import ONLINE_SETS, augment
 from train.data.class_weights import loss_weights
 from train.data.dataset import read_dataset, split, training_images
 from train.evaluate.calibration import calibrate
@@ -70,7 +70,7 @@ def test_an_empty_class_is_refused_by_name(tmp_path: Path) -> None:
         training_images(tmp_path)
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", ONLINE_SETS)
 def test_a_changed_copy_depends_on_the_seed_and_the_image_alone(name: str) -> None:
     pixels = np.stack([np.asarray(picture(number, (32, 32))) for number in range(4)])
     rows = np.array([7, 3, 11, 5])

@@ -114,7 +114,7 @@ def test_kept_features_are_those_of_the_whole_network(
     network = start_network(settings, 2)
     cache = FeatureCache(tmp_path / "features")
     maps = cache.get("maps", network.trunk, dataset, settings, 1)
-    pooled = cache.further("pooled", network.tail, maps)
+    pooled = cache.continued("pooled", network.tail, maps)
     whole = np.asarray(network.features.predict_on_batch(dataset.pixels))
     assert maps.dtype == np.float16
     np.testing.assert_allclose(pooled[0], whole, atol=5e-3 * np.abs(whole).max())

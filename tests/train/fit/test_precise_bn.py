@@ -14,7 +14,7 @@ from train.data.dataset import Dataset, read_dataset, split
 from train.fit.checkpoints import Checkpoint, Epoch
 from train.fit.features import FeatureCache
 from train.fit.loop import Trained, learn
-from train.fit.precise_bn import norms_of, settle
+from train.fit.precise_bn import batch_norms_of, recalibrate_batch_norm
 from train.settings import FitSettings
 
 SIDE_PX = 32
@@ -37,12 +37,12 @@ def from_nothing(**more: Any) -> FitSettings:
 
 def trained(settings: FitSettings, sample: Sample, folder: Path, **more: Any) -> Trained:
     """Without a package."""
-    return learn(settings, *sample, cache=FeatureCache(folder), tell=lambda _: None, **more)
+    return learn(settings, *sample, cache=FeatureCache(folder), log=lambda _: None, **more)
 
 
 def averages(model: Any) -> list[Any]:
     """Of all its batch normalisations."""
-    return [np.asarray(value) for norm in norms_of(model) for value in (norm.moving_mean, norm.moving_variance)]
+    return [np.asarray(value) for norm in batch_norms_of(model) for value in (norm.moving_mean, norm.moving_variance)]
 
 
 def test_the_averages_are_those_of_all_images_and_nothing_is_dropped_out() -> None:
@@ -54,7 +54,7 @@ def test_the_averages_are_those_of_all_images_and_nothing_is_dropped_out() -> No
     network = keras.Sequential([keras.Input((3,)), inner])
     values = np.random.default_rng(0).normal(5, [1, 2, 30], (10, 3)).astype(np.float32)
     values[6:] += 4  # what differs between batches counts as well
-    settle(network, [values[:6], values[6:]])
+    recalibrate_batch_norm(network, [values[:6], values[6:]])
     np.testing.assert_allclose(first.moving_mean, values.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(first.moving_variance, values.var(axis=0), rtol=1e-4)
     np.testing.assert_allclose(second.moving_mean, np.zeros(3), atol=1e-5)
@@ -70,7 +70,7 @@ def test_one_epoch_from_nothing_tells_pictures_apart_and_its_weights_are_those_o
         trained(from_nothing(epochs=1, norm_images=count), sample, tmp_path).model.get_weights() for count in (512, 0)
     )
     model = trained(from_nothing(epochs=1), sample, tmp_path).model
-    of_averages = {id(value) for norm in norms_of(model) for value in (norm.moving_mean, norm.moving_variance)}
+    of_averages = {id(value) for norm in batch_norms_of(model) for value in (norm.moving_mean, norm.moving_variance)}
     for variable, one, other in zip(model.weights, settled, trailing, strict=True):
         assert (one == other).all() == (id(variable) not in of_averages), variable.path
     pixels = sample[0].pixels[sample[2]]

@@ -14,7 +14,7 @@ from PIL import Image
 from eoltag.model.engines import load_engine
 from eoltag.model.package import Package, read_package, unpack
 from eoltag.pipeline.partition import ModelSource, predict_images
-from eoltag.records import ModelSlot, Pixels, Scores, Wanted
+from eoltag.records import FetchRequest, ModelSlot, Pixels, Scores, Wanted
 from eoltag.settings import EngineSettings, FetchSettings, Settings
 from tests.support.colours import LABELS, SIDE, draw, network
 from tests.support.loopback import Loopback
@@ -126,7 +126,7 @@ def test_an_imported_model_runs_in_the_main_job_with_the_scores_of_its_source(
 
     source = ModelSource("openvino", package.card, Held(package.pack("openvino", "auto")))
     with Loopback(tmp_path / "served") as server:
-        wanted = [Wanted(server.url(path.name), (slot.key,), (path,)) for path in paths]
+        wanted = [Wanted(FetchRequest(server.url(path.name)), (slot.key,), (path,)) for path in paths]
         found = list(
             predict_images(wanted, {slot.key: slot}, {package.version: source}, settings, threads=1, rate_share=1.0)
         )

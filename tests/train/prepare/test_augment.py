@@ -13,7 +13,7 @@ from tests.support.pictures import picture, save
 from train.__main__ import main
 from train.images.manifest import FILE_NAME, read_manifest
 from train.prepare import operations
-from train.prepare.operations import SETS, AugmentSet, augment, shift_colours
+from train.prepare.operations import OFFLINE_SETS, AugmentSet, augment, shift_colours
 from train.records import ManifestRow
 
 EVERY = [
@@ -82,7 +82,7 @@ def test_shifting_colours_leaves_grey_grey() -> None:
     assert np.asarray(operations.shift_colours(grey, np.random.default_rng(0))).tolist() == np.asarray(grey).tolist()
 
 
-@pytest.mark.parametrize("which", SETS)
+@pytest.mark.parametrize("which", OFFLINE_SETS)
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (224, 224)])
 def test_pictures_of_any_size_can_be_augmented(which: AugmentSet, size: tuple[int, int]) -> None:
     for seed in range(8):

@@ -77,10 +77,17 @@ def test_shrinking_does_not_alias(tmp_path: Path) -> None:
 
 
 def test_images_are_linked_by_content_page_and_likeness_but_not_by_what_is_missing(tmp_path: Path) -> None:
-    looks = [examine(save(tmp_path / f"{n}.jpg", n), tmp_path, Finish()).look for n in (1, 2, 3)]
+    one, two, three = [examine(save(tmp_path / f"{n}.jpg", n), tmp_path, Finish()).fingerprint for n in (1, 2, 3)]
     keys = [("a", None), ("b", None), ("c", "page"), ("d", "page"), ("e", None), ("a", None)]
-    assert groups_of([looks[0], looks[0], looks[1], None, None, looks[2]], keys) == [0, 0, 2, 2, 4, 0]
-    assert groups_of([*looks, None, None, None], keys) == [0, 1, 2, 2, 4, 0]
+    assert groups_of([one, one, two, None, None, three], keys) == [
+        0,
+        0,
+        2,
+        2,
+        4,
+        0,
+    ]
+    assert groups_of([one, two, three, None, None, None], keys) == [0, 1, 2, 2, 4, 0]
 
 
 @settings(deadline=None)

@@ -68,7 +68,7 @@ BAD: Final[dict[str, tuple[bytes, int, str, str]]] = {
     "an unknown method": (request("BREW", "/classify"), 405, "method", "Received: BREW"),
     "an unknown path": (request("GET", "/predict"), 404, "not_found", "'/predict' is not here; there are /, /classify"),
     "a slash too many": (request("POST", "/classify/"), 404, "not_found", "'/classify/' is not here"),
-    "a path out of the house": (request("GET", "/../../etc/passwd"), 404, "not_found", "is not here"),
+    "a path out of the root": (request("GET", "/../../etc/passwd"), 404, "not_found", "is not here"),
     "the same, encoded": (request("GET", "/%2e%2e%2f%2e%2e%2fetc%2fpasswd"), 404, "not_found", "is not here"),
     "top is 0": (post(GOOD, query="?top=0"), 400, "parameter", "top: Input should be greater than or equal to 1"),
     "top is a word": (post(GOOD, query="?top=all"), 400, "parameter", "Received: 'all'"),
@@ -217,7 +217,7 @@ def test_a_bad_request_is_told_what_is_wrong_and_the_service_lives(kind: str, se
     assert "\n" not in answer.json["error"]
     assert service.metric(counter) == before + 1
     assert service.send(post(GOOD)).body == good
-    assert (service.service.house.images, service.service.house.bytes) == (0, 0)
+    assert (service.service.admission.images, service.service.admission.bytes) == (0, 0)
 
 
 def test_the_method_that_is_wanted_is_named(service: Served) -> None:
@@ -240,7 +240,7 @@ def test_bytes_that_are_no_http_are_answered_with_400_and_the_service_lives(
     answer = service.send(NO_HTTP[kind])
     assert (answer.status, answer.body) == (400, b"Invalid HTTP request received.")
     assert service.send(post(GOOD)).body == good
-    assert (service.service.house.images, service.service.house.bytes) == (0, 0)
+    assert (service.service.admission.images, service.service.admission.bytes) == (0, 0)
 
 
 def test_who_is_still_sending_hears_why_it_is_refused(service: Served) -> None:
@@ -302,7 +302,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(service: Served, good: by
     assert service.send(post(GOOD)).body == good
 
 
-def test_when_the_house_is_full_others_are_told_when_to_come_again(small_package: Path) -> None:
+def test_when_the_queue_is_full_others_are_told_when_to_come_again(small_package: Path) -> None:
     size = len(GOOD) * 2 - 300
     with served(small_package, max_request_bytes=size, max_held_bytes=size) as narrow, narrow.connect() as first:
         raw = post(GOOD)
@@ -333,4 +333,4 @@ def test_who_is_slow_with_a_head_keeps_nobody_from_being_served(service: Served,
         for _ in range(100):
             slow.enter_context(service.connect()).sendall(post(GOOD)[:40])
         assert service.send(post(GOOD)).body == good
-        assert (service.service.house.images, service.service.house.bytes) == (0, 0)
+        assert (service.service.admission.images, service.service.admission.bytes) == (0, 0)

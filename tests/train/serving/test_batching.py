@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from eoltag.records import Pixels, Scores
-from train.serving.admission import House
-from train.serving.batching import Batcher, ladder, pieces
+from train.serving.admission import AdmissionControl
+from train.serving.batching import Batcher, sizes_up_to, split_batch
 from train.serving.refusals import Refused
 from train.serving.settings import ServeSettings
 
@@ -18,7 +18,7 @@ from train.serving.settings import ServeSettings
     ("batch_size", "sizes"), [(1, (1,)), (2, (1, 2)), (4, (1, 4)), (16, (1, 4, 16)), (20, (1, 4, 16, 20))]
 )
 def test_engines_are_loaded_for_growing_batch_sizes(batch_size: int, sizes: tuple[int, ...]) -> None:
-    assert ladder(batch_size) == sizes
+    assert sizes_up_to(batch_size) == sizes
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_engines_are_loaded_for_growing_batch_sizes(batch_size: int, sizes: tupl
     ],
 )
 def test_a_batch_is_cut_so_that_few_places_stay_empty(count: int, cut: list[tuple[int, int]]) -> None:
-    assert pieces(count, (1, 4, 16)) == cut
+    assert split_batch(count, (1, 4, 16)) == cut
 
 
 def picture(value: int) -> Pixels:
@@ -88,11 +88,11 @@ def test_an_image_waits_for_one_that_is_being_decoded_and_not_for_nobody() -> No
         model = Model()
         waiting = batcher(model, wait_s=60.0)
         await waiting.score(picture(1))  # would take a minute if it waited for nobody
-        waiting.coming = 1
+        waiting.decoding = 1
         first = asyncio.create_task(waiting.score(picture(2)))
         for _ in range(10):  # until the batch is begun
             await asyncio.sleep(0)
-        waiting.coming = 0
+        waiting.decoding = 0
         await asyncio.gather(first, waiting.score(picture(3)))
         assert model.batches == [[1], [2, 3]]
         await waiting.stop()
@@ -104,7 +104,7 @@ def test_a_free_model_takes_what_is_ready_while_others_are_being_decoded() -> No
     async def story() -> None:
         model = Model()
         waiting = batcher(model, wait_s=ServeSettings().wait_ms / 1000)
-        waiting.coming = 1
+        waiting.decoding = 1
         answers = [asyncio.create_task(waiting.score(picture(value))) for value in range(3)]
         assert [float(row[0]) for row in await asyncio.gather(*answers)] == [0, 1, 2]
         assert model.batches == [[0, 1, 2]]
@@ -117,7 +117,7 @@ def test_the_wait_ends_though_nobody_came() -> None:
     async def story() -> None:
         model = Model()
         waiting = batcher(model, wait_s=0.01)
-        waiting.coming = 1
+        waiting.decoding = 1
         await waiting.score(picture(5))
         assert model.batches == [[5]]
         await waiting.stop()
@@ -154,32 +154,32 @@ def test_one_who_went_away_does_not_disturb_the_others() -> None:
     asyncio.run(story())
 
 
-def test_a_full_house_names_the_time_that_its_images_will_take() -> None:
-    house = House(max_images=10, max_bytes=100, seconds_per_image=lambda: 0.5)
-    with house.visit() as first, house.visit() as second:
+def test_a_full_queue_names_the_time_that_its_images_will_take() -> None:
+    admission = AdmissionControl(max_images=10, max_bytes=100, seconds_per_image=lambda: 0.5)
+    with admission.reserve() as first, admission.reserve() as second:
         first.add_images(7)
         with pytest.raises(Refused) as refused:
             second.add_images(4)
         assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "4"})
         second.add_images(3)
-        with pytest.raises(Refused), house.visit():
+        with pytest.raises(Refused), admission.reserve():
             pass
         second.add_bytes(60)
         with pytest.raises(Refused, match="too much data"):
             first.add_bytes(41)
         first.add_bytes(40)
-    assert (house.images, house.bytes) == (0, 0)
+    assert (admission.images, admission.bytes) == (0, 0)
 
 
 def test_what_a_request_held_is_given_back_when_it_fails() -> None:
-    house = House(max_images=10, max_bytes=100, seconds_per_image=lambda: 100.0)
+    admission = AdmissionControl(max_images=10, max_bytes=100, seconds_per_image=lambda: 100.0)
 
     def ask() -> None:
-        with house.visit() as visit:
-            visit.add_images(8)
-            visit.add_images(8)
+        with admission.reserve() as reservation:
+            reservation.add_images(8)
+            reservation.add_images(8)
 
     with pytest.raises(Refused) as refused:
         ask()
     assert refused.value.headers == {"Retry-After": "60"}
-    assert (house.images, house.bytes) == (0, 0)
+    assert (admission.images, admission.bytes) == (0, 0)

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from eoltag.decide.task import read_task, rule_conditions
 from eoltag.model.package import read_package
 from train.__main__ import main
-from train.thresholds.risk_control import FORGIVEN, LOGITS, PROBABILITIES, images_needed, sweep, upper_bound
+from train.thresholds.risk_control import FORGIVEN, LOGITS, PROBABILITIES, images_needed, risk_curve, upper_bound
 
 Reals = NDArray[np.float64]
 
@@ -83,7 +83,7 @@ def test_the_true_error_exceeds_the_promise_in_no_more_than_five_percent_of_draw
     for _ in range(DRAWS):
         scores = rng.normal(3, 2, images)
         wrong = rng.random(images) < error_at(scores)
-        chosen = sweep("a", "logit", scores, wrong, max_error=0.1, confidence_level=0.95).chosen
+        chosen = risk_curve("a", "logit", scores, wrong, max_error=0.1, confidence_level=0.95).chosen
         broken += chosen is not None and true_error(error_at, chosen.threshold) > 0.1
     assert binomtest(broken, DRAWS, 0.05, alternative="greater").pvalue > 0.01, broken
 
@@ -103,7 +103,7 @@ def test_a_useful_score_gets_a_useful_threshold() -> None:
     rng = np.random.default_rng(2)
     scores = rng.normal(3, 2, 1000)
     wrong = rng.random(1000) < 1 / (1 + np.exp(2 * scores))
-    found = sweep("a", "logit", scores, wrong, max_error=0.1, confidence_level=0.95)
+    found = risk_curve("a", "logit", scores, wrong, max_error=0.1, confidence_level=0.95)
     assert found.chosen is not None
     assert found.chosen.coverage > 0.9
     assert found.chosen.bound <= 0.1
@@ -127,15 +127,15 @@ def test_fifty_nine_images_without_a_mistake_are_the_least_for_five_percent() ->
         bounds = upper_bound(np.array([wrong, wrong]), np.array([least - 1, least]), 0.05)
         assert bounds[1] <= 0.1 < bounds[0]
     right = np.zeros(59, bool)
-    assert sweep("a", "logit", np.linspace(1, 2, 59), right, 0.05, 0.95).chosen is not None
-    short = sweep("a", "logit", np.linspace(1, 2, 58), right[:58], 0.05, 0.95)
+    assert risk_curve("a", "logit", np.linspace(1, 2, 59), right, 0.05, 0.95).chosen is not None
+    short = risk_curve("a", "logit", np.linspace(1, 2, 58), right[:58], 0.05, 0.95)
     assert short.chosen is None
     assert short.reason(0.05) == "only 58 images were given this label; at least 59, all right, are needed"
 
 
 def test_testing_stops_at_the_first_threshold_that_fails_though_a_lower_one_would_pass() -> None:
     scores = np.linspace(15, 5, 100)
-    found = sweep("a", "logit", scores, np.arange(100) == 62, 0.05, 0.95)
+    found = risk_curve("a", "logit", scores, np.arange(100) == 62, 0.05, 0.95)
     bounds = {point.images: point.bound for point in found.points}
     assert bounds[62] <= 0.05 < bounds[63]
     assert bounds[100] <= 0.05
@@ -145,7 +145,7 @@ def test_testing_stops_at_the_first_threshold_that_fails_though_a_lower_one_woul
 
 def test_one_mistake_at_the_top_does_not_end_the_search() -> None:
     scores = np.linspace(9, 5, 300)
-    found = sweep("a", "logit", scores, np.arange(300) == 0, 0.05, 0.95)
+    found = risk_curve("a", "logit", scores, np.arange(300) == 0, 0.05, 0.95)
     assert found.chosen is not None
     assert found.chosen.images == 300
 
@@ -159,7 +159,7 @@ def test_candidates_are_fixed_descending_and_round() -> None:
 
 
 def test_a_label_that_no_image_was_given_has_no_threshold() -> None:
-    found = sweep("a", "probability", np.empty(0), np.empty(0, bool), 0.1, 0.95)
+    found = risk_curve("a", "probability", np.empty(0), np.empty(0, bool), 0.1, 0.95)
     assert (found.chosen, found.points) == (None, ())
     assert "only 0 images" in str(found.reason(0.1))
 

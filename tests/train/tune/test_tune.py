@@ -6,9 +6,12 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
+import optuna
 import pytest
 
 from eoltag.errors import SettingsError
@@ -17,6 +20,7 @@ from tests.support.pictures import picture
 from train.__main__ import main
 from train.settings import read_fit_settings
 from train.tune.space import read_search
+from train.tune.study import NAME, STUDY_FILE
 
 SPACE = """
 startup_trials = 3
@@ -133,13 +137,18 @@ def test_the_report_shows_plots_and_says_whether_the_base_was_beaten(unbroken: P
 # --- going on
 
 
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial whose process was killed is known to be dead after 2 s."""
+    monkeypatch.setattr("train.tune.study.GRACE_S", 2)
+
+
+@pytest.mark.usefixtures("short_grace")
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(
     unbroken: Path, space: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     killed_in_trial(2, space, pictures, out)
-    with (out / "journal.jsonl").open("a") as stream:
-        stream.write('{"op_code":6,"worker')  # what a kill in the middle of a write leaves
     before = {row["trial"]: row for row in trials(out)}
     assert list(before) == ["0", "1"]
     assert tune(space, pictures, out, "--trials", "3") == 0
@@ -164,24 +173,20 @@ def killed_in_trial(number: int, space: Path, pictures: Path, out: Path) -> None
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-KILLED = (
-    """
+KILLED = """
 import os, signal, sys
 from train.tune import trial as tuning_trial
-from train.__main__ main
-""".replace("train.__main__ main", "train.__main__ import main")
-    + """
-number, watch = int(sys.argv.pop(1)), tuning_trial.Watch.__call__
+from train.__main__ import main
+number, called = int(sys.argv.pop(1)), tuning_trial.PruningCallback.__call__
 
 def killing(self, epoch):
     if self.trial.number == number:
         os.kill(os.getpid(), signal.SIGKILL)
-    return watch(self, epoch)
+    return called(self, epoch)
 
-tuning_trial.Watch.__call__ = killing
+tuning_trial.PruningCallback.__call__ = killing
 main(sys.argv[1:])
 """
-)
 
 
 def test_what_is_cut_off_twice_is_a_failure_and_the_search_goes_on(
@@ -194,7 +199,7 @@ def test_what_is_cut_off_twice_is_a_failure_and_the_search_goes_on(
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(tuning_trial.Watch, "__call__", interrupted)
+        patch.setattr(tuning_trial.PruningCallback, "__call__", interrupted)
         for _ in range(2):
             assert tune(space, pictures, out, "--trials", "2") == 130
     assert tune(space, pictures, out, "--trials", "2") == 0
@@ -231,19 +236,39 @@ def test_another_space_or_other_images_are_refused_by_name(
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
     assert tune(space, pictures, tmp_path / "full") == 2
-    assert "holds other files (notes.txt) and no search" in refused(capsys)
+    assert "holds other files (notes.txt) and no study.db; wanted a new folder" in refused(capsys)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / STUDY_FILE).write_text("trials " * 1000)
+    assert tune(space, pictures, tmp_path / "broken") == 2
+    assert "study.db: wanted the database of a search (file is not a database)" in refused(capsys)
 
 
+@pytest.mark.usefixtures("short_grace")
 def test_two_searches_never_share_a_folder(
     space: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import fcntl
+    out = tmp_path / "out"
+    assert tune(space, pictures, out, "--trials", "1") == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = optuna.storages.RDBStorage(f"sqlite:///{out / STUDY_FILE}", heartbeat_interval=1)
+    study = optuna.load_study(study_name=NAME, storage=storage)
+    begun, may_end = Event(), Event()
 
-    (tmp_path / "out").mkdir()
-    with (tmp_path / "out" / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert tune(space, pictures, tmp_path / "out") == 2
-    assert "another tune is at work there" in refused(capsys)
+    def alive(_: optuna.Trial) -> float:
+        begun.set()
+        return float(may_end.wait(60))
+
+    other = Thread(target=study.optimize, args=(alive, 1))
+    other.start()
+    assert begun.wait(60)
+    try:
+        assert tune(space, pictures, out) == 2
+        assert "another tune is at work there" in refused(capsys)
+    finally:
+        may_end.set()
+        other.join()
+        storage.engine.dispose()
 
 
 # --- trials that end otherwise
@@ -299,10 +324,10 @@ def test_settings_that_were_tried_are_not_trained_again(space: Path, pictures: P
     rows = trials(tmp_path / "out")
     first = {}
     for row in rows:
-        twin = first.setdefault(row["optimizer"], row)
-        if twin is not row:
-            assert row["note"] == f"the same settings as trial {twin['trial']}, not trained again"
-            assert row["val_loss"] == twin["val_loss"]
+        earlier = first.setdefault(row["optimizer"], row)
+        if earlier is not row:
+            assert row["note"] == f"the same settings as trial {earlier['trial']}, not trained again"
+            assert row["val_loss"] == earlier["val_loss"]
     assert len(first) == 2
 
 
@@ -324,7 +349,7 @@ def test_the_best_and_the_base_are_trained_anew_with_fresh_seeds(
     )
     assert tune(space, pictures, tmp_path / "out", *more) == 0
     (first,) = json.loads(capsys.readouterr().out)["confirmed"]
-    assert tune(space, pictures, tmp_path / "out", *more) == 0  # from the journal: the seconds are the same
+    assert tune(space, pictures, tmp_path / "out", *more) == 0  # from the study: the seconds are the same
     summary = json.loads(capsys.readouterr().out)
     assert summary["confirmed"] == [first]
     assert (first["seed"], summary["best"]["trial"]) == (5, 1)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from eoltag.errors import DataError
 from train.collect.providers.client import ApiClient, Params, dig, dig_int, dig_list, dig_text
-from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.found import ImageHit, Provider, Query
 
 URL: Final = "https://commons.wikimedia.org/w/api.php"
 WIDTH_PX: Final = 1280
@@ -25,7 +25,7 @@ FIRST: Final[dict[str, str | int | list[str]]] = {
 }
 
 
-def search(client: ApiClient, query: Query) -> Iterator[Found]:
+def search(client: ApiClient, query: Query) -> Iterator[ImageHit]:
     """Bitmaps that the term finds, by the service's own ranking."""
     going_on: Params = {}
     while True:
@@ -44,14 +44,14 @@ def search(client: ApiClient, query: Query) -> Iterator[Found]:
         going_on = following
 
 
-def _found(info: Any) -> Iterator[Found]:
+def _found(info: Any) -> Iterator[ImageHit]:
     url = dig_text(info, "thumburl") or dig_text(info, "url")
     if url is None:
         return
     about = dig(info, "extmetadata")
     licence = dig_text(about, "LicenseUrl", "value") or dig_text(about, "LicenseShortName", "value")
     author = dig_text(about, "Artist", "value")
-    yield Found(url, dig_text(info, "descriptionurl"), licence, _plain(author) if author else None)
+    yield ImageHit(url, dig_text(info, "descriptionurl"), licence, _plain(author) if author else None)
 
 
 class _Text(HTMLParser):

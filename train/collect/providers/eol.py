@@ -7,7 +7,7 @@ from typing import Any, Final
 from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
 from train.collect.providers.client import ApiClient, dig, dig_list, dig_text
-from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.found import ImageHit, Provider, Query
 
 SEARCH_URL: Final = "https://eol.org/api/search/1.0.json"
 PAGE_URL: Final = "https://eol.org/api/pages/1.0/{}.json"
@@ -15,7 +15,7 @@ PER_PAGE: Final = 75
 """The most that the service gives."""
 
 
-def search(client: ApiClient, query: Query) -> Iterator[Found]:
+def search(client: ApiClient, query: Query) -> Iterator[ImageHit]:
     """Images of a bundle where the term is a file, of an EOL page where it is a number, else of the taxon it names."""
     if Path(query.term).is_file():
         yield from _of_bundle(query)
@@ -42,13 +42,13 @@ def search(client: ApiClient, query: Query) -> Iterator[Found]:
         number += 1
 
 
-def _of_bundle(query: Query) -> Iterator[Found]:
+def _of_bundle(query: Query) -> Iterator[ImageHit]:
     if query.licences is not None:
         raise DataError(f"eol: the bundle {query.term} states no licences; leave out --licenses, or name a taxon")
     for bundle in open_bundles(Path(query.term), query.term):
         for row in bundle.rows():
             if row.url is not None:
-                yield Found(row.url)
+                yield ImageHit(row.url)
 
 
 def _page_of(client: ApiClient, term: str) -> str | None:
@@ -58,13 +58,13 @@ def _page_of(client: ApiClient, term: str) -> str | None:
     return next((page for result in ordered if (page := dig_text(result, "id"))), None)
 
 
-def _found(medium: Any) -> Iterator[Found]:
+def _found(medium: Any) -> Iterator[ImageHit]:
     url = dig_text(medium, "eolMediaURL") or dig_text(medium, "mediaURL")
     if url is None or not str(dig(medium, "dataType") or "StillImage").endswith("StillImage"):
         return
     agents = [name for agent in dig_list(medium, "agents") if (name := dig_text(agent, "full_name"))]
     author = dig_text(medium, "rightsHolder") or (agents[0] if agents else None)
-    yield Found(url, dig_text(medium, "source"), dig_text(medium, "license"), author)
+    yield ImageHit(url, dig_text(medium, "source"), dig_text(medium, "license"), author)
 
 
 PROVIDER: Final = Provider("eol", 1.0, search)

@@ -1,4 +1,4 @@
-"""What a provider is asked for, and what it finds."""
+"""Query of a provider, and the image hits that answer it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from train.collect.providers.client import ApiClient
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ImageHit:
     """One image that a service offers, with what its owner wants to be told of."""
 
     url: str
     page: str | None = None
-    """Where a person finds it: the file page, observation, occurrence or post."""
+    """URL of the page for people: the file page, observation, occurrence or post."""
     licence: str | None = None
-    """As the service states it, a URL where it gives one; None where it states none."""
+    """The licence as the service states it, a URL where it gives one; None where it states none."""
     author: str | None = None
 
 
@@ -36,7 +36,7 @@ class Provider:
     name: str
     requests_per_s: float
     """To its API, as its rules for use ask."""
-    search: Callable[[ApiClient, Query], Iterator[Found]]
+    search: Callable[[ApiClient, Query], Iterator[ImageHit]]
     """Asks for pages as results are taken, best first. Raises DataError."""
     needs: tuple[str, ...] = ()
     """Environment variables without which it does not answer."""

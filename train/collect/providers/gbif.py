@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from train.collect.providers.client import ApiClient, dig, dig_int, dig_list, dig_text
-from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.found import ImageHit, Provider, Query
 from train.collect.providers.licences import licence_code
 
 MATCH_URL: Final = "https://api.gbif.org/v1/species/match"
@@ -13,7 +13,7 @@ PER_PAGE: Final = 300
 MOST: Final = 100_000
 
 
-def search(client: ApiClient, query: Query) -> Iterator[Found]:
+def search(client: ApiClient, query: Query) -> Iterator[ImageHit]:
     """One picture of each occurrence of the taxon that has the term as its scientific name; none where none has."""
     taxon = client.get(MATCH_URL, {"name": query.term})
     key = dig_int(taxon, "usageKey")
@@ -30,7 +30,7 @@ def search(client: ApiClient, query: Query) -> Iterator[Found]:
         offset += len(occurrences)
 
 
-def _found(occurrence: Any, query: Query) -> Iterator[Found]:
+def _found(occurrence: Any, query: Query) -> Iterator[ImageHit]:
     key = dig_text(occurrence, "key")
     page = f"https://www.gbif.org/occurrence/{key}" if key else None
     for medium in dig_list(occurrence, "media"):
@@ -40,7 +40,7 @@ def _found(occurrence: Any, query: Query) -> Iterator[Found]:
         licence = dig_text(medium, "license") or dig_text(occurrence, "license")
         author = dig_text(medium, "creator") or dig_text(medium, "rightsHolder") or dig_text(occurrence, "rightsHolder")
         if query.licences is None or licence_code(licence) in query.licences:
-            yield Found(url, page or dig_text(medium, "references"), licence, author)
+            yield ImageHit(url, page or dig_text(medium, "references"), licence, author)
             return
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from train.collect.providers.client import ApiClient, dig_int, dig_list, dig_text
-from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.found import ImageHit, Provider, Query
 
 URL: Final = "https://customsearch.googleapis.com/customsearch/v1"
 KEY, ENGINE = "GOOGLE_API_KEY", "GOOGLE_CX"
@@ -23,7 +23,7 @@ RIGHTS: Final = {
 """What the service can be asked for; it does not say which of them an image has."""
 
 
-def search(client: ApiClient, query: Query) -> Iterator[Found]:
+def search(client: ApiClient, query: Query) -> Iterator[ImageHit]:
     """Images of the user's own search engine. The licence stated is the filter that the image passed."""
     params: dict[str, str | int | list[str]] = {
         "key": query.credentials[KEY],
@@ -53,11 +53,11 @@ def _rights(licences: frozenset[str]) -> str:
     return f"{expression}.-({'|'.join(sorted(others))})" if others else expression
 
 
-def _found(item: Any, rights: str | None) -> Iterator[Found]:
+def _found(item: Any, rights: str | None) -> Iterator[ImageHit]:
     url = dig_text(item, "link")
     if url is not None:
         licence = None if rights is None else f"google rights={rights}"
-        yield Found(url, dig_text(item, "image", "contextLink"), licence, dig_text(item, "displayLink"))
+        yield ImageHit(url, dig_text(item, "image", "contextLink"), licence, dig_text(item, "displayLink"))
 
 
 PROVIDER: Final = Provider("google", 1.0, search, needs=(KEY, ENGINE), is_filtered=True)

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from train.collect.providers.client import ApiClient, dig_int, dig_list, dig_text
-from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.found import ImageHit, Provider, Query
 from train.collect.providers.licences import licence_code
 
 URL: Final = "https://api.inaturalist.org/v1/observations"
 PER_PAGE: Final = 200
 
 
-def search(client: ApiClient, query: Query) -> Iterator[Found]:
+def search(client: ApiClient, query: Query) -> Iterator[ImageHit]:
     """One photo of each observation: its photos show the same individual."""
     params: dict[str, str | int | list[str]] = {
         "taxon_name": query.term,
@@ -34,13 +34,13 @@ def search(client: ApiClient, query: Query) -> Iterator[Found]:
         params["id_below"] = last
 
 
-def _found(observation: Any, query: Query) -> Iterator[Found]:
+def _found(observation: Any, query: Query) -> Iterator[ImageHit]:
     author = dig_text(observation, "user", "name") or dig_text(observation, "user", "login")
     for photo in dig_list(observation, "photos"):
         url = dig_text(photo, "url")
         licence = dig_text(photo, "license_code") or "all rights reserved"
         if url is not None and (query.licences is None or licence_code(licence) in query.licences):
-            yield Found(url.replace("/square.", "/large."), dig_text(observation, "uri"), licence, author)
+            yield ImageHit(url.replace("/square.", "/large."), dig_text(observation, "uri"), licence, author)
             return
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from train.collect.providers.client import ApiClient, dig_int, dig_list, dig_text
-from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.found import ImageHit, Provider, Query
 
 URL: Final = "https://api.openverse.org/v1/images/"
 TOKEN_URL: Final = "https://api.openverse.org/v1/auth_tokens/token/"
@@ -14,7 +14,7 @@ MOST_PAGES: Final = 12
 """The service refuses to go deeper than 240 results."""
 
 
-def search(client: ApiClient, query: Query) -> Iterator[Found]:
+def search(client: ApiClient, query: Query) -> Iterator[ImageHit]:
     """Images whose title, tags or description hold the term."""
     params: dict[str, str | int | list[str]] = {"q": query.term, "page_size": PER_PAGE}
     if query.licences is not None:
@@ -39,11 +39,11 @@ def _token(client: ApiClient, query: Query) -> str | None:
     return client.token(TOKEN_URL, form)
 
 
-def _found(image: Any) -> Iterator[Found]:
+def _found(image: Any) -> Iterator[ImageHit]:
     url = dig_text(image, "url")
     if url is not None:
         licence = dig_text(image, "license_url") or dig_text(image, "license")
-        yield Found(url, dig_text(image, "foreign_landing_url"), licence, dig_text(image, "creator"))
+        yield ImageHit(url, dig_text(image, "foreign_landing_url"), licence, dig_text(image, "creator"))
 
 
 PROVIDER: Final = Provider("openverse", 0.33, search, takes=(CLIENT_ID, CLIENT_SECRET))

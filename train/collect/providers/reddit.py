@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from train.collect.providers.client import ApiClient, dig, dig_list, dig_text
-from train.collect.providers.found import Found, Provider, Query
+from train.collect.providers.found import ImageHit, Provider, Query
 
 TOKEN_URL: Final = "https://www.reddit.com/api/v1/access_token"
 LISTING_URL: Final = "https://oauth.reddit.com/r/{}/new"
@@ -14,7 +14,7 @@ PER_PAGE: Final = 100
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def search(client: ApiClient, query: Query) -> Iterator[Found]:
+def search(client: ApiClient, query: Query) -> Iterator[ImageHit]:
     """The picture, or the first of a gallery, of every post in the subreddit that the term names, newest first."""
     basic = query.credentials[CLIENT_ID], query.credentials[CLIENT_SECRET]
     bearer = client.token(TOKEN_URL, {"grant_type": "client_credentials"}, basic=basic)
@@ -32,12 +32,12 @@ def search(client: ApiClient, query: Query) -> Iterator[Found]:
         params["after"] = after
 
 
-def _found(post: Any) -> Iterator[Found]:
+def _found(post: Any) -> Iterator[ImageHit]:
     url = _image(post)
     if url is None or dig(post, "over_18") is True:
         return
     page = dig_text(post, "permalink")
-    yield Found(url, f"https://www.reddit.com{page}" if page else None, None, dig_text(post, "author"))
+    yield ImageHit(url, f"https://www.reddit.com{page}" if page else None, None, dig_text(post, "author"))
 
 
 def _image(post: Any) -> str | None:

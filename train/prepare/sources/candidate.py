@@ -32,7 +32,7 @@ class Candidate:
     """Caps count by it: mostly the label, for ratings the stars."""
     file: Path | None = None
     source_path: str | None = None
-    """Of the file, relative to the folder that the user named."""
+    """Path of the file, relative to the folder that the user named."""
     url: str | None = None
     page: str | None = None
     licence: str | None = None

@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Final, Literal
 
-from eoltag.bundle.text import find_encoding, find_sources
+from eoltag.bundle.formats.text import find_encoding, find_sources
 from eoltag.errors import DataError
 from train.prepare.sources.candidate import Candidate, Offer
 

@@ -1,8 +1,9 @@
-"""The text inside a bundle file: plain, gzipped or zipped, in whichever encoding; told apart by content, streamed."""
+"""The text inside a bundle file: plain, gzipped or zipped, in any encoding. Told apart by content, and streamed."""
 
 import codecs
 import gzip
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -23,17 +24,20 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """Lines are held one at a time; EOL's longest hold a description of some kilobytes."""
 
 _CHUNK: Final = 1024 * 1024
-_HEAD: Final = 4096
+HEAD_BYTES: Final = 4096
+"""What is looked at to tell what a file is."""
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZIP_MARKS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP_MARK: Final = b"\x1f\x8b"
-_IMAGE_MARKS: Final = {
+PARQUET_MARK: Final = b"PAR1"
+_BINARY_MARKS: Final = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG\r\n\x1a\n": "a PNG image",
     b"GIF87a": "a GIF image",
     b"GIF89a": "a GIF image",
     b"II*\x00": "a TIFF image",
     b"MM\x00*": "a TIFF image",
+    PARQUET_MARK: "a Parquet file, which is read as it is, not inside an archive",
 }
 _ARCHIVE: Final = "an archive inside an archive, which must be unpacked first"
 _BINARY: Final = "binary content (it holds a NUL)"
@@ -52,25 +56,26 @@ _UNREADABLE: Final = (
 )
 """What the readers below raise on files that are broken, or changed while they are read."""
 
+_MARKUP: Final = re.compile(r"\s*<[a-z!?/]", re.IGNORECASE)
 _SHORT: Final = Repr()
 _SHORT.maxstring = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where text lies. Holds no open file, so it can be read again and again."""
+    """The place of a text: a file, or a member of a zip. Holds no open file, so it can be read again and again."""
 
     path: Path
     origin: str
     packing: Packing
     member: str = ""
-    """Of a zip."""
+    """Name of the member of a zip; empty for a file."""
     place: int = 0
-    """Of the member in the zip's directory, since names may repeat."""
+    """Position of the member in the zip's directory, since names may repeat."""
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """The name of the text in messages."""
         return f"{self.origin}, member {short(self.member)}" if self.member else self.origin
 
     @contextmanager
@@ -97,13 +102,13 @@ class Source:
 
 
 def find_sources(path: Path, origin: str) -> tuple[list[Source], list[str]]:
-    """What `path` holds, and a note for each member of a zip that was left out. Raises BundleError."""
+    """The texts that a file holds, and a note for each member of a zip that was left out. Raises BundleError."""
     try:
         if not path.is_file():
             came = "a directory" if path.is_dir() else "no such file"
             raise BundleError(f"{origin}: wanted a list of image URLs; came {came}")
         with path.open("rb") as stream:
-            head = stream.read(_HEAD)
+            head = stream.read(HEAD_BYTES)
         if head.startswith(_ZIP_MARKS):
             return _members(path, origin)
     except _UNREADABLE as problem:
@@ -144,6 +149,21 @@ def short(text: str) -> str:
     return _SHORT.repr(text)
 
 
+def is_markup(line: str) -> bool:
+    """The line begins as a web page or XML does."""
+    return _MARKUP.match(line) is not None
+
+
+def from_first_entry(lines: Iterable[str]) -> tuple[int, Iterator[str]]:
+    """The number of blank lines and comments at the beginning, and all lines after them."""
+    remaining = iter(lines)
+    for before, line in enumerate(remaining):
+        text = line.strip()
+        if text and text[0] != "#":
+            return before, chain([line], remaining)
+    return 0, iter(())
+
+
 def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
     """The lists in a zip. Hidden files are passed over; images, other binaries and empty files are noted."""
     sources: list[Source] = []
@@ -161,7 +181,7 @@ def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
                     f"{source.label}: wanted deflate or bzip2; came compression method {info.compress_type}"
                 )
             with archive.open(info) as member:
-                head = member.read(_HEAD)
+                head = member.read(HEAD_BYTES)
             kind = _binary_kind(head) if head else "an empty file"
             if kind is None or kind == _ARCHIVE:
                 sources.append(source)
@@ -174,7 +194,7 @@ def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
 
 
 def _checked(chunks: Iterable[bytes], label: str) -> Iterator[bytes]:
-    """The same chunks, as long as they may be lines of text. Raises BundleError."""
+    """The chunks, checked on the way to be lines of text. Raises BundleError."""
     is_utf16 = False
     open_line = 0
     for place, chunk in enumerate(chunks):
@@ -214,10 +234,10 @@ def _require_utf16(chunks: Iterator[bytes], label: str) -> None:
 
 
 def _binary_kind(head: bytes) -> str | None:
-    """What content with these first bytes is, if not text."""
+    """The kind of content that begins with these bytes; None for text."""
     if head.startswith((*_ZIP_MARKS, _GZIP_MARK)):
         return _ARCHIVE
-    for mark, kind in _IMAGE_MARKS.items():
+    for mark, kind in _BINARY_MARKS.items():
         if head.startswith(mark):
             return kind
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":

@@ -1,0 +1,43 @@
+"""What an output kind is: how the numbers that a network gives become probabilities and a verdict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from eoltag.records import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a model says of one image. Plain Python values, ready for a table row."""
+
+    label: str
+    """The one with the highest logit; the first of them in a tie."""
+    confidence: float
+    """Its probability."""
+    logit: float
+    """Its raw score, which EOL's published thresholds use; no temperature applied."""
+    scores: dict[str, float]
+    """Label -> probability, in the model's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputKind:
+    """How the logits of a network are read."""
+
+    probabilities: Callable[[Scores, float], Scores]
+    """Logits (N, C) and the card's temperature to probabilities (N, C), float32."""
+    meaning: str
+    """What an image of such a model may get, for messages and pages."""
+
+    def verdicts(self, logits: Scores, labels: Sequence[str], temperature: float) -> list[Verdict]:
+        """One verdict for each row of `logits` (N, C). Raises ValueError where C is not the number of labels."""
+        if logits.ndim != 2 or logits.shape[1] != len(labels):
+            raise ValueError(f"logits of shape (N, {len(labels)}) were wanted. Received: {logits.shape}")
+        if not len(logits):
+            return []
+        probabilities = self.probabilities(logits, temperature).tolist()
+        best = logits.argmax(axis=1).tolist()
+        return [
+            Verdict(labels[top], row[top], float(raw[top]), dict(zip(labels, row, strict=True)))
+            for top, row, raw in zip(best, probabilities, logits, strict=True)
+        ]
