@@ -78,7 +78,7 @@ MAY_IMPORT = {
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
     "train": [],
     "train.architectures": ["train"],
-    "train.samples": ["train"],
+    "train.samples": ["train", "train.images"],
     "train.images": ["eoltag.fetch", "eoltag.image", "train"],
     "train.package": ["eoltag.model", "eoltag.model.engines", "train"],
     "train.report": ["train.package"],

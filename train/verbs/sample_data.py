@@ -27,7 +27,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
-    from train.samples.write import write_samples
+    from train.samples import write_samples
 
     summary = write_samples(options.out, options.per_class, options.seed, options.max_side)
     counts = ", ".join(f"{label} {count}" for label, count in summary["images"].items())

@@ -82,7 +82,7 @@ def test_sizes_formats_and_colours_vary() -> None:
 
 def test_names_tell_the_format() -> None:
     for index in range(1, 12):
-        start = {".jpg": b"\xff\xd8", ".png": b"\x89P"}[Path(file_name("map", index, 0, 64)).suffix]
+        start = {".jpg": b"\xff\xd8", ".png": b"\x89P"}[Path(file_name("map", index, 0)).suffix]
         assert draw_file("map", index, 0, 64).startswith(start)
 
 
@@ -147,8 +147,8 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_many_images_are_drawn_by_several_processes_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.samples.write.cores", lambda: 1)
-    assert run(tmp_path / "one", "--per-class", 6, "--max-side", 64) == 0
-    monkeypatch.setattr("train.samples.write.cores", lambda: 2)
-    assert run(tmp_path / "two", "--per-class", 6, "--max-side", 64) == 0
+    monkeypatch.setattr("train.images.parallel.cores", lambda: 1)
+    assert run(tmp_path / "one", "--per-class", 12, "--max-side", 64) == 0
+    monkeypatch.setattr("train.images.parallel.cores", lambda: 2)
+    assert run(tmp_path / "two", "--per-class", 12, "--max-side", 64) == 0
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
