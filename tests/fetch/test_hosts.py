@@ -161,6 +161,14 @@ def test_a_host_without_limit_gets_half_of_what_it_was_asked_lately_and_then_non
     assert host.rate == 0.0
 
 
+def test_a_worker_takes_what_all_workers_asked_a_host_without_limit_for_its_rate(time: SharedTime) -> None:
+    host = make_hosts(time, rate_share=0.25, requests_per_s=0.0, concurrency=1).of("a.org")
+    ask(time, host, 40, lambda _: 0.05)  # 20 a second, as each of four workers does
+    push_back(time, host)
+    assert host.rate == pytest.approx(40.0, rel=0.05)
+    assert spacing(ask(time, host, 4))[1:] == [pytest.approx(1 / (0.25 * 41), rel=0.05)] * 2
+
+
 def test_a_host_that_wants_to_be_left_alone_for_an_hour_fails_its_images_at_once(time: SharedTime) -> None:
     host = make_hosts(time).of("a.org")
     push_back(time, host, 3600.0)

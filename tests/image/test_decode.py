@@ -234,6 +234,16 @@ def test_large_jpegs_read_at_a_reduced_scale_look_like_those_read_in_full(
     assert (in_full.width, in_full.height) == (reduced.width, reduced.height)
 
 
+def test_fine_detail_of_a_large_jpeg_is_averaged_and_not_skipped() -> None:
+    grain = np.random.default_rng(5).integers(0, 256, (300, 400, 3), np.uint8)
+    file = as_file(Image.fromarray(grain).resize((1600, 1200), Image.Resampling.BICUBIC), "JPEG", quality=90)
+    spec = InputSpec(96, 96, "stretch", "bilinear")
+    in_full = decode(file, [spec, InputSpec(1200, 1200, "stretch", "nearest")], LIMIT)
+    difference = np.abs(read(file, spec).pixels[0].astype(int) - in_full.pixels[0])
+    assert difference.mean() < 1
+    assert difference.max() <= 5
+
+
 def test_a_copy_at_another_size_and_quality_has_nearly_the_same_hash() -> None:
     one = read(as_file(scene(900, 700), "JPEG", quality=95)).perceptual_hash
     copy = read(as_file(scene(900, 700).resize((450, 350)), "JPEG", quality=50)).perceptual_hash

@@ -14,12 +14,14 @@ import pytest
 
 from eoltag.image.decode import decode
 from eoltag.model.engines import load_engine
-from eoltag.model.package import Package, read_package, unpack
+from eoltag.model.package import CardInput, Package, read_package, unpack
 from eoltag.pipeline import partition
 from eoltag.pipeline.partition import ModelSource, Prediction, predict_images
 from eoltag.records import FetchRequest, ModelSlot, Wanted
 from eoltag.settings import EngineSettings, FetchSettings, Settings
 from tests.support.loopback import Loopback
+from tests.support.pictures import save
+from tests.support.tiny_package import write_tiny_package
 
 SETTINGS = Settings(
     fetch=FetchSettings(allow_private_hosts=True, attempts=2, backoff_base_s=0.0),
@@ -118,6 +120,39 @@ def test_tasks_that_share_a_package_share_the_image_and_the_inference(
     ]
     assert len({prediction.logit for _, prediction in found}) == 1
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        CardInput(height=24, width=24),
+        CardInput(height=16, width=16, fit="crop"),
+        CardInput(height=16, width=16, fit="pad"),
+    ],
+    ids=["size", "crop", "pad"],
+)
+def test_each_model_of_a_run_sees_the_pixels_that_its_own_card_asks_for(
+    tmp_path: Path, server: Loopback, other: CardInput
+) -> None:
+    server.root = tmp_path
+    for number in range(6):  # none as wide as high, so that each way to fit it shows something else
+        save(tmp_path / f"{number}.jpg", number, (120, 40))
+    cards = {"main": CardInput(height=16, width=16), "second": other}
+    packages = {name: write_tiny_package(tmp_path / name, "ab", 1, size) for name, size in cards.items()}
+    sources = {one.version: ModelSource("openvino", one.card, Held(one.pack("openvino"))) for one in packages.values()}
+    slots = {slot.key: slot for slot in (ModelSlot("kind", name, one.version) for name, one in packages.items())}
+    wanted = [Wanted(FetchRequest(server.url(f"{n}.jpg")), tuple(slots), (n,)) for n in range(6)]
+    found = list(predict_images(wanted, slots, sources, SETTINGS, threads=1, rate_share=1.0))
+    logits = {(prediction.model, item.carried[0]): prediction.logit for item, prediction in found}
+    assert len(logits) == len(found) == 12
+    for (name, number), logit in logits.items():
+        card = packages[name].card
+        engine = load_engine(
+            "openvino", unpack(packages[name].pack("openvino")), batch_size=1, threads=1, keras_backend="tensorflow"
+        )
+        pixels = decode((tmp_path / f"{number}.jpg").read_bytes(), [card.spec], 10**8).pixels[0]
+        (alone,) = card.verdicts(engine.predict(pixels[np.newaxis]))
+        assert logit == pytest.approx(alone.logit, abs=1e-4)
 
 
 def packages_like(package: Package, folder: Path, count: int) -> list[Package]:
