@@ -34,6 +34,7 @@ demo: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.demo
 
 test: $(INSTALLED)
+	@tests/install_browser.sh
 	@$(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(INSTALLED)

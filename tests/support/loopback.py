@@ -78,6 +78,8 @@ class Loopback:
         self.port = port
         self.requests: list[str] = []
         """Paths with query, as they were asked for, in order."""
+        self.asked_at: list[float] = []
+        """When each request came, in seconds of the monotonic clock."""
         self.headers: list[dict[str, str]] = []
         """Of each request."""
         self.in_flight = 0
@@ -184,6 +186,7 @@ class Loopback:
 
     async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.requests.append(request.raw_path)
+        self.asked_at.append(time.monotonic())
         self.headers.append(dict(request.headers))
         if request.transport is not None:
             self.clients.add(request.transport.get_extra_info("peername"))
