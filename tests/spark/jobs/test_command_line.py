@@ -90,7 +90,7 @@ def other_schema() -> None:
         (spoil_bundle(b"title\tlicense\nx\ty\n"), "eolMediaURL"),
         (spoil_zip, "list.txt"),
         (lambda: Path("kind.toml").rename("kid.toml"), "error: kind.toml: no such task file"),
-        (spoil_rule("label = = 'map'"), "error: kind.toml: rule 'bad': Spark refuses it"),
+        (spoil_rule("label = = 'map'"), "error: kind.toml: rule 'bad': an expression in SQL was wanted"),
         (spoil_rule("no_such_column > 1"), "no_such_column"),
         (append("kind.toml", "rulez = 1\n"), "rulez"),
         (append("model/openvino/model.bin", "x"), "model.bin: changed since the card was written"),

@@ -19,6 +19,7 @@ from train.fit.checkpoints import Checkpoint, Epoch
 from train.fit.features import FeatureCache
 from train.fit.loop import learn, start_network
 from train.fit.package import _scores
+from train.package.runtimes import tolerated
 from train.settings import FitSettings, read_fit_settings
 
 SIDE_PX = 32
@@ -141,7 +142,7 @@ def test_scores_from_kept_features_count_where_the_exported_files_give_the_same(
     wrong = kept.copy()
     wrong[-1] += 0.01
     scores, _ = _scores(package, dataset, validation, wrong)
-    np.testing.assert_allclose(scores, kept, atol=1e-4)
+    assert np.all(np.abs(scores - kept) <= tolerated(kept))  # the engine's own, no longer the wrong ones
     with_maps = read_fit_settings(config, ["cached_views=1"], weights=str(weights))
     assert learn(with_maps, *sample, cache=FeatureCache(tmp_path / "features")).scores is None
 
