@@ -139,7 +139,7 @@ def test_parts_of_the_images_are_measured_by_themselves(
     assert images["path=photo/"] == 3
     assert images["colour: grey"] == 1
     assert images["aspect: long and wide"] == 1
-    assert images["aspect: upright"] == 1
+    assert images["aspect: upright"] == 2
     assert images["colour: grey"] + images["colour: coloured"] == 7
     assert sum(count for name, count in images.items() if name.startswith("size")) == 7
     (photos,) = [row for row in found["slices"] if row["slice"] == "path=photo/"]
