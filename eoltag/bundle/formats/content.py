@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from eoltag.bundle.formats.columns import PROBED_ROWS
+from eoltag.bundle.formats.columns import PROBED_ROWS, Columns
 from eoltag.bundle.formats.text import HEAD_BYTES, Source, find_encoding, from_first_entry
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
@@ -51,6 +51,25 @@ class Text(NamedTuple):
     """The first line that is neither blank nor a comment."""
     following: list[str]
     """The lines after it that may settle what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columned:
+    """What a file with named columns gives beside its rows."""
+
+    source: Source
+    chosen: Columns
+    notes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns, as the file spells them."""
+        return self.chosen.header
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The columns that every row is asked for, the URL's first."""
+        return self.chosen.used
 
 
 class Sample:

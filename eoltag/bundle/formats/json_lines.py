@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from eoltag.bundle.formats.columns import ABSENT, PROBED_ROWS, Columns, choose_columns
-from eoltag.bundle.formats.content import BundleFormat, Sample, Tally
+from eoltag.bundle.formats.columns import ABSENT, PROBED_ROWS, choose_columns
+from eoltag.bundle.formats.content import BundleFormat, Columned, Sample, Tally
 from eoltag.bundle.formats.text import Source, short
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
@@ -17,23 +17,10 @@ MOST_KEYS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLines:
-    """A text file of JSON objects."""
+class JsonLines(Columned):
+    """A text file of JSON objects, whose columns are the keys of any of them."""
 
-    source: Source
     encoding: str
-    chosen: Columns
-    notes: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Every key of any object, in the order in which they come."""
-        return self.chosen.header
-
-    @property
-    def used(self) -> tuple[str, ...]:
-        """The keys that every row is asked for, the URL's first."""
-        return self.chosen.used
 
     def rows(self, further: Sequence[str], tally: Tally) -> Iterator[ImageRef]:
         """A row for every object. Raises BundleError where a line is none, or its URL is no text."""
@@ -64,7 +51,7 @@ def recognise(sample: Sample) -> JsonLines | None:
         return [value for record in records if (value := _text(record.get(header[place])))]
 
     columns, notes = choose_columns(header, values_at, source.label)
-    return JsonLines(source, text.encoding, columns, (*text.notes, *notes))
+    return JsonLines(source, columns, (*text.notes, *notes), text.encoding)
 
 
 FORMAT: Final = BundleFormat("jsonl", recognise)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from eoltag.bundle.formats.columns import ABSENT, PROBED_ROWS, Columns, choose_columns
-from eoltag.bundle.formats.content import BundleFormat, Sample, Tally
+from eoltag.bundle.formats.columns import ABSENT, PROBED_ROWS, choose_columns
+from eoltag.bundle.formats.content import BundleFormat, Columned, Sample, Tally
 from eoltag.bundle.formats.text import PARQUET_MARK, Source, unreadable
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
@@ -19,22 +19,8 @@ _BATCH_ROWS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetTable:
+class ParquetTable(Columned):
     """A Parquet file."""
-
-    source: Source
-    chosen: Columns
-    notes: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of the schema."""
-        return self.chosen.header
-
-    @property
-    def used(self) -> tuple[str, ...]:
-        """The columns that every row gives, the URL's first."""
-        return self.chosen.used
 
     def rows(self, further: Sequence[str], tally: Tally) -> Iterator[ImageRef]:  # noqa: ARG002  nothing to pass over
         """Every row, a batch at a time; values that are no texts as Arrow writes them. Raises BundleError."""

@@ -13,13 +13,12 @@ from eoltag.bundle.formats.columns import (
     PROBED_ROWS,
     URL_START,
     WANTED,
-    Columns,
     choose_columns,
     place_of,
     url_place,
 )
-from eoltag.bundle.formats.content import BundleFormat, Sample, Tally, Text
-from eoltag.bundle.formats.text import Source, from_first_entry, is_markup, short
+from eoltag.bundle.formats.content import BundleFormat, Columned, Sample, Tally, Text
+from eoltag.bundle.formats.text import from_first_entry, is_markup, short
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
 
@@ -27,24 +26,11 @@ Delimiter = Literal["\t", ","]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(Columned):
     """A text file of rows below a header."""
 
-    source: Source
     encoding: str
     delimiter: Delimiter
-    chosen: Columns
-    notes: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The header."""
-        return self.chosen.header
-
-    @property
-    def used(self) -> tuple[str, ...]:
-        """The columns that every row gives, the URL's first."""
-        return self.chosen.used
 
     def rows(self, further: Sequence[str], tally: Tally) -> Iterator[ImageRef]:
         """Every row, whatever it holds. Raises BundleError where CSV quoting is broken."""
@@ -92,7 +78,7 @@ def recognise(sample: Sample) -> Table | None:
             return [record[place] for record in islice(records, PROBED_ROWS)]
 
     columns, notes = choose_columns(header, values_at, source.label)
-    table = Table(source, text.encoding, delimiter, columns, (*text.notes, *notes))
+    table = Table(source, columns, (*text.notes, *notes), text.encoding, delimiter)
     if delimiter == ",":
         for _ in table.rows((), Tally()):  # a quote that never closes shows only at the end
             pass
