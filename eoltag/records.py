@@ -15,6 +15,9 @@ Pixels = NDArray[np.uint8]
 Scores = NDArray[np.float32]
 """Shape (N, C): one row per image, one column per label."""
 
+Vectors = NDArray[np.float32]
+"""Feature vectors, shape (N, D): one row per image."""
+
 Fit = Literal["stretch", "crop", "pad"]
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
 Measure = Literal["confidence", "logit"]

@@ -2,131 +2,53 @@
 
 import hashlib
 import json
-import re
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, Literal
-
-from pydantic import Field, FiniteFloat, model_validator
+from typing import Final
 
 from eoltag.errors import PackageError
-from eoltag.model.outputs import OUTPUTS, Verdict
-from eoltag.records import Fit, InputSpec, Resample, Scores
-from eoltag.settings import Strict, parse
+from eoltag.model.card import (
+    CARD_FILE,
+    CARD_VERSION,
+    FILES_OF,
+    INT8_FILES,
+    KERAS_FILE,
+    OPENVINO_FILES,
+    Card,
+    CardInput,
+    EngineName,
+    Part,
+    Precision,
+    PrecisionChoice,
+    PrecisionName,
+    model_version,
+)
+from eoltag.settings import parse
 
-__all__ = ["Card", "Package", "read_package"]
+__all__ = [
+    "CARD_FILE",
+    "CARD_VERSION",
+    "INT8_FILES",
+    "KERAS_FILE",
+    "OPENVINO_FILES",
+    "Card",
+    "CardInput",
+    "EngineName",
+    "Package",
+    "Precision",
+    "PrecisionChoice",
+    "PrecisionName",
+    "Unpacked",
+    "read_package",
+    "unpack",
+    "write_beside",
+    "write_card",
+]
 
-CARD_VERSION: Final = 1
-CARD_FILE: Final = "card.json"
-KERAS_FILE: Final = "model.keras"
-OPENVINO_FILES: Final = ("openvino/model.xml", "openvino/model.bin")
-INT8_FILES: Final = ("openvino/int8/model.xml", "openvino/int8/model.bin")
 _PICKLES: Final = (".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".npy")
-
-EngineName = Literal["openvino", "keras"]
-PrecisionName = Literal["f32", "bf16", "int8"]
-PrecisionChoice = Literal["auto", "f32", "bf16", "int8"]
-"""auto: the fastest that the card proves and the worker's processor has, else f32."""
-
-
-class CardInput(Strict):
-    """The picture that the model takes."""
-
-    height: int = Field(ge=8, le=4096)
-    """Height of the picture that the model takes, in pixels."""
-    width: int = Field(ge=8, le=4096)
-    """Its width, in pixels."""
-    fit: Fit = "stretch"
-    """How a picture of another shape gets there."""
-    resample: Resample = "bilinear"
-    """How it is scaled."""
-
-
-class Precision(Strict):
-    """Faster arithmetic that agreed with f32 on held-out images at export; see train.export.agreement for the gate."""
-
-    bf16: bool = False
-    """Proven: OpenVINO computing in bfloat16, from the f32 files."""
-    int8: bool = False
-    """Proven: OpenVINO with the int8 files."""
-    keras_bf16: bool = False
-    """Proven: Keras with bfloat16 layers over f32 weights."""
-
-    def proven(self, engine: EngineName) -> tuple[PrecisionName, ...]:
-        """The precisions that `engine` may use, fastest first; f32 always."""
-        if engine == "keras":
-            return ("bf16", "f32") if self.keras_bf16 else ("f32",)
-        faster: tuple[tuple[PrecisionName, bool], ...] = (("int8", self.int8), ("bf16", self.bf16))
-        return (*(name for name, is_proven in faster if is_proven), "f32")
-
-
-class Card(Strict):
-    """card.json: everything about a model but its weights."""
-
-    card_version: int
-    """Version of this file's form: 1; another one is refused."""
-    name: str = Field(min_length=1)
-    """For people."""
-    task: str = ""
-    """For people."""
-    labels: tuple[str, ...] = Field(min_length=2, strict=False)
-    """In the order of the scores."""
-    input: CardInput
-    output: Literal["logits"] = "logits"
-    """What the network gives."""
-    output_kind: str = "classes"
-    """What these numbers mean: `classes`, one of many labels."""
-    temperature: float = Field(1.0, gt=0, allow_inf_nan=False, strict=False)
-    """Probabilities are softmax(logits / temperature)."""
-    thresholds: dict[str, FiniteFloat] = {}
-    """Label to value, for `${threshold.LABEL}` in task files."""
-    threshold_record: dict[str, Any] = {}
-    """How the thresholds were chosen: on which scale, for which error, on which images."""
-    metrics: dict[str, Any] = {}
-    """What was measured; `metrics.precision` holds the figures behind the proofs."""
-    hyperparameters: dict[str, Any] = {}
-    """Settings of the training, for people."""
-    data_digest: str = ""
-    """sha256 over the sha256 of the training images."""
-    versions: dict[str, str] = {}
-    """Packages that made it, for people."""
-    created_at: str = ""
-    """When it was made, for people."""
-    precision: Precision = Precision()
-    int8_margin: float = Field(0.0, ge=0, allow_inf_nan=False, strict=False)
-    """In logits: an image that int8 leaves this close to a border is scored again in f32; 0 where int8 is off."""
-    files: dict[str, str]
-    """Path inside the package to the sha256 of its content."""
-
-    @model_validator(mode="after")
-    def _labels_differ(self) -> "Card":
-        if len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"labels must differ. Received: {list(self.labels)}")
-        unknown = set(self.thresholds) - set(self.labels)
-        if unknown:
-            raise ValueError(f"thresholds for labels that are not there: {sorted(unknown)}")
-        if self.output_kind not in OUTPUTS:
-            known = ", ".join(OUTPUTS)
-            raise ValueError(
-                f"output_kind: wanted one that this eoltag knows ({known}). Received: {self.output_kind!r}"
-            )
-        return self
-
-    def verdicts(self, logits: Scores) -> list[Verdict]:
-        """What the model says of each image. logits: (N, C). Raises ValueError where C is not the number of labels."""
-        return OUTPUTS[self.output_kind].verdicts(logits, self.labels, self.temperature)
-
-    def probabilities(self, logits: Scores) -> Scores:
-        """The probability of each label, (N, C) float32. logits: (N, C)."""
-        return OUTPUTS[self.output_kind].probabilities(logits, self.temperature)
-
-    @property
-    def spec(self) -> InputSpec:
-        """The picture that the model takes, as eoltag.image.decode wants it described."""
-        return InputSpec(self.input.height, self.input.width, self.input.fit, self.input.resample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,24 +62,45 @@ class Package:
 
     @property
     def engines(self) -> tuple[EngineName, ...]:
-        """Engines that can run it, fastest first."""
-        found: list[EngineName] = []
-        if all(name in self.card.files for name in OPENVINO_FILES):
-            found.append("openvino")
-        if KERAS_FILE in self.card.files:
-            found.append("keras")
-        return tuple(found)
+        """Engines that can run the whole model, fastest first; none where there is a head alone."""
+        return self.card.engines_for("whole")
 
-    def files_for(self, engine: EngineName, precision: PrecisionChoice = "f32") -> tuple[str, ...]:
-        """The names of the files that `engine` may need to run at `precision`, the fall-back to f32 included.
+    @property
+    def fastest_engine(self) -> EngineName:
+        """The first of them. Raises PackageError where there is a head alone."""
+        if self.is_head_only:
+            self.files_for("openvino")
+        return self.engines[0]
 
-        Raises PackageError where the package lacks one, or its card does not prove that precision.
+    @property
+    def has_base(self) -> bool:
+        """Base and head are there beside the whole model, for every engine that runs that."""
+        parts = [set(self.card.engines_for(part)) for part in ("base", "head")]
+        return bool(self.card.base_version and self.engines) and all(set(self.engines) <= part for part in parts)
+
+    @property
+    def is_head_only(self) -> bool:
+        """There is nothing but a head, for features of a base that lies elsewhere: it takes no pictures."""
+        return not self.engines
+
+    def files_for(
+        self, engine: EngineName, precision: PrecisionChoice = "f32", part: Part = "whole"
+    ) -> tuple[str, ...]:
+        """The names of the files that `engine` may need to run that part at `precision`, the fall-back to f32 included.
+
+        Base and head are there in f32 alone. Raises PackageError where the package lacks a file, or its card does not
+        prove that precision.
         """
-        names = OPENVINO_FILES if engine == "openvino" else (KERAS_FILE,)
+        names = FILES_OF[part][engine]
         missing = [name for name in names if name not in self.card.files]
+        if missing and part == "whole" and self.is_head_only:
+            raise PackageError(
+                f"{self.path}: has a head alone, for stored features of the base '{self.card.base_version}'; "
+                "wanted a package with a whole model, since pictures are to be scored"
+            )
         if missing:
             raise PackageError(f"{self.path}: engine '{engine}' needs {', '.join(missing)}, which this package lacks")
-        proven = self.card.precision.proven(engine)
+        proven = self.card.precision.proven(engine) if part == "whole" else ("f32",)
         if precision not in ("auto", *proven):
             raise PackageError(
                 f"{self.path}: the card does not prove engine '{engine}' at {precision} (proven: {', '.join(proven)}); "
@@ -165,9 +108,12 @@ class Package:
             )
         return (*names, *INT8_FILES) if precision in ("auto", "int8") and "int8" in proven else names
 
-    def pack(self, engine: EngineName, precision: PrecisionChoice = "f32") -> bytes:
-        """The card and what `engine` may need at `precision`, as one zip for the broadcast. Raises PackageError."""
-        names = self.files_for(engine, precision)
+    def pack(self, engine: EngineName, precision: PrecisionChoice = "f32", part: Part = "whole") -> bytes:
+        """The card and what `engine` may need of that part at `precision`, as one zip for the broadcast.
+
+        Raises PackageError, see files_for.
+        """
+        names = self.files_for(engine, precision, part)
         buffer = BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(zipfile.ZipInfo(CARD_FILE), self.card.model_dump_json())
@@ -276,35 +222,13 @@ def write_beside(package: Package, card: Card, name: str, text: str) -> Package:
     return write_card(package.path, card)
 
 
-def model_version(card: Card) -> str:
-    """First 12 hex digits of the sha256 over what decides a score: labels, input, temperature, and the model files.
-
-    Thresholds, their record, metrics and the README are left out on purpose: a new threshold must re-tag without
-    touching an image.
-    So are the int8 files and the precision flags: they come later, score alike within the gate that they passed, and
-    must not have millions of images predicted anew. The predictions' column `engine` tells such rows apart.
-    """
-    model_files = {name: digest for name, digest in card.files.items() if name in (KERAS_FILE, *OPENVINO_FILES)}
-    scored_by = card.model_dump(mode="json", include={"card_version", "labels", "input", "output", "temperature"})
-    if card.output_kind != "classes":  # packages from before there were others keep their version
-        scored_by["output_kind"] = card.output_kind
-    text = json.dumps({**scored_by, "files": model_files}, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    while _reads_as_number(digest[:12]):
-        digest = hashlib.sha256(digest.encode()).hexdigest()
-    return digest[:12]
-
-
-def _reads_as_number(version: str) -> bool:
-    """Readers guess the type of the partition model_version=...: 1234e5678901 would come back as infinity."""
-    return re.fullmatch(r"[0-9]+(e[0-9]+)?[df]?", version) is not None
-
-
 def _verify(path: Path, card: Card) -> None:
-    if KERAS_FILE not in card.files and not all(name in card.files for name in OPENVINO_FILES):
+    if not card.engines_for("whole") and not card.base_version:
         raise PackageError(f"{path}: holds neither {KERAS_FILE} nor {OPENVINO_FILES[0]}")
     if card.precision.int8 and not all(name in card.files for name in INT8_FILES):
         raise PackageError(f"{path}: the card says that int8 is proven, but {INT8_FILES[0]} is not among its files")
+    if card.base_version:
+        _verify_parts(path, card)
     for name, wanted in card.files.items():
         file = path / name
         if name.lower().endswith(_PICKLES):
@@ -314,6 +238,19 @@ def _verify(path: Path, card: Card) -> None:
         if not file.is_file():
             raise PackageError(f"{file}: missing, though the card lists it")
         _check_digest(file, wanted, _sha256(file))
+
+
+def _verify_parts(path: Path, card: Card) -> None:
+    """Whoever runs the whole model runs its base and head as well; without a whole one there is a head at least."""
+    whole = card.engines_for("whole")
+    parts: tuple[Part, ...] = ("base", "head")
+    lacking = [FILES_OF[part][engine][0] for part in parts for engine in whole if engine not in card.engines_for(part)]
+    if not whole and not card.engines_for("head"):
+        lacking = [FILES_OF["head"]["openvino"][0]]
+    if lacking:
+        raise PackageError(
+            f"{path}: the card names base '{card.base_version}', and {lacking[0]} is not among its files"
+        )
 
 
 def _check_digest(file: Path, wanted: str, came: str) -> None:

@@ -77,7 +77,7 @@ def classify(
 
 def load(package: Package, choice: EngineChoice) -> Engine:
     """The package's model on this machine's cores."""
-    name = package.engines[0] if choice == "auto" else choice
+    name = package.fastest_engine if choice == "auto" else choice
     packed = package.pack(name)
     if name == "keras":
         start_keras()

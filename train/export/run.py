@@ -9,14 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError, PackageError
-from eoltag.model.package import (
-    INT8_FILES,
-    KERAS_FILE,
-    OPENVINO_FILES,
-    Package,
-    Precision,
-    write_card,
-)
+from eoltag.model.card import INT8_FILES, KERAS_FILE, OPENVINO_FILES, Card, Precision
+from eoltag.model.package import Package, write_card
+from eoltag.records import Pixels
 from train.cli import start_keras
 from train.export.agreement import LEAST_IMAGES, Agreement
 from train.export.held_out import Pictures, read_pictures
@@ -28,6 +23,7 @@ from train.export.quantizing import (
     LEAST_CONTROL_IMAGES,
     make_int8,
 )
+from train.package.bases import PART_FILES, has_untouched_base, keep_base, noise_pictures
 from train.package.data_table import read_data_table
 from train.package.runtimes import check_agreement, write_openvino
 from train.package.staging import check_destination, staged
@@ -65,10 +61,12 @@ def export_package(package: Package, request: ExportRequest) -> dict[str, Any]:
     with staged(out, overwrite=True) as folder:
         _copy(package, folder, is_renewed=request.renew)
         if not (folder / OPENVINO_FILES[0]).is_file():
-            _make_openvino(folder)
+            write_openvino(_keras_model(folder), folder)
         card = package.card
         if request.renew:  # what was proven of other files is proven no more
-            card = card.model_copy(update={"precision": Precision(keras_bf16=card.precision.keras_bf16)})
+            proven = Precision(keras_bf16=card.precision.keras_bf16)
+            card = card.model_copy(update={"precision": proven, "base_version": "", "feature_length": 0})
+        card, said = _with_base(folder, card, held.pixels)
         made = make_int8(folder, card, calibration.pixels) if request.int8 else None
         if made is not None:
             unproven = card.precision.model_copy(update={"int8": False})
@@ -88,7 +86,8 @@ def export_package(package: Package, request: ExportRequest) -> dict[str, Any]:
         "held_out_images": len(held.pixels),
         "engines_differ_by": difference,
         "measured": measured,
-        "said": [_sentence(name, agreement, measured[name]) for name, agreement in agreements.items()],
+        "base_version": final.card.base_version,
+        "said": [*said, *(_sentence(name, agreement, measured[name]) for name, agreement in agreements.items())],
     }
 
 
@@ -99,17 +98,27 @@ def _sentence(name: str, agreement: Agreement, measured: dict[str, Any]) -> str:
     return agreement.sentence(name) + cost
 
 
-def _make_openvino(folder: Path) -> None:
-    """The f32 files from model.keras. Raises PackageError where Keras refuses it."""
+def _with_base(folder: Path, card: Card, pixels: Pixels) -> tuple[Card, list[str]]:
+    """The card, with base and head in the folder where a training left the base as it was; and what is to be said.
+
+    pixels: held-out images, perhaps none.
+    """
+    if card.base_version or not has_untouched_base(card) or not (folder / KERAS_FILE).is_file():
+        return card, []
+    kept, proof = keep_base(folder, card, _keras_model(folder), pixels if len(pixels) else noise_pictures(card.spec))
+    return kept, [proof.sentence()]
+
+
+def _keras_model(folder: Path) -> Any:
+    """The keras.Model in model.keras. Raises PackageError where Keras refuses it."""
     start_keras()
     import keras
 
     try:
-        model = keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
+        return keras.saving.load_model(folder / KERAS_FILE, compile=False, safe_mode=True)
     except Exception as problem:  # Keras raises nearly anything on a file that it refuses
         reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
         raise PackageError(f"{folder / KERAS_FILE}: Keras refuses it ({reason})") from problem
-    write_openvino(model, folder)
 
 
 def _asked(package: Package, request: ExportRequest) -> list[str]:
@@ -136,7 +145,7 @@ def _finish(package: Package, measured: dict[str, dict[str, Any]]) -> Package:
 
 def _copy(package: Package, folder: Path, *, is_renewed: bool) -> None:
     """The package's files but for those that are made anew."""
-    left_out = {*OPENVINO_FILES, *INT8_FILES} if is_renewed else set()
+    left_out = {*OPENVINO_FILES, *INT8_FILES, *PART_FILES} if is_renewed else set()
     for name in package.card.files:
         if name not in left_out:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

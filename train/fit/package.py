@@ -17,11 +17,12 @@ from eoltag import __version__
 from eoltag.model.engines import load_engine
 from eoltag.model.package import CARD_VERSION, Card, CardInput, Package, unpack, write_card
 from eoltag.records import Scores
-from train.cli import cores
+from train.cli import cores, log
 from train.data.dataset import Dataset, Indices
 from train.evaluate.calibration import calibrate
 from train.evaluate.metrics import accuracy, confusion_matrix, macro, per_class
 from train.evaluate.plots import confusion_figure
+from train.package.bases import has_untouched_base, keep_base
 from train.package.data_table import write_data_table
 from train.package.model_card import CONFUSION_FILE, CURVES_FILE, README_FILE, model_card
 from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
@@ -55,12 +56,19 @@ def write_package(
     export_model(trained.model, folder)
     card = _card(settings, dataset, trained)
     logits, difference = _scores(write_card(folder, card), dataset, validation, trained.scores)
+    if has_untouched_base(card):
+        card, proof = keep_base(folder, card, trained.model, dataset.pixels[validation[:BATCH]])
+        log(proof.sentence())
     truth, predicted = dataset.targets[validation], logits.argmax(axis=1)
-    metrics = _metrics(logits, truth, dataset.labels) | {
-        "engines_differ_by": difference,
-        "best_epoch": trained.history.index(trained.best) + 1,
-        "training": _costs(trained, seconds),
-    }
+    metrics = (
+        card.metrics
+        | _metrics(logits, truth, dataset.labels)
+        | {
+            "engines_differ_by": difference,
+            "best_epoch": trained.history.index(trained.best) + 1,
+            "training": _costs(trained, seconds),
+        }
+    )
     temperature = metrics["calibration"]["temperature"]
     card = card.model_copy(update={"metrics": metrics, "temperature": temperature})
     shutil.copyfile(curves, folder / CURVES_FILE)
@@ -128,7 +136,7 @@ def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Score
 
 def _logits(package: Package, dataset: Dataset, rows: Indices) -> Scores:
     """Logits of many images, a batch in memory at a time, by the engine that most workers use."""
-    name = package.engines[0]
+    name = package.fastest_engine
     engine = load_engine(
         name, unpack(package.pack(name)), batch_size=BATCH, threads=cores(), keras_backend="tensorflow"
     )

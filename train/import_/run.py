@@ -163,7 +163,7 @@ def _package(folder: Path, request: ImportRequest, foreign: Foreign) -> Package:
 
 def _check_scores(package: Package, pixels: Pixels, wanted: Scores, source: Path) -> float:
     """The largest difference from the source's logits. Raises PackageError above package.runtimes' tolerance."""
-    came = predict(package, package.engines[0], pixels)
+    came = predict(package, package.fastest_engine, pixels)
     differences = np.abs(came - wanted)
     if not np.all(differences <= tolerated(wanted)):
         raise PackageError(

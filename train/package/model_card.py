@@ -51,6 +51,17 @@ def _introduction(card: Card, validated_on: int) -> str:
         "(logits).\n\n"
         f"**Validation accuracy {metrics['val_accuracy']:.3f}** on {validated_on} images that it was not trained on "
         f"(loss {metrics['val_loss']:.3f}), from the same source as its training images: expect less on others."
+        f"{_base(card)}"
+    )
+
+
+def _base(card: Card) -> str:
+    """A paragraph on the base that lies apart; nothing where none does."""
+    if not card.base_version:
+        return ""
+    return (
+        f"\n\nBase `{card.base_version}` and head lie apart as well: a forward pass of the base, or its features where "
+        f"they are stored ({card.feature_length:,} numbers an image), serves every package that names this base."
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import PackageError
+from eoltag.model.card import FILES_OF, Part
 from eoltag.model.engines import load_engine
-from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, unpack
+from eoltag.model.package import Package, unpack
 from eoltag.records import Pixels, Scores
 from train.cli import cores
 
@@ -25,23 +26,26 @@ BATCH: Final = 16
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def export_model(model: Any, folder: Path) -> None:
-    """Write model.keras and openvino/model.xml|bin. model: keras.Model, uint8 (N, H, W, 3) -> logits (N, C)."""
+def export_model(model: Any, folder: Path, part: Part = "whole") -> None:
+    """Write that part of a package for Keras and for OpenVINO, as model.keras and openvino/model.xml|bin.
+
+    model: keras.Model, for the whole uint8 (N, H, W, 3) -> logits (N, C).
+    """
     import keras
 
-    path = folder / KERAS_FILE
+    (name,) = FILES_OF[part]["keras"]
     if model.compiled:  # else the optimiser's state is saved as well: Adam's is twice the size of the weights
         model = keras.Model(model.input, model.output, name=model.name)
-    model.save(path)
-    _make_repeatable(path)
-    write_openvino(model, folder)
+    model.save(folder / name)
+    _make_repeatable(folder / name)
+    write_openvino(model, folder, part)
 
 
-def write_openvino(model: Any, folder: Path) -> None:
-    """Write openvino/model.xml|bin alone; the same bytes for the same network, whatever the process did before."""
+def write_openvino(model: Any, folder: Path, part: Part = "whole") -> None:
+    """Write that part for OpenVINO alone; the same bytes for the same network, whatever the process did before."""
     import openvino as ov
 
-    xml, weights = (folder / name for name in OPENVINO_FILES)
+    xml, weights = (folder / name for name in FILES_OF[part]["openvino"])
     xml.parent.mkdir(parents=True, exist_ok=True)
     model.export(str(xml), format="openvino", verbose=False)
     network = ov.Core().read_model(xml.read_bytes(), ov.Tensor(np.frombuffer(weights.read_bytes(), np.uint8)))

@@ -22,7 +22,7 @@ class Classifier:
     """A loaded package, its decoding threads and its batcher. For one event loop."""
 
     def __init__(self, package: Package, settings: ServeSettings, metrics: Metrics) -> None:
-        name: EngineName = package.engines[0] if settings.engine == "auto" else settings.engine
+        name: EngineName = package.fastest_engine if settings.engine == "auto" else settings.engine
         self.card = package.card
         self.engine = name
         self._max_pixels = settings.max_pixels

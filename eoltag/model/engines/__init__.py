@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from eoltag.model.package import EngineName, PrecisionChoice, Unpacked
+from eoltag.model.card import EngineName, Part, PrecisionChoice
+from eoltag.model.engines.batches import Network
+from eoltag.model.engines.parts import BaseEngine, HeadEngine
+from eoltag.model.package import Unpacked
 from eoltag.records import Pixels, Scores
 
-__all__ = ["Engine", "load_engine"]
+__all__ = ["BaseEngine", "Engine", "HeadEngine", "load_base", "load_engine", "load_head"]
 
 BEST_BATCH_SIZE: Final[dict[EngineName, int]] = {"openvino": 8, "keras": 32}
 """On CPUs. OpenVINO with one thread: MobileNetV2 at 224 px took 5.3 ms an image alone, 5.7 in batches of 8, 7.1 of 32,
@@ -58,3 +61,32 @@ def load_engine(
     from eoltag.model.engines.keras import KerasEngine
 
     return KerasEngine(model, batch_size=batch_size, threads=threads, backend=keras_backend, precision=precision)
+
+
+def load_base(name: EngineName, model: Unpacked, *, batch_size: int, threads: int, keras_backend: str) -> BaseEngine:
+    """Load the base of a package that was packed for it: Package.pack(name, part="base"). In f32.
+
+    What it gives is what every package with this base_version takes.
+    """
+    return BaseEngine(f"{name}-f32", _load_part("base", name, model, batch_size, threads, keras_backend))
+
+
+def load_head(name: EngineName, model: Unpacked, *, batch_size: int, threads: int, keras_backend: str) -> HeadEngine:
+    """Load the head of a package that was packed for it: Package.pack(name, part="head"). In f32.
+
+    batch_size: rows that go through at once; a call may have any number of them.
+    """
+    network = _load_part("head", name, model, batch_size, threads, keras_backend)
+    return HeadEngine(f"{name}-f32", network, batch_size, model.card.feature_length, len(model.card.labels))
+
+
+def _load_part(
+    part: Part, name: EngineName, model: Unpacked, batch_size: int, threads: int, keras_backend: str
+) -> Network:
+    if name == "openvino":
+        from eoltag.model.engines.openvino import OpenVinoNetwork
+
+        return OpenVinoNetwork(model, "f32", batch_size, threads, part)
+    from eoltag.model.engines.keras import KerasNetwork
+
+    return KerasNetwork(model, batch_size, threads, keras_backend, part=part)

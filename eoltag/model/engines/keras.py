@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import PackageError
-from eoltag.model.engines.batches import check_outputs, pad_batch
+from eoltag.model.card import FILES_OF, Part, PrecisionChoice, PrecisionName
+from eoltag.model.engines.batches import Rows, check_shapes, pad_batch
 from eoltag.model.engines.precision import choose_precision
-from eoltag.model.package import KERAS_FILE, PrecisionChoice, PrecisionName, Unpacked
+from eoltag.model.package import Unpacked
 from eoltag.records import Pixels, Scores
 
 BF16_COMPUTE_CAPABILITY: Final = (8, 0)
@@ -24,37 +25,12 @@ class KerasEngine:
     def __init__(
         self, model: Unpacked, *, batch_size: int, threads: int, backend: str, precision: PrecisionChoice = "f32"
     ) -> None:
-        os.environ.setdefault("KERAS_BACKEND", backend)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        import keras
-
-        backend = keras.backend.backend()
-        limit_threads(backend, threads)
-        with tempfile.TemporaryDirectory(prefix="eoltag-") as folder:
-            path = Path(folder) / KERAS_FILE
-            path.write_bytes(model.files[KERAS_FILE])
-            try:
-                self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
-            except Exception as problem:  # Keras raises nearly anything on a file that it refuses
-                reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
-                raise PackageError(f"{model.card.name}: Keras refuses {KERAS_FILE} ({reason})") from problem
-        check_outputs(model.card, self._model.output_shape[-1])
-        # Asked for by name, bfloat16 holds on CPU as well (slowly): `export` measures it there.
-        has_bf16 = precision == "bf16" or (precision == "auto" and has_bf16_gpu(backend))
-        native: set[PrecisionName] = {"f32", "bf16"} if has_bf16 else {"f32"}
-        chosen = choose_precision(model.card, "keras", precision, native)
-        if chosen == "bf16":
-            compute_in_bf16(self._model)
-        else:
-            forbid_tf32(backend)
-        self._batch_size = batch_size
-        self._name = f"keras-{chosen}"
-        self._call = _compiled(self._model, (batch_size, *self._model.input_shape[1:]), backend)
+        self._network = KerasNetwork(model, batch_size, threads, backend, precision)
 
     @property
     def name(self) -> str:
         """keras-f32 or keras-bf16."""
-        return self._name
+        return f"keras-{self._network.precision}"
 
     def predict(self, batch: Pixels) -> Scores:
         """(N, H, W, 3) uint8, N up to the batch size, to (N, C) float32."""
@@ -66,9 +42,65 @@ class KerasEngine:
         On a GPU with TensorFlow, copying and computing go on meanwhile: begin the next batch before the scores of the
         last are taken, and its copy runs beside the computation. `batch` may be written to at once.
         """
-        count = len(batch)
-        scores = self._call(pad_batch(batch, self._batch_size))
-        return lambda: np.asarray(scores, np.float32)[:count]
+        return self._network.begin(batch)
+
+
+class KerasNetwork:
+    """One loaded network with a fixed batch: a whole model, a base or a head."""
+
+    precision: PrecisionName
+
+    def __init__(
+        self,
+        model: Unpacked,
+        batch_size: int,
+        threads: int,
+        backend: str,
+        precision: PrecisionChoice = "f32",
+        part: Part = "whole",
+    ) -> None:
+        os.environ.setdefault("KERAS_BACKEND", backend)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import keras
+
+        backend = keras.backend.backend()
+        limit_threads(backend, threads)
+        network = _load(model, FILES_OF[part]["keras"][0])
+        check_shapes(model.card, part, network.input_shape[1:], network.output_shape[-1])
+        # Asked for by name, bfloat16 holds on CPU as well (slowly): `export` measures it there.
+        has_bf16 = precision == "bf16" or (precision == "auto" and has_bf16_gpu(backend))
+        native: set[PrecisionName] = {"f32", "bf16"} if has_bf16 else {"f32"}
+        self.precision = choose_precision(model.card, "keras", precision, native)
+        if self.precision == "bf16":
+            compute_in_bf16(network)
+        else:
+            forbid_tf32(backend)
+        self._batch_size = batch_size
+        self._call = _compiled(network, (batch_size, *network.input_shape[1:]), backend)
+
+    def predict(self, rows: Rows) -> Scores:
+        """Rows up to the batch size to float32 numbers."""
+        return self.begin(rows)()
+
+    def begin(self, rows: Rows) -> Callable[[], Scores]:
+        """Hand rows over; what this returns gives the numbers."""
+        count = len(rows)
+        found = self._call(pad_batch(rows, self._batch_size))
+        return lambda: np.asarray(found, np.float32)[:count]
+
+
+def _load(model: Unpacked, name: str) -> Any:
+    """The keras.Model in one file of a package. Raises PackageError."""
+    import keras
+
+    with tempfile.TemporaryDirectory(prefix="eoltag-") as folder:
+        path = Path(folder) / name
+        path.write_bytes(model.files[name])
+        try:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as problem:  # Keras raises nearly anything on a file that it refuses
+            reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
+            raise PackageError(f"{model.card.name}: Keras refuses {name} ({reason})") from problem
 
 
 def compute_in_bf16(model: Any) -> None:
@@ -139,12 +171,13 @@ def limit_threads(backend: str, threads: int) -> None:
         os.environ.setdefault("XLA_FLAGS", f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}")
 
 
-def _compiled(model: Any, shape: tuple[int, ...], backend: str) -> Callable[[Pixels], Any]:
+def _compiled(model: Any, shape: tuple[int, ...], backend: str) -> Callable[[Rows], Any]:
     """The model as one call on a batch of that shape; with TensorFlow it returns before the GPU is done."""
     if backend != "tensorflow":
-        call: Callable[[Pixels], Any] = model.predict_on_batch
+        call: Callable[[Rows], Any] = model.predict_on_batch
         return call
     import tensorflow as tf
 
-    function = tf.function(lambda x: model(x, training=False), input_signature=[tf.TensorSpec(shape, tf.uint8)])
+    spec = tf.TensorSpec(shape, model.inputs[0].dtype)
+    function = tf.function(lambda x: model(x, training=False), input_signature=[spec])
     return lambda batch: function(tf.constant(batch))

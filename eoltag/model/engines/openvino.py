@@ -6,11 +6,12 @@ import numpy as np
 import openvino as ov
 
 from eoltag.errors import PackageError
-from eoltag.model.engines.batches import check_outputs, pad_batch
+from eoltag.model.card import FILES_OF, INT8_FILES, Part, PrecisionChoice, PrecisionName
+from eoltag.model.engines.batches import Rows, check_shapes, pad_batch, row_shape
 from eoltag.model.engines.close_calls import close_calls
 from eoltag.model.engines.layout import transpose_late
 from eoltag.model.engines.precision import choose_precision, cpu_precisions, faster_precisions
-from eoltag.model.package import INT8_FILES, OPENVINO_FILES, PrecisionChoice, PrecisionName, Unpacked
+from eoltag.model.package import Unpacked
 from eoltag.records import Pixels, Scores
 
 
@@ -18,13 +19,12 @@ class OpenVinoEngine:
     """A model with its own threads and a fixed batch; in int8 with its f32 version beside it, for close calls."""
 
     def __init__(self, model: Unpacked, *, batch_size: int, threads: int, precision: PrecisionChoice = "f32") -> None:
-        core = ov.Core()
         self._card = model.card
-        chosen = choose_precision(model.card, "openvino", precision, offered_precisions(core, precision))
-        self._network = _Network(core, model, chosen, batch_size, threads)
+        chosen = choose_precision(model.card, "openvino", precision, offered_precisions(ov.Core(), precision))
+        self._network = OpenVinoNetwork(model, chosen, batch_size, threads)
         # One image at a time: few of a batch are close calls, and f32 gains nothing from batches on CPUs.
         has_second = chosen == "int8" and model.card.int8_margin > 0
-        self._second = _Network(core, model, "f32", 1, threads) if has_second else None
+        self._second = OpenVinoNetwork(model, "f32", 1, threads) if has_second else None
         self._name = f"openvino-{chosen}"
 
     @property
@@ -46,11 +46,15 @@ class OpenVinoEngine:
         return lambda: scores
 
 
-class _Network:
-    """One compiled network with a fixed batch."""
+class OpenVinoNetwork:
+    """One compiled network with a fixed batch: a whole model, a base or a head."""
 
-    def __init__(self, core: ov.Core, model: Unpacked, precision: PrecisionName, batch_size: int, threads: int) -> None:
-        network = _read(core, model, batch_size, INT8_FILES if precision == "int8" else OPENVINO_FILES)
+    def __init__(
+        self, model: Unpacked, precision: PrecisionName, batch_size: int, threads: int, part: Part = "whole"
+    ) -> None:
+        core = ov.Core()
+        names = INT8_FILES if precision == "int8" else FILES_OF[part]["openvino"]
+        network = _read(core, model, names, (batch_size, *row_shape(model.card, part)))
         self._batch_size = batch_size
         self._compiled = core.compile_model(
             network,
@@ -65,13 +69,20 @@ class _Network:
                 "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             },
         )
-        check_outputs(model.card, self._compiled.output(0).shape[-1])
+        taken, given = self._compiled.input(0).shape, self._compiled.output(0).shape
+        check_shapes(model.card, part, taken[1:], given[-1])
         self._request = self._compiled.create_infer_request()
 
-    def predict(self, batch: Pixels) -> Scores:
-        padded = pad_batch(batch, self._batch_size)
+    def predict(self, rows: Rows) -> Scores:
+        """Rows up to the batch size to float32 numbers."""
+        padded = pad_batch(rows, self._batch_size)
         self._request.infer([ov.Tensor(padded, shared_memory=True)])
-        return np.array(self._request.get_output_tensor(0).data[: len(batch)], np.float32)
+        return np.array(self._request.get_output_tensor(0).data[: len(rows)], np.float32)
+
+    def begin(self, rows: Rows) -> Callable[[], Scores]:
+        """The numbers are there when this returns."""
+        found = self.predict(rows)
+        return lambda: found
 
 
 def offered_precisions(core: ov.Core, wanted: PrecisionChoice) -> frozenset[PrecisionName]:
@@ -84,13 +95,12 @@ def offered_precisions(core: ov.Core, wanted: PrecisionChoice) -> frozenset[Prec
     return frozenset(name for name in able if name == "f32" or name in offered)
 
 
-def _read(core: ov.Core, model: Unpacked, batch_size: int, names: tuple[str, str]) -> ov.Model:
-    """The network with its batch and picture size fixed."""
+def _read(core: ov.Core, model: Unpacked, names: tuple[str, ...], shape: tuple[int, ...]) -> ov.Model:
+    """The network with its batch and the shape of its rows fixed."""
     xml, weights = (model.files[name] for name in names)
-    spec = model.card.input
     try:
         network = core.read_model(xml, ov.Tensor(np.frombuffer(weights, np.uint8)))
-        network.reshape([batch_size, spec.height, spec.width, 3])
+        network.reshape(list(shape))
         transpose_late(network)
     except RuntimeError as problem:  # all that OpenVINO ever raises
         reason = str(problem).strip().splitlines()[-1]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from eoltag.errors import SettingsError
+from tests.support.bases import SIDE_PX, save_base_weights
 from tests.support.pictures import save, save_two_classes
 from train.__main__ import main
 from train.data.dataset import Dataset, read_dataset, split
@@ -22,7 +23,6 @@ from train.fit.package import _scores
 from train.package.runtimes import tolerated
 from train.settings import FitSettings, read_fit_settings
 
-SIDE_PX = 32
 CONFIG = (
     'architecture = "mobilenet"\nalpha = 0.25\nimage_size_px = 32\nepochs = 2\nbatch_size = 8\nhead_units = [6]\n'
     'fine_tune_from = "conv_dw_13"\nfine_tune_epochs = 2\nlabel_smoothing = 0.1\naugmentation = "photo"\n'
@@ -37,16 +37,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base of the smallest width, as keras.applications saves one."""
-    keras.utils.set_random_seed(5)
-    base = keras.applications.MobileNet(include_top=False, weights=None, alpha=0.25, input_shape=(SIDE_PX, SIDE_PX, 3))
-    for layer in base.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    base(np.random.default_rng(0).uniform(-1, 1, (8, SIDE_PX, SIDE_PX, 3)), training=True)  # else its features are 0
-    path = tmp_path_factory.mktemp("weights") / "small.weights.h5"
-    base.save_weights(path)
-    return path
+    """A base of the smallest width."""
+    return save_base_weights(tmp_path_factory.mktemp("weights") / "small.weights.h5")
 
 
 @pytest.fixture
