@@ -76,7 +76,7 @@ MAY_IMPORT = {
     # Entry points: arguments to requests, nothing else.
     "jobs": [_SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
-    "train": [],
+    "train": ["eoltag.model"],
     "train.architectures": ["train"],
     "train.samples": ["train", "train.images"],
     "train.images": ["eoltag.fetch", "eoltag.image", "train"],

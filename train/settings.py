@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, model_validator
 
 from eoltag.errors import SettingsError
+from eoltag.model.versions import is_base_name
 from eoltag.records import Fit, InputSpec, Resample
 from eoltag.settings import Strict, parse, read_toml
 
@@ -48,6 +49,11 @@ WHOLE: Final = frozenset({"scratch", "vgg", "peetz_net"})
 """Networks that are trained from nothing, with a head of their own."""
 _SCALED: Final = frozenset({"mobilenet", "mobilenet_v2"})
 _OF_TRANSFER: Final = ("alpha", "pooling", "head_units", "head_activation", "head_batch_norm", "l2", "fine_tune_from")
+_OF_PICTURES: Final = (
+    "architecture", "weights", "alpha", "image_size_px", "first_filters", "pooling", "fine_tune_from",
+    "fine_tune_epochs", "augmentation", "cached_views",
+)  # fmt: skip
+"""What says nothing to a head that is trained on features of an imported base."""
 
 Units = Annotated[int, Field(ge=1, le=8192)]
 
@@ -62,6 +68,9 @@ class FitSettings(Strict):
     weights: str = Field("imagenet", min_length=1)
     """Of the base: `"imagenet"` (Keras downloads it), `"none"`, or a file; networks without a base start from nothing;
     also `--weights`."""
+    features_of: str = ""
+    """With `fit --features`: name of an imported base whose features are trained on, in place of `architecture`; the
+    package is then a head alone."""
     alpha: float = Field(1.0, gt=0, le=4, strict=False)
     """Width of a MobileNet."""
     image_size_px: int = Field(0, ge=0, le=2048)
@@ -148,7 +157,7 @@ class FitSettings(Strict):
     @property
     def has_base(self) -> bool:
         """Whether there is a pretrained part below the head."""
-        return self.architecture not in WHOLE
+        return bool(self.features_of) or self.architecture not in WHOLE
 
     @property
     def is_frozen_first(self) -> bool:
@@ -159,24 +168,34 @@ class FitSettings(Strict):
     def _fits_together(self) -> "FitSettings":
         if 0 < self.image_size_px < LEAST_SIDE_PX:
             raise ValueError(f"image_size_px: wanted 0 or {LEAST_SIDE_PX} and more. Received: {self.image_size_px}")
+        if self.features_of:
+            self._check_features_of()
         if not self.has_base:
-            self._refuse(_OF_TRANSFER, "has no base and a head of its own")
+            self._refuse(_OF_TRANSFER, f"architecture '{self.architecture}' has no base and a head of its own")
             if self.weights not in ("imagenet", "none"):
                 raise ValueError(f"weights: '{self.architecture}' has no base that could take {self.weights}")
         elif self.architecture not in _SCALED:
-            self._refuse(("alpha",), "has one width")
+            self._refuse(("alpha",), f"architecture '{self.architecture}' has one width")
         if self.architecture != "scratch":
-            self._refuse(("first_filters",), "has its published filters")
+            self._refuse(("first_filters",), f"architecture '{self.architecture}' has its published filters")
         if bool(self.fine_tune_epochs) != bool(self.fine_tune_from):
             raise ValueError("fine_tune_from and fine_tune_epochs: wanted both or neither")
         if self.fine_tune_epochs and not self.is_frozen_first:
             raise ValueError("fine_tune_epochs: without pretrained weights everything is trained from the start")
         return self
 
+    def _check_features_of(self) -> None:
+        if not is_base_name(self.features_of):
+            raise ValueError(
+                "features_of: wanted up to 64 letters, digits and _ . -, neither a number nor a date. "
+                f"Received: {self.features_of!r}"
+            )
+        self._refuse(_OF_PICTURES, f"features of '{self.features_of}' are trained on, no pictures")
+
     def _refuse(self, keys: Sequence[str], reason: str) -> None:
         for key in keys:
             if getattr(self, key) != type(self).model_fields[key].default:
-                raise ValueError(f"{key}: architecture '{self.architecture}' {reason}")
+                raise ValueError(f"{key}: {reason}")
 
 
 def read_fit_settings(path: Path, overrides: Sequence[str] = (), **given: Any) -> FitSettings:

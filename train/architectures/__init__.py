@@ -6,11 +6,17 @@ from train.settings import FitSettings
 __all__ = ["Network", "build"]
 
 
-def build(settings: FitSettings, classes: int) -> Network:
+def build(settings: FitSettings, classes: int, feature_length: int = 0) -> Network:
     """A fresh network with the weights that the settings name. Raises SettingsError where they cannot be loaded.
 
-    The imports wait until they are wanted: Keras takes seconds.
+    The imports wait until they are wanted: Keras takes seconds. feature_length: of a vector of the imported base, where
+    the settings say `features_of`.
     """
+    if settings.features_of:
+        from train.architectures.head import head
+
+        top = head(settings, feature_length, classes)
+        return Network(top, head=top)
     if settings.has_base:
         from train.architectures.transfer import transfer
 

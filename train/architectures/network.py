@@ -9,7 +9,8 @@ class Network:
     """A built network. Its parts share their weights."""
 
     model: Any
-    """keras.Model: uint8 RGB (N, H, W, 3) to logits (N, C), with scaling inside."""
+    """keras.Model: uint8 RGB (N, H, W, 3) to logits (N, C), with scaling inside; the head itself where the base is not
+    ours to run."""
     base: Any = None
     """keras.Model from keras.applications, without its top; None in networks trained from nothing."""
     features: Any = None

@@ -37,27 +37,37 @@ class Example:
 
     image: LabelledImage
     sha256: str
-    fingerprint: Fingerprint
-    """What is compared with others."""
+    fingerprint: Fingerprint | None
+    """What is compared with others; None where there is no picture."""
+    perceptual_hash: str | None = None
+    """Where there is no picture: images with the same one stay together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Every usable image of a folder."""
+    """Every usable image of a folder, or of a table of labels."""
 
     folder: Path
+    """What was named, for messages."""
     labels: tuple[str, ...]
     """Sorted folder names."""
     examples: tuple[Example, ...]
     pixels: Pixels
     """(N, H, W, 3), in the order of the examples; on disk, and gone from there when this is."""
     skipped: tuple[Unreadable, ...]
+    vectors: NDArray[np.float16] | None = None
+    """Stored features (N, D) in place of pixels, of which there are none then."""
 
     @property
     def targets(self) -> Indices:
         """Index of the label of every example, (N,)."""
         target = {label: number for number, label in enumerate(self.labels)}
         return np.array([target[example.image.label] for example in self.examples], np.int64)
+
+    @property
+    def feature_length(self) -> int:
+        """Numbers in a stored vector; 0 where there are pixels."""
+        return 0 if self.vectors is None else int(self.vectors.shape[1])
 
     def digest(self) -> str:
         """sha256 over the sorted sha256 of the images, whatever their names."""
@@ -126,7 +136,8 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Indices, Indice
     """
     order = sorted(range(len(dataset.examples)), key=lambda row: (dataset.examples[row].sha256, row))
     examples = [dataset.examples[row] for row in order]
-    groups = groups_of([example.fingerprint for example in examples], [(example.sha256,) for example in examples])
+    keys = [(example.sha256, example.perceptual_hash) for example in examples]
+    groups = groups_of([example.fingerprint for example in examples], keys)
     if any(example.image.split is Split.VAL for example in examples):
         sides = [example.image.split or Split.TRAIN for example in examples]
         torn = straddling(groups, sides)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError, PackageError
-from eoltag.model.card import INT8_FILES, KERAS_FILE, OPENVINO_FILES, Card, Precision
+from eoltag.model.card import BASE_OPENVINO_FILES, INT8_FILES, KERAS_FILE, OPENVINO_FILES, Card, Precision
 from eoltag.model.package import Package, write_card
 from eoltag.records import Pixels
 from train.cli import start_keras
@@ -25,7 +25,14 @@ from train.export.quantizing import (
 )
 from train.package.bases import PART_FILES, has_untouched_base, keep_base, noise_pictures
 from train.package.data_table import read_data_table
-from train.package.runtimes import check_agreement, write_openvino
+from train.package.runtimes import (
+    MOST_COMPARED,
+    check_agreement,
+    compare_engines,
+    export_base_and_head,
+    join_openvino,
+    write_openvino,
+)
 from train.package.staging import check_destination, staged
 from train.records import Split
 
@@ -60,13 +67,11 @@ def export_package(package: Package, request: ExportRequest) -> dict[str, Any]:
     held, calibration = _images(package, request)
     with staged(out, overwrite=True) as folder:
         _copy(package, folder, is_renewed=request.renew)
-        if not (folder / OPENVINO_FILES[0]).is_file():
-            write_openvino(_keras_model(folder), folder)
         card = package.card
         if request.renew:  # what was proven of other files is proven no more
             proven = Precision(keras_bf16=card.precision.keras_bf16)
             card = card.model_copy(update={"precision": proven, "base_version": "", "feature_length": 0})
-        card, said = _with_base(folder, card, held.pixels)
+        card, said = _made(folder, card, held.pixels)
         made = make_int8(folder, card, calibration.pixels) if request.int8 else None
         if made is not None:
             unproven = card.precision.model_copy(update={"int8": False})
@@ -98,14 +103,26 @@ def _sentence(name: str, agreement: Agreement, measured: dict[str, Any]) -> str:
     return agreement.sentence(name) + cost
 
 
-def _with_base(folder: Path, card: Card, pixels: Pixels) -> tuple[Card, list[str]]:
-    """The card, with base and head in the folder where a training left the base as it was; and what is to be said.
+def _made(folder: Path, card: Card, pixels: Pixels) -> tuple[Card, list[str]]:
+    """Make what is missing: OpenVINO's files, and base and head where a training left the base as it was.
 
-    pixels: held-out images, perhaps none.
+    Returns the card, and what is to be said. pixels: held-out images, perhaps none.
     """
-    if card.base_version or not has_untouched_base(card) or not (folder / KERAS_FILE).is_file():
+    has_openvino = (folder / OPENVINO_FILES[0]).is_file()
+    wants_base = not card.base_version and has_untouched_base(card) and (folder / KERAS_FILE).is_file()
+    if has_openvino and not wants_base:
         return card, []
-    kept, proof = keep_base(folder, card, _keras_model(folder), pixels if len(pixels) else noise_pictures(card.spec))
+    model = _keras_model(folder)
+    if wants_base:
+        export_base_and_head(model, folder)
+    if not has_openvino and (folder / BASE_OPENVINO_FILES[0]).is_file():
+        join_openvino(folder)
+    elif not has_openvino:
+        write_openvino(model, folder)
+    if not wants_base:
+        return card, []
+    pictures = pixels[:MOST_COMPARED] if len(pixels) else noise_pictures(card.spec)
+    kept, proof = keep_base(folder, card, model, compare_engines(write_card(folder, card), pictures))
     return kept, [proof.sentence()]
 
 

@@ -61,8 +61,8 @@ class Attempt:
         shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
 
 
-def start_attempt(out: Path, settings: FitSettings, data: Path, digest: str) -> Attempt:
-    """The next number below `out`. Raises OutputError."""
+def start_attempt(out: Path, settings: FitSettings, source: str, digest: str) -> Attempt:
+    """The next number below `out`. source: words of the command line that name the images. Raises OutputError."""
     last = max((int(folder.name) for folder in attempts(out)), default=0)
     folder = out / f"{last + 1:03d}"
     try:
@@ -71,8 +71,8 @@ def start_attempt(out: Path, settings: FitSettings, data: Path, digest: str) -> 
         (folder / CHECKPOINT_FOLDER).mkdir()
     except OSError as problem:
         raise OutputError(f"{folder}: cannot be written ({problem.strerror})") from problem
-    write_settings(settings, folder / CONFIG_FILE, f"python -m train fit THIS_FILE --data {data} --out {out}")
-    started = {"data": str(data), "data_digest": digest}
+    write_settings(settings, folder / CONFIG_FILE, f"python -m train fit THIS_FILE {source} --out {out}")
+    started = {"data": source, "data_digest": digest}
     (folder / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
     return Attempt(folder)
 
@@ -96,12 +96,12 @@ def check_same_images(attempt: Attempt, digest: str) -> None:
     """Raises DataError where an attempt began with other images."""
     begun: dict[str, Any] = json.loads((attempt.folder / STARTED_FILE).read_text(encoding="utf-8"))
     if begun["data_digest"] != digest:
-        raise DataError(f"{attempt.folder}: began with other images in {begun['data']}; leave --resume away")
+        raise DataError(f"{attempt.folder}: began with other images ({begun['data']}); leave --resume away")
 
 
-def check_out(out: Path, data: Path) -> None:
-    """Raises OutputError where attempts may not be written to `out`."""
-    if out.resolve().is_relative_to(data.resolve()):
+def check_out(out: Path, data: Path | None = None) -> None:
+    """Raises OutputError where attempts may not be written to `out`. data: a folder of classes, if there is one."""
+    if data is not None and out.resolve().is_relative_to(data.resolve()):
         raise OutputError(f"{out}: lies in the data folder {data}, where the next fit would take it for a label")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: wanted a folder for attempts, found a file")

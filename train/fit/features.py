@@ -24,7 +24,7 @@ from train.data.dataset import Dataset, Indices
 from train.settings import FitSettings
 
 Features = NDArray[Any]
-"""(views, N, ...): float32 rows of pooled features, or float16 maps."""
+"""(views, N, ...): float32 rows of pooled features, float16 ones that were stored, or float16 maps."""
 Extract = Callable[[Pixels], NDArray[np.float32]]
 
 BATCH: Final = 32

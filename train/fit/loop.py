@@ -39,7 +39,7 @@ class Trained:
     """A network with its best weights."""
 
     model: Any
-    """keras.Model: uint8 (N, H, W, 3) -> logits (N, C)."""
+    """keras.Model: uint8 (N, H, W, 3) -> logits (N, C); see Network.model."""
     history: tuple[Epoch, ...]
     best: Epoch
     """The epoch whose weights these are."""
@@ -67,11 +67,14 @@ class _Run:
     log: Log
 
 
-def start_network(settings: FitSettings, classes: int) -> Network:
-    """A fresh network, the same for the same seed. Raises SettingsError where its weights cannot be loaded."""
+def start_network(settings: FitSettings, classes: int, feature_length: int = 0) -> Network:
+    """A fresh network, the same for the same seed. Raises SettingsError where its weights cannot be loaded.
+
+    feature_length: see train.architectures.build.
+    """
     keras.backend.clear_session()
     make_repeatable(settings.seed)
-    return build(settings, classes)
+    return build(settings, classes, feature_length)
 
 
 def learn(

@@ -22,21 +22,26 @@ from train.data.dataset import Dataset, Indices
 from train.evaluate.calibration import calibrate
 from train.evaluate.metrics import accuracy, confusion_matrix, macro, per_class
 from train.evaluate.plots import confusion_figure
-from train.package.bases import has_untouched_base, keep_base
+from train.package.bases import export_from_vectors, has_untouched_base, keep_base
 from train.package.data_table import write_data_table
 from train.package.model_card import CONFUSION_FILE, CURVES_FILE, README_FILE, model_card
-from train.package.runtimes import BATCH, agreed_scores, export_model, tolerated
+from train.package.runtimes import (
+    BATCH,
+    MOST_COMPARED,
+    Comparison,
+    compare_engines,
+    export_in_parts,
+    export_model,
+    tolerated,
+)
 from train.records import LabelledImage, Split
-from train.settings import FitSettings
+from train.settings import WHOLE, FitSettings
 
 if TYPE_CHECKING:
     from train.fit.loop import Trained
 
 LIBRARIES: Final = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy", "pillow")
 PLOT_DPI: Final = 110
-MOST_COMPARED: Final = 64
-"""Validation images that both engines are compared on: what an export gets wrong shows on every image, and Keras is
-slow without a GPU."""
 
 
 def write_package(
@@ -53,12 +58,11 @@ def write_package(
     curves: the picture of its epochs. seconds: that the training took. Raises PackageError where the engines disagree.
     """
     train, validation = rows
-    export_model(trained.model, folder)
     card = _card(settings, dataset, trained)
-    logits, difference = _scores(write_card(folder, card), dataset, validation, trained.scores)
-    if has_untouched_base(card):
-        card, proof = keep_base(folder, card, trained.model, dataset.pixels[validation[:BATCH]])
-        log(proof.sentence())
+    if dataset.vectors is not None:
+        card, logits, difference = export_from_vectors(folder, card, trained.model, dataset.vectors[validation])
+    else:
+        card, logits, difference = _export_from_pictures(folder, card, dataset, validation, trained)
     truth, predicted = dataset.targets[validation], logits.argmax(axis=1)
     metrics = (
         card.metrics
@@ -74,9 +78,24 @@ def write_package(
     shutil.copyfile(curves, folder / CURVES_FILE)
     confusion_figure(truth, predicted, dataset.labels).savefig(folder / CONFUSION_FILE, dpi=PLOT_DPI)
     write_data_table(folder, _seen(dataset, validation))
-    text = model_card(card, dataset.counts(train), dataset.counts(validation))
+    listed = write_card(folder, card).card
+    text = model_card(listed, dataset.counts(train), dataset.counts(validation))
     (folder / README_FILE).write_text(text, encoding="utf-8")
     return write_card(folder, card)
+
+
+def _export_from_pictures(
+    folder: Path, card: Card, dataset: Dataset, validation: Indices, trained: "Trained"
+) -> tuple[Card, Scores, float]:
+    """Write the model, with its base apart where that was left as it was; returns its card, its logits of the
+    validation images, and how far the engines differ."""
+    has_base = has_untouched_base(card)
+    (export_in_parts if has_base else export_model)(trained.model, folder)
+    logits, whole = _scores(write_card(folder, card), dataset, validation, trained.scores)
+    if has_base:
+        card, proof = keep_base(folder, card, trained.model, whole)
+        log(proof.sentence())
+    return card, logits, whole.difference
 
 
 def _card(settings: FitSettings, dataset: Dataset, trained: "Trained") -> Card:
@@ -89,13 +108,15 @@ def _card(settings: FitSettings, dataset: Dataset, trained: "Trained") -> Card:
         input=CardInput(height=spec.height, width=spec.width, fit=spec.fit, resample=spec.resample),
         hyperparameters={
             **settings.model_dump(mode="json"),
-            "weights": settings.weights if settings.has_base else "none",
+            "weights": settings.weights if settings.architecture not in WHOLE else "none",
             "epochs_run": len(trained.history),
             "parameters": int(trained.model.count_params()),
         },
         data_digest=dataset.digest(),
         versions=_versions(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        base_version=settings.features_of,
+        feature_length=dataset.feature_length if settings.features_of else 0,
         files={},
     )
 
@@ -121,17 +142,18 @@ def _metrics(logits: Scores, truth: Indices, labels: Sequence[str]) -> dict[str,
     }
 
 
-def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Scores | None) -> tuple[Scores, float]:
-    """Logits of the validation images as the exported files give them, and how far the engines differ.
+def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Scores | None) -> tuple[Scores, Comparison]:
+    """Logits of the validation images as the exported files give them, and how the engines compare on some of them.
 
     kept: what the training has of these, in their order; taken where the files give the same on the compared images,
     since only the pictures' way through the whole network is then left out.
     """
     compared = np.linspace(0, len(validation) - 1, min(len(validation), MOST_COMPARED)).astype(np.int64)
-    proof, difference = agreed_scores(package, dataset.pixels[validation[compared]])
+    whole = compare_engines(package, dataset.pixels[validation[compared]])
+    proof = whole.logits["openvino"]
     if kept is not None and np.all(np.abs(kept[compared] - proof) <= tolerated(proof)):
-        return kept, difference
-    return _logits(package, dataset, validation), difference
+        return kept, whole
+    return _logits(package, dataset, validation), whole
 
 
 def _logits(package: Package, dataset: Dataset, rows: Indices) -> Scores:

@@ -57,7 +57,9 @@ def phases(settings: FitSettings) -> tuple[Phase, ...]:
 def phase_inputs(
     phase: Phase, settings: FitSettings, network: Network, dataset: Dataset, cache: FeatureCache
 ) -> PhaseInputs:
-    """The network and inputs of that phase; computes the features that it needs."""
+    """The network and inputs of that phase; computes the features that it needs, where they are not stored."""
+    if dataset.vectors is not None:
+        return _feature_inputs(phase, network.head, settings, dataset.vectors[None])
     views = 1 if settings.augmentation == "off" else settings.cached_views
     keeps_maps = bool(settings.fine_tune_epochs and views and network.trunk is not None) and cache.has_room(
         network.trunk, len(dataset.pixels), views

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eoltag.errors import UsageError
+from eoltag.errors import SettingsError, UsageError
 from eoltag.model.package import Package
 from train.cli import log, start_keras
 from train.data.class_weights import loss_weights
@@ -27,29 +28,52 @@ from train.package.staging import staged
 from train.settings import FitSettings
 
 if TYPE_CHECKING:
+    from train.architectures import Network
     from train.fit.loop import Trained
 
 
+@dataclass(frozen=True, slots=True)
+class FitInputs:
+    """What a training learns from, and the network that it is to train."""
+
+    source: str
+    """Words of the command line that name the images."""
+    dataset: Dataset
+    network: "Network"
+    attempt: Attempt | None
+    """The one to go on with."""
+
+
 def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: bool = False) -> dict[str, Any]:
-    """Train, package, check; returns the summary. Raises UsageError.
+    """Train on a folder of classes, package, check; returns the summary. Raises UsageError.
 
     What is wrong with settings, weights or images is told before an attempt begins; a training that fails leaves its
     attempt without a package.
     """
     started = time.monotonic()
     check_out(out, data)
+    if settings.features_of:
+        raise SettingsError("features_of: names stored features; wanted --features and --labels. Received: --data")
     attempt = unfinished_attempt(out, settings) if is_resumed else None
     found = training_images(data)
     start_keras()
-    from train.fit.features import FeatureCache
-    from train.fit.loop import learn, start_network
+    from train.fit.loop import start_network
 
     network = start_network(settings, len(found.labels))  # before the images: it is quick to say what is wrong
     dataset = read_dataset(found, settings.spec)
+    return train_and_package(settings, FitInputs(f"--data {data}", dataset, network, attempt), out, started)
+
+
+def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, started: float) -> dict[str, Any]:
+    """Split, train, package, check; returns the summary. started: by time.monotonic. Raises UsageError."""
+    from train.fit.features import FeatureCache
+    from train.fit.loop import learn
+
+    dataset, attempt = inputs.dataset, inputs.attempt
     rows = split(dataset, settings.validation_fraction, settings.seed)
     loss_weights(settings.class_weights, dataset, rows[0])
     if attempt is None:
-        attempt = start_attempt(out, settings, data, dataset.digest())
+        attempt = start_attempt(out, settings, inputs.source, dataset.digest())
     else:
         check_same_images(attempt, dataset.digest())
     log(
@@ -62,7 +86,7 @@ def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: boo
             dataset,
             *rows,
             cache=FeatureCache(attempt.features),
-            network=network,
+            network=inputs.network,
             checkpoint=attempt.checkpoint,
             on_epoch=_recorder(attempt),
         )
@@ -128,6 +152,7 @@ def _summary(
         "attempt": str(attempt.folder),
         "package": str(attempt.package),
         "model_version": package.version,
+        "base_version": package.card.base_version,
         "labels": list(dataset.labels),
         "val_accuracy": package.card.metrics["val_accuracy"],
         "metrics": package.card.metrics,

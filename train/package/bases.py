@@ -11,19 +11,29 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from eoltag.errors import PackageError
 from eoltag.model.card import FILES_OF, Card, EngineName
 from eoltag.model.engines import load_base, load_head
 from eoltag.model.package import Package, unpack, write_card
 from eoltag.model.versions import version_of
 from eoltag.records import InputSpec, Pixels, Scores, Vectors
 from train.cli import cores
-from train.package.runtimes import BATCH, export_model, predict
+from train.package.runtimes import (
+    BATCH,
+    Comparison,
+    agreed_difference,
+    compare_engines,
+    export_in_parts,
+    export_model,
+)
 from train.settings import WHOLE
 
 TOLERANCE: Final = 1e-4
 """Largest difference of base and head from the whole in a logit, as a share of the image's largest where that is above
 1. They are the same arithmetic in the same runtime: MobileNets differ by 1e-6 or not at all."""
+HEAD_BATCH: Final = 256
 FLOAT16_TOLERANCE: Final = 1e-2
 """The same where features were rounded to float16, as tables keep them: 11 bits, which leaves a logit two to three
 digits of difference below this."""
@@ -73,24 +83,50 @@ def has_untouched_base(card: Card) -> bool:
     return has_base and known.get("weights") != "none" and known.get("fine_tune_epochs") == 0
 
 
-def keep_base(folder: Path, card: Card, model: Any, pixels: Pixels) -> tuple[Card, BaseProof]:
-    """Write base and head into a package's folder, for all engines; returns its card and how near they come.
+def keep_base(folder: Path, card: Card, model: Any, whole: Comparison) -> tuple[Card, BaseProof]:
+    """Keep base and head, which lie in a package's folder, where they score as the whole; else take them away.
 
-    What does not score as the whole goes again, and the card then names no base. model: keras.Model with the layers
-    `features` and `head`, see train.architectures.transfer; its exported files lie in the folder. pixels: images to
-    compare on.
+    Returns the card, which names the base or none, and how near they come. model: keras.Model with the layer
+    `features`, see train.architectures.transfer.
     """
-    base, head = model.get_layer("features"), model.get_layer("head")
-    export_model(base, folder, "base")
-    export_model(head, folder, "head")
+    base = model.get_layer("features")
     named = {"base_version": base_version(base, card.spec), "feature_length": int(base.output_shape[-1])}
-    proof = _prove(write_card(folder, card.model_copy(update=named)), pixels[:BATCH])
+    proof = _prove(write_card(folder, card.model_copy(update=named)), whole)
     metrics = {**card.metrics, "base": proof.document()}
     if proof.is_proven:
         return card.model_copy(update={**named, "metrics": metrics}), proof
     for name in PART_FILES:
         (folder / name).unlink()
-    return card.model_copy(update={"base_version": "", "feature_length": 0, "metrics": metrics}), proof
+    return card.model_copy(update={"metrics": metrics}), proof
+
+
+def export_from_vectors(
+    folder: Path, card: Card, model: Any, vectors: NDArray[np.float16]
+) -> tuple[Card, Scores, float]:
+    """Write a model whose head was trained on stored features.
+
+    Returns its card, its logits of these vectors, and how far the engines differ in them. model: the head alone where
+    the card names its base, else with the layers `features` and `head`. Raises PackageError where engines differ, or
+    where base and head do not score as the whole.
+    """
+    if card.base_version:
+        export_model(model, folder, "head")
+        return card, *_agreed_logits(write_card(folder, card), vectors)
+    export_in_parts(model, folder)
+    whole = compare_engines(write_card(folder, card), noise_pictures(card.spec))
+    card, proof = keep_base(folder, card, model, whole)
+    if not proof.is_proven:
+        raise PackageError(f"{card.name}: {proof.sentence()}. Nothing was written")
+    return card, *_agreed_logits(write_card(folder, card), vectors)
+
+
+def _agreed_logits(package: Package, vectors: NDArray[np.float16]) -> tuple[Scores, float]:
+    """OpenVINO's logits of stored vectors by the head, and the largest difference of Keras' from them."""
+    by_openvino, by_keras = (
+        load_head(engine, unpack(package.pack(engine, part="head")), **_options(HEAD_BATCH)).logits(vectors)
+        for engine in FILES_OF["head"]
+    )
+    return by_openvino, agreed_difference(package.card.name, by_keras, by_openvino)
 
 
 def base_version(base: Any, spec: InputSpec) -> str:
@@ -146,14 +182,14 @@ def _numbered(value: Any, numbers: dict[str, int]) -> Any:
     return numbers.get(value, value) if isinstance(value, str) else value
 
 
-def _prove(package: Package, pixels: Pixels) -> BaseProof:
-    """Compare base and head with the whole, by every engine of the package."""
-    pairs = [_compared(package, engine, pixels) for engine in package.engines]
+def _prove(package: Package, whole: Comparison) -> BaseProof:
+    """Compare base and head with the whole, by every engine."""
+    pairs = [_differences(package, engine, whole.pixels, logits) for engine, logits in whole.logits.items()]
     difference, rounded = (max(pair[at] for pair in pairs) for at in (0, 1))
     return BaseProof(
         package.card.base_version,
         package.card.feature_length,
-        len(pixels),
+        len(whole.pixels),
         difference,
         rounded,
         difference <= TOLERANCE and rounded <= FLOAT16_TOLERANCE,
@@ -161,17 +197,20 @@ def _prove(package: Package, pixels: Pixels) -> BaseProof:
     )
 
 
-def _compared(package: Package, engine: EngineName, pixels: Pixels) -> tuple[float, float]:
-    """The largest differences by one engine: from features as they come, and from such as were rounded to float16."""
-    whole = predict(package, engine, pixels)
-    options: dict[str, Any] = {"batch_size": BATCH, "threads": cores(), "keras_backend": "tensorflow"}
-    base = load_base(engine, unpack(package.pack(engine, part="base")), **options)
-    head = load_head(engine, unpack(package.pack(engine, part="head")), **options)
+def _differences(package: Package, engine: EngineName, pixels: Pixels, whole: Scores) -> tuple[float, float]:
+    """The largest ones by one engine: from features as they come, and from such as were rounded to float16."""
+    base = load_base(engine, unpack(package.pack(engine, part="base")), **_options(BATCH))
+    head = load_head(engine, unpack(package.pack(engine, part="head")), **_options(HEAD_BATCH))
     batches = [base.features(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
     features: Vectors = np.concatenate(batches)
     with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite, and its logits show it
         rounded = features.astype(np.float16)
     return _share(whole, head.logits(features)), _share(whole, head.logits(rounded))
+
+
+def _options(batch_size: int) -> dict[str, Any]:
+    """How engines are loaded here."""
+    return {"batch_size": batch_size, "threads": cores(), "keras_backend": "tensorflow"}
 
 
 def _share(wanted: Scores, came: Scores) -> float:

@@ -38,7 +38,7 @@ def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, i
         f"![loss and accuracy by epoch]({CURVES_FILE})",
         f"Made with {made_with}.",
         "## Use",
-        "    python -m train classify THIS_FOLDER image.jpg",
+        _use(card),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -47,17 +47,29 @@ def _introduction(card: Card, validated_on: int) -> str:
     metrics = card.metrics
     return (
         f"An image classifier with {len(card.labels)} labels, made by `python -m train fit` on {card.created_at}.\n"
-        f"It takes {card.input.height} x {card.input.width} RGB (fit: {card.input.fit}) and gives raw scores "
-        "(logits).\n\n"
+        f"It takes {_taken(card)} and gives raw scores (logits).\n\n"
         f"**Validation accuracy {metrics['val_accuracy']:.3f}** on {validated_on} images that it was not trained on "
         f"(loss {metrics['val_loss']:.3f}), from the same source as its training images: expect less on others."
         f"{_base(card)}"
     )
 
 
+def _taken(card: Card) -> str:
+    """What the model takes."""
+    if not card.engines_for("whole"):
+        return f"stored features of the base `{card.base_version}` ({card.feature_length:,} numbers an image)"
+    return f"{card.input.height} x {card.input.width} RGB (fit: {card.input.fit})"
+
+
+def _use(card: Card) -> str:
+    if not card.engines_for("whole"):
+        return "Name it in a task of an output directory that holds such features: it takes no pictures."
+    return "    python -m train classify THIS_FOLDER image.jpg"
+
+
 def _base(card: Card) -> str:
     """A paragraph on the base that lies apart; nothing where none does."""
-    if not card.base_version:
+    if not card.base_version or not card.engines_for("whole"):
         return ""
     return (
         f"\n\nBase `{card.base_version}` and head lie apart as well: a forward pass of the base, or its features where "

@@ -14,18 +14,25 @@ a part of every class is drawn for validation by the seed, and images that look 
 be decoded are named and skipped. Below --out each call makes the next attempt, 001, 002, ...: config.toml with all
 settings, history.csv, curves.png, tensorboard/, and package/, which is the model: model.keras, its OpenVINO export,
 card.json and a README.md with plots. --resume goes on with the newest attempt that was not ended, to the same result.
+--features OUTPUT trains the head alone, in seconds, on features that the Spark job or an import keeps there: of the
+base that the config builds, or that it names as features_of. --labels is a CSV with the columns label, one of
+eolMediaURL (or url), identifier and content_sha256, and perhaps split (train, validation, test).
 
 examples:
   python -m train fit conf/train/demo.toml --data artifacts/sample --out artifacts/demo_model
   python -m train fit conf/train/flowers5.toml --data photos --weights mobilenet_7_5_224_tf_no_top.h5 --out models/mine
   python -m train fit conf/train/demo.toml --data photos --out models/mine --set epochs=40 --set augmentation=simple
+  python -m train fit head.toml --features /data/output --labels labels.csv --out models/mine
   python -m train fit conf/train/demo.toml --data photos --set augmentation=simple --preview changed.jpg
 """
 
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="settings; see conf/train/")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="one folder of images per label")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, metavar="DIR", help="one folder of images per label")
+    source.add_argument("--features", type=Path, metavar="OUTPUT", help="output directory that keeps features")
+    parser.add_argument("--labels", type=Path, metavar="FILE.csv", help="with --features: what the images show")
     parser.add_argument("--weights", metavar="PATH", help="of the base: imagenet, none, or a .h5 or .keras file")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of attempts; this one gets the next number")
     parser.add_argument("--seed", type=int, metavar="N", help="same seed, same weights on CPU (default: the config's)")
@@ -42,16 +49,25 @@ def _run(options: Namespace) -> Answer:
     from train.settings import read_fit_settings
 
     settings = read_fit_settings(options.config, options.set, seed=options.seed, weights=options.weights)
+    if (options.features is None) != (options.labels is None):
+        raise SettingsError("fit: wanted --features and --labels together, or --data")
     if options.preview is not None:
+        if options.data is None:
+            raise SettingsError("--preview: draws pictures; wanted --data in place of --features")
         from train.fit.preview import draw_preview
 
         shown = draw_preview(settings, options.data, options.preview)
         return Answer({"preview": str(options.preview), "images": shown}, f"{options.preview}: {shown} images drawn")
     if options.out is None:
         raise SettingsError("fit: --out is missing (wanted a folder for attempts; see python -m train fit --help)")
-    from train.fit.run import fit_package
+    if options.features is not None:
+        from train.fit.stored import fit_head
 
-    summary = fit_package(settings, options.data, options.out, is_resumed=options.resume)
+        summary = fit_head(settings, options.features, options.labels, options.out, is_resumed=options.resume)
+    else:
+        from train.fit.run import fit_package
+
+        summary = fit_package(settings, options.data, options.out, is_resumed=options.resume)
     text = (
         f"{summary['package']}: version {summary['model_version']}, validation accuracy "
         f"{summary['val_accuracy']:.3f} ({summary['images']['train']} images trained on, "

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eoltag.model.engines.batches import Network
 from eoltag.records import Pixels, Scores, Vectors
@@ -37,8 +38,11 @@ class HeadEngine:
     feature_length: int
     labels: int
 
-    def logits(self, vectors: Vectors) -> Scores:
-        """(N, D) of any float type and any N to (N, C) float32. Raises ValueError for vectors of another length."""
+    def logits(self, vectors: Vectors | NDArray[np.float16]) -> Scores:
+        """(N, D) to (N, C) float32, for any N. Raises ValueError for vectors of another length.
+
+        float16 is how tables keep them.
+        """
         if vectors.ndim != len(("image", "feature")) or vectors.shape[1] != self.feature_length:
             raise ValueError(f"vectors of shape (N, {self.feature_length}) were wanted. Received: {vectors.shape}")
         found = np.empty((len(vectors), self.labels), np.float32)

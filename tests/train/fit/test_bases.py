@@ -23,9 +23,8 @@ from tests.support.pictures import save, save_two_classes
 from train.__main__ import main
 from train.fit.attempts import find_package
 from train.fit.loop import start_network
-from train.package import bases
-from train.package.bases import PART_FILES, base_version, noise_pictures
-from train.package.runtimes import predict
+from train.package.bases import PART_FILES, base_version, has_untouched_base, keep_base, noise_pictures
+from train.package.runtimes import Comparison, predict
 from train.settings import FitSettings
 
 OPTIONS: dict[str, Any] = {"batch_size": 16, "threads": 1, "keras_backend": "tensorflow"}
@@ -135,24 +134,37 @@ def test_another_scaling_of_the_pictures_makes_another_base() -> None:
     assert len(versions) == 2
 
 
-def test_a_base_that_does_not_score_as_the_whole_is_left_out_and_that_is_said(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_base_that_does_not_score_as_the_whole_is_taken_away_and_that_is_said(one: Package, folder: Path) -> None:
+    doubtful = folder / "doubtful"
+    shutil.copytree(one.path, doubtful)
+    unnamed = one.card.model_copy(update={"base_version": "", "feature_length": 0})
+    pixels = noise_pictures(one.card.spec, 3)
+    whole = Comparison(pixels, {"openvino": predict(one, "openvino", pixels) + 1e-3}, 0.0)
+    model = keras.saving.load_model(one.path / KERAS_FILE, compile=False)
+    card, proof = keep_base(doubtful, unnamed, model, whole)
+    assert 1e-4 < proof.difference < 2e-3
+    assert "base: not kept apart from its head, they differ from the whole by up to 0.00" in proof.sentence()
+    assert (card.base_version, card.feature_length, card.metrics["base"]["is_proven"]) == ("", 0, False)
+    assert not (doubtful / HEAD_KERAS_FILE).exists()
+    package = write_card(doubtful, card)
+    assert not package.has_base
+    assert not set(PART_FILES) & set(package.card.files)
+
+
+@pytest.mark.parametrize(
+    ("made_with", "is_untouched"),
+    [
+        ({"architecture": "mobilenet", "weights": "imagenet", "fine_tune_epochs": 0}, True),
+        ({"architecture": "mobilenet", "weights": "imagenet", "fine_tune_epochs": 3}, False),
+        ({"architecture": "mobilenet", "weights": "none", "fine_tune_epochs": 0}, False),
+        ({"architecture": "scratch", "weights": "none", "fine_tune_epochs": 0}, False),
+        ({}, False),
+    ],
+)
+def test_a_base_is_untouched_where_nothing_but_the_head_was_trained(
+    one: Package, made_with: dict[str, Any], is_untouched: bool
 ) -> None:
-    monkeypatch.setattr(bases, "FLOAT16_TOLERANCE", 1e-9)
-    package = fit(folder, "pictures", "doubtful")
-    assert not package.has_base
-    assert (package.card.base_version, package.card.feature_length) == ("", 0)
-    assert not set(PART_FILES) & set(package.card.files)
-    assert not (package.path / HEAD_KERAS_FILE).exists()
-    assert package.card.metrics["base"]["is_proven"] is False
-    assert "base: not kept apart from its head, they differ from the whole by up to" in capsys.readouterr().err
-
-
-def test_a_base_that_was_fine_tuned_is_kept_nowhere(folder: Path) -> None:
-    package = fit(folder, "pictures", "tuned", "epochs=1", "fine_tune_from=conv_dw_13", "fine_tune_epochs=1")
-    assert not package.has_base
-    assert not set(PART_FILES) & set(package.card.files)
-    assert "base" not in package.card.metrics
+    assert has_untouched_base(one.card.model_copy(update={"hyperparameters": made_with})) is is_untouched
 
 
 def test_export_gives_a_package_from_before_its_base_and_leaves_its_version(

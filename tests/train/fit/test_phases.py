@@ -128,9 +128,9 @@ def test_scores_from_kept_features_count_where_the_exported_files_give_the_same(
     assert fit(config, pictures, weights, tmp_path / "out", "--set", "validation_fraction=0.25", *more) == 0
     package = find_package(tmp_path / "out")
     dataset, _, validation = sample
-    scores, difference = _scores(package, dataset, validation, kept)
+    scores, whole = _scores(package, dataset, validation, kept)
     assert scores is kept
-    assert difference == package.card.metrics["engines_differ_by"]
+    assert whole.difference == package.card.metrics["engines_differ_by"]
     wrong = kept.copy()
     wrong[-1] += 0.01
     scores, _ = _scores(package, dataset, validation, wrong)
@@ -183,7 +183,10 @@ def test_an_attempt_is_gone_on_with(pictures: Path, weights: Path, config: Path,
     assert [(row["phase"], row["epoch"]) for row in history(tmp_path / "out/001")] == [
         ("head", "1"), ("head", "2"), ("fine_tuning", "1"), ("fine_tuning", "2"),
     ]  # fmt: skip
-    assert find_package(tmp_path / "out").card.hyperparameters["epochs_run"] == 4
+    package = find_package(tmp_path / "out")
+    assert package.card.hyperparameters["epochs_run"] == 4
+    assert not package.has_base  # it was fine-tuned, and is like no other
+    assert "base.keras" not in package.card.files
     assert not (tmp_path / "out/001/checkpoint").exists()
 
 
