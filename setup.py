@@ -73,6 +73,7 @@ setup(
             "jsonschema>=4.23",
             "mypy>=1.13",
             "pandas-stubs>=2.2,<3",
+            "polars>=1.30",
             "psutil>=6",
             "pytest>=8",
             "pytest-timeout>=2.3",

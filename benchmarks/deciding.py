@@ -1,4 +1,4 @@
-"""How long deciding takes per row, beside predicting: synthetic predictions in their real layout, then the real job.
+"""How long deciding takes per row, beside predicting: synthetic facts in their real layout, then the real job.
 
     python -m benchmarks.deciding [--rows 1000000] [--predicting-ms 5] [--predicting-cpu-ms 10] [--keep DIR] [--json]
 
@@ -25,13 +25,15 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.model.package import Card, CardInput, Package, write_card
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card, Package, write_card
 from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.bundles import replace_bundles
+from eoltag.spark.tables.decided import DecidedNote, write_note
+from eoltag.spark.tables.facts import IMAGES, SCORES, FactTable, append_facts
 from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.predictions import append_predictions
-from eoltag.spark.tables.schemas import IDENTITY, PREDICTIONS
+from eoltag.spark.tables.schemas import IDENTITY
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _TITLES: Final = {
@@ -61,11 +63,11 @@ def package(folder: Path) -> Package:
     return write_card(folder, Card(card_version=1, name="rating", labels=("bad", "good"), input=size, files={}))
 
 
-def predictions(session: SparkSession, rows: int, version: str) -> DataFrame:
-    """Rows of the predictions table, one in fifty of them failed."""
+def facts(session: SparkSession, rows: int, version: str) -> DataFrame:
+    """Bundle rows with all that is known of their images; one in fifty of them failed."""
     number = F.col("id")
     is_ok = number % 50 != 0
-    score = (F.xxhash64(number) % 1000 / 1000 + 1) / 2
+    score = (F.xxhash64(number) % 1000 / 1000 + 1) * 1.5
     values = {
         "eolMediaURL": F.format_string("https://content.eol.org/data/media/%08x/542.%d.jpg", F.hash(number), number),
         "identifier": F.format_string("EOL-media-542-%d", number),
@@ -73,29 +75,35 @@ def predictions(session: SparkSession, rows: int, version: str) -> DataFrame:
         "ancestry": F.lit("Life|Cellular Organisms|Eukaryota|Archaeplastida|Chloroplastida|Poales|Poaceae"),
         "bundle": F.format_string("images_for_Squamata_20K_breakdown_%06d", (number / ROWS_PER_BUNDLE).cast("int") + 1),
         "bundle_row": number % ROWS_PER_BUNDLE + 1,
-        "task": F.lit("rating"),
-        "model": F.lit("main"),
-        "model_version": F.lit(version),
         "outcome": F.when(is_ok, "ok").otherwise("gone"),
         "http_status": F.when(is_ok, 200).otherwise(404),
         "attempts": F.lit(1),
-        "label": F.when(is_ok, F.when(score > 0.5, "bad").otherwise("good")),
-        "confidence": F.when(is_ok, F.greatest(score, 1 - score)),
-        "logit": F.when(is_ok, score * 3),
-        "scores": F.when(is_ok, F.create_map(F.lit("bad"), score, F.lit("good"), 1 - score)),
+        "etag": F.format_string('"%x-%x"', F.hash(number), number),
         "width": F.lit(640),
         "height": F.lit(480),
         "color_mode": F.lit("RGB"),
         "bytes": F.lit(80_000),
-        "content_sha256": F.sha2(number.cast("string"), 256),
+        "content_sha256": F.when(is_ok, F.sha2(number.cast("string"), 256)),
         "perceptual_hash": F.hex(F.xxhash64(number)),
-        "fetched_at": F.current_timestamp(),
+        "asked_at": F.current_timestamp(),
+        "model_version": F.lit(version),
+        "engine": F.lit("openvino"),
+        "precision": F.lit("f32"),
+        "source": F.lit("fetch"),
+        "scores": F.array(score, 1 - score),
+        "scored_at": F.current_timestamp(),
         "run_id": F.lit("20260101T000000Z-000000"),
     }
+    return session.range(0, rows, numPartitions=8).select(*[value.alias(name) for name, value in values.items()])
+
+
+def table_of(made: DataFrame, table: FactTable) -> DataFrame:
+    """The rows of one table of facts."""
     columns = [
-        values.get(field.name, F.lit(None)).cast(field.dataType).alias(field.name) for field in PREDICTIONS.fields
+        (F.col(field.name) if field.name in made.columns else F.lit(None)).cast(field.dataType).alias(field.name)
+        for field in table.schema.fields
     ]
-    return session.range(0, rows, numPartitions=8).select(*columns)
+    return made.select(*columns)
 
 
 def write_output(folder: Path, rows: int) -> None:
@@ -105,9 +113,12 @@ def write_output(folder: Path, rows: int) -> None:
     session = open_session("eoltag benchmark")
     output = Output(session, str(folder / "out"), "synthetic")
     begin(output)
-    made = predictions(session, rows, version)
-    append_predictions(output, made, rows)
-    replace_bundles(output, made.select(*IDENTITY), "rating")
+    made = facts(session, rows, version)
+    append_facts(output, SCORES, table_of(made.where("outcome = 'ok'"), SCORES), rows)
+    append_facts(output, IMAGES, table_of(made, IMAGES), rows)
+    replace_bundles(output, made.select(*IDENTITY))
+    names = [str(row["bundle"]) for row in made.select("bundle").distinct().collect()]
+    write_note(output, "rating", DecidedNote(bundles=dict.fromkeys(names, "")))
     end(output)
     session.stop()
 

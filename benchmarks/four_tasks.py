@@ -6,7 +6,7 @@ The five networks are those of conf/train (MobileNetV2 four times, EOL's own fro
 network takes the same time whatever it has learnt. Each part is measured alone, in one process on one core: one fetch,
 one decoding for all five, five times inference, cartoonization. Their sum over the cores is the least that a run can
 take. Beside it stands the run, workers up and models loaded: from the first image that a worker took up to the last
-file of predictions. The web server counts its requests. Figures go to build/bench/tasks.json.
+file of images. The web server counts its requests. Figures go to build/bench/tasks.json.
 """
 
 import argparse
@@ -26,7 +26,8 @@ from benchmarks.parts import cpu_s_per_item, fetch_part, infer_part, pin, worker
 from benchmarks.photos import drawn_pictures, photo_names, url_list
 from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
-from eoltag.model.package import Card, CardInput, read_package, write_card
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card, read_package, write_card
 from eoltag.settings import Settings
 
 TASKS: Final = ("rating", "image_type", "flower_fruit", "flowers")

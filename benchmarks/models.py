@@ -13,7 +13,8 @@ import numpy as np
 
 from benchmarks.photos import drawn_pictures
 from eoltag.image.decode import decode
-from eoltag.model.package import Card, CardInput, write_card
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card, write_card
 from eoltag.records import InputSpec
 
 LABELS: Final = ("herbarium_sheet", "illustration", "map", "photo", "phylogeny")

@@ -3,7 +3,7 @@
     make bench-parts [ARGS="--images PHOTOS --count 1000 --runs 3"]
 
 fetch: eoltag's own fetching of 64 images at a time, nothing else done with them. decode: bytes in memory to pixels,
-with the hash that the job stores. infer: full batches, one thread. rows: a worker's predictions as pandas and Arrow
+with the hash that the job stores. infer: full batches, one thread. rows: a worker's answers and scores as Arrow
 (beside the bound, not in it). Each is CPU time of the process, all its threads, so a colleague on the machine disturbs
 it little. The bound is cores / (fetch + decode + infer): what a run could reach if nothing else cost anything. The web
 server's CPU time is given beside it: on loopback it works on the same cores. Figures go to build/bench/parts.json,
@@ -28,18 +28,17 @@ from benchmarks.server import ROOT, served
 from benchmarks.throughput import BUILD, machine
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.image.decode import decode
+from eoltag.model.card import EngineName, PrecisionChoice
 from eoltag.model.engines import best_batch_size, load_engine
-from eoltag.model.package import EngineName, Package, PrecisionChoice, read_package, unpack
-from eoltag.pipeline.partition import Prediction
-from eoltag.records import FetchRequest
+from eoltag.model.package import Package, read_package, unpack
+from eoltag.pipeline.rows import ImageRow, Row, ScoreRow
+from eoltag.records import FetchRequest, WantedImage
 from eoltag.settings import Settings
 
 PARTS: Final = ("fetch", "decode", "infer")
 """They make the bound."""
 BESIDE: Final = ("rows",)
-"""What a Spark task does for an image besides: its row as pandas and as Arrow."""
-FRAME_ROWS: Final = 512
-"""As in eoltag.spark.predict.tagging."""
+"""What a Spark task does for an image besides: its rows as Arrow."""
 _WORKER_VARIABLE: Final = "spark.executorEnv."
 WARM_UP: Final = 0.1
 """Share of the images that is worked on before the clock starts."""
@@ -188,56 +187,46 @@ def infer_part(package: Package, engine_name: EngineName, precision: PrecisionCh
 
 
 def _rows(options: argparse.Namespace) -> dict[str, float]:
-    """Frames of predictions as a worker hands them to Spark; the JVM's part is in `make bench-scale`."""
+    """Batches of answers and scores as a worker hands them to Spark; the JVM's part is in `make bench-scale`."""
     pin()
-    return {"cpu_s": cpu_s_per_item(_frames(options.count), options.count)}
+    return {"cpu_s": cpu_s_per_item(_batches(options.count), options.count)}
 
 
-def _frames(count: int) -> Iterator[None]:
-    import pandas as pd
-    import pyarrow as pa
-    from pyspark.sql.pandas.types import to_arrow_schema
+def _batches(count: int) -> Iterator[None]:
+    from eoltag.spark.predict.arrow_rows import Batches, as_columns
 
-    from eoltag.spark.tables.schemas import WORKER_OUTPUT
-
-    names, schema = WORKER_OUTPUT.fieldNames(), to_arrow_schema(WORKER_OUTPUT, timezone="UTC")
-    rows: list[tuple[Any, ...]] = []
+    batches = Batches()
     for number in range(count):
-        rows.append((*_CARRIED, *_prediction(number).row()))
-        if len(rows) == FRAME_ROWS or number == count - 1:
-            frame = pd.DataFrame(rows, columns=names)
-            frame["scores"] = [list(scores.items()) for scores in frame["scores"]]  # as Spark turns a map into Arrow
-            pa.RecordBatch.from_pandas(frame, schema=schema)
-            rows = []
+        for item, row in _answer(number):
+            for _ in batches.add(as_columns(row, item)):
+                pass
         yield
 
 
-_CARRIED: Final = ("http://127.0.0.1/0.jpg", "EOL-media-0", "Life|Eukaryota|Plantae", "bundle", 0, ["7000000"])
+def _answer(number: int) -> Iterator[tuple[WantedImage | None, Row]]:
+    """What a worker gives for one image and one model."""
+    import numpy as np
 
-
-def _prediction(number: int) -> Prediction:
-    return Prediction(
-        task="bench",
-        model="main",
-        model_version="0123456789ab",
-        engine="openvino-f32",
+    url, content, now = "http://127.0.0.1/0.jpg", f"{number:064x}", datetime.now(UTC)
+    image = ImageRow(
         outcome="ok",
         detail=None,
         http_status=200,
         attempts=1,
-        label="map",
-        confidence=0.5,
-        logit=float(number % 7),
-        scores={"herbarium_sheet": 0.1, "illustration": 0.1, "map": 0.5, "photo": 0.2, "phylogeny": 0.1},
+        etag='"5f3a-61c"',
+        last_modified=None,
+        content_sha256=content,
+        bytes=100_000,
         width=640,
         height=480,
         color_mode="RGB",
-        bytes=100_000,
-        content_sha256=f"{number:064x}",
         perceptual_hash=f"{number:016x}",
-        features=(None, None),
-        fetched_at=datetime.now(UTC),
+        rendition=None,
+        asked_at=now,
     )
+    yield WantedImage(FetchRequest(url), carried=(url, ["7000000"])), image
+    scores = np.array([0.1, 0.1, number % 7, 0.2, 0.1], np.float32)
+    yield None, ScoreRow(content, "0123456789ab", "openvino", "f32", "fetch", scores, now)
 
 
 def cpu_s_per_item(work: Iterator[object], count: int) -> float:

@@ -32,7 +32,8 @@ from benchmarks.arms.command import taken_up
 from benchmarks.server import ROOT, Server, served
 from benchmarks.throughput import BUILD, machine
 from benchmarks.usage import Usage, run_measured
-from eoltag.model.package import Card, CardInput, write_card
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card, write_card
 
 PICTURES: Final = 100
 SIDE_PX: Final = 32
@@ -96,7 +97,7 @@ def measure(rows: int, package: Path, server: Server, *, is_plumbing: bool) -> d
             "peak_worker_mb": full.peak_by_kind_mb.get("worker", 0.0),
             "again_s": again.wall_s,
             "again_share": again.wall_s / full.wall_s,
-            "files": {name: _files(output / name) for name in ("predictions", "tags", "bundles", "tsv")},
+            "files": {name: _files(output / name) for name in ("images", "scores", "tags", "bundles", "tsv")},
         }
 
 
@@ -106,7 +107,8 @@ def text(size: dict[str, Any], *, is_first: bool) -> str:
         f"{'rows':>9}{'s':>9}{'ms/row':>9}{'rows/s':>9}{'before s':>10}{'after s':>9}{'ms/row between':>16}"
         f"{'driver MB':>11}{'JVM MB':>8}{'worker MB':>11}{'again s':>9}{'share':>8}{'files':>7}{'MB each':>9}\n"
     )
-    files = size["files"]["predictions"]
+    images, scores = size["files"]["images"], size["files"]["scores"]
+    files = {name: images[name] + scores[name] for name in images}
     line = (
         f"{size['rows']:>9,}{size['wall_s']:>9.1f}{1000 * size['s_per_row']:>9.3f}{size['rows_per_s']:>9.0f}"
         f"{size['before_first_image_s']:>10.1f}{size['after_last_image_s']:>9.1f}"
@@ -172,7 +174,7 @@ def _run(folder: Path) -> tuple[Usage, float, float]:
     usage = run_measured(command, cwd=ROOT)
     if usage.code:
         sys.exit(f"error: the job ended with {usage.code}:\n{usage.errors}")
-    first, last = taken_up(folder / "out" / "predictions")
+    first, last = taken_up(folder / "out" / "images")
     return usage, first - started, started + usage.wall_s - last
 
 

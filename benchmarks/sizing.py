@@ -86,7 +86,7 @@ class Plan:
     connections: int
     """In flight on average: rate x latency (Little's law)."""
     files: int
-    """Parquet files of predictions for each task and model, before compaction."""
+    """Parquet files of images, and as many of scores for each model, before compaction."""
 
 
 def plan(images: int, requests_per_s: float, figures: Figures, cluster: Cluster) -> Plan:

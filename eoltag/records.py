@@ -111,16 +111,34 @@ class FetchRequest:
     """The header ETag of the last answer, with its quotes."""
     last_modified: str | None = None
     """The header Last-Modified of the last answer, as it was."""
+    rendition: str | None = None
+    """The smaller copy that gave the last answer; None: the image itself did. The two headers are of that file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One image to fetch, and the models (by key) that have not scored it yet."""
+class KnownContent:
+    """What an earlier answer for an image said; it holds again where the server says that nothing was modified."""
+
+    content_sha256: str
+    bytes: int | None
+    width: int | None
+    height: int | None
+    color_mode: str | None
+    perceptual_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedImage:
+    """One image to ask a server for."""
 
     fetch: FetchRequest
-    models: tuple[str, ...]
+    known: KnownContent | None = None
+    """Its content as it was."""
+    lacking: tuple[str, ...] = ()
+    """Model versions that have not scored the known content, and measures that were not taken of it. Other content
+    lacks everything."""
     carried: tuple[object, ...] = ()
-    """Whatever the caller wants back with the predictions."""
+    """Whatever the caller wants back with the answer."""
 
     @property
     def url(self) -> str | None:
@@ -130,18 +148,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ModelSlot:
-    """A model in its place in a task. Two tasks may share a package: it then runs once for both."""
+    """A model in its place in a task. Tasks may share a package, which then runs once for all of them."""
 
     task: str
     model: str
     version: str
-    features: tuple[str, ...] = ()
-    """Image features that the task wants measured as well; names of image.features.FEATURES."""
-
-    @property
-    def key(self) -> str:
-        """How Wanted.models names it."""
-        return f"{self.task}/{self.model}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,8 @@ class Fetched:
     """What the answer said of its version, for the next FetchRequest."""
     is_not_modified: bool = False
     """The server still has the version that the request named. The outcome is ok, and there are no bytes."""
+    rendition: str | None = None
+    """The URL of the smaller copy that was read in place of the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +198,8 @@ class Decoded:
     """64-bit difference hash, 16 hex digits; see decode.difference_hash."""
     pictures: tuple[Pixels, ...] = ()
     """One (H, W, 3) array in its own proportions per longest side asked for, in that order."""
+    copy: Pixels | None = None
+    """(H, W, 3) in its own proportions with the shorter side asked for, to be kept."""
 
 
 @dataclass(frozen=True, slots=True)

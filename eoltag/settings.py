@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from eoltag import __version__
 from eoltag.errors import SettingsError, UsageError
 
-__all__ = ["DecodeSettings", "EngineSettings", "FetchSettings", "RunSettings", "Settings", "read_settings"]
+__all__ = [
+    "DecodeSettings",
+    "EngineSettings",
+    "FetchSettings",
+    "ReuseSettings",
+    "RunSettings",
+    "Settings",
+    "read_settings",
+]
 
 
 class Strict(BaseModel):
@@ -22,6 +30,11 @@ class Strict(BaseModel):
 Rate = Annotated[float, Field(ge=0, le=10_000, strict=False)]
 """Requests a second; 0 means no limit."""
 
+
+Rung = Literal["scores", "features", "pixels", "not_modified"]
+"""A rung of the ladder: where an answer may come from before an image is fetched."""
+
+CopyFormat = Literal["jpeg", "webp"]
 
 RenditionSuffix = Annotated[str, Field(pattern=r"^\.[1-9][0-9]{1,4}x[1-9][0-9]{1,4}$")]
 
@@ -125,6 +138,24 @@ class RunSettings(Strict):
     `--thumbnails`."""
 
 
+class ReuseSettings(Strict):
+    """What is kept of each image, and where answers come from before a server is asked."""
+
+    rungs: tuple[Rung, ...] = Field(("scores", "features", "pixels", "not_modified"), strict=False)
+    """Where an answer may come from besides fetching, cheapest first: stored `scores`; stored `features` of the model's
+    base; stored `pixels`; a server that says `not_modified`. Leave one out to do without it."""
+    features: bool = False
+    """Keep the features that the base of each model gave, as float16, so that a new model on the same base needs no
+    picture; only for packages that have their base and head apart."""
+    pixels: int = Field(0, ge=0, le=4096)
+    """Keep a small copy of each picture with this shorter side, in pixels, so that a new model with an input no larger
+    needs no request; 0 keeps none. 256 serves most models."""
+    pixels_format: CopyFormat = "jpeg"
+    """File format of these copies: `webp` is a third smaller and takes several times as long to make."""
+    pixels_quality: int = Field(90, ge=50, le=100)
+    """Quality of these copies."""
+
+
 class Settings(Strict):
     """All of the above, as read from one TOML file with a section each."""
 
@@ -132,6 +163,7 @@ class Settings(Strict):
     decode: DecodeSettings = DecodeSettings()
     engine: EngineSettings = EngineSettings()
     run: RunSettings = RunSettings()
+    reuse: ReuseSettings = ReuseSettings()
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -1,4 +1,4 @@
-"""Many small Parquet files of predictions to few: the same rows and columns, quicker to query.
+"""Many small Parquet files of facts to few: the same rows and columns, quicker to query.
 
 ./spark-submit.sh jobs/compact_tables.py --output DIR
 """
@@ -12,8 +12,9 @@ from eoltag.spark.runtime.command import Parser, run_command
 from eoltag.spark.runtime.java import start_java
 
 EXAMPLES = """\
-example, now and then after many nightly runs:
+examples, now and then after many nightly runs, and where pictures take too much room:
   ./spark-submit.sh jobs/compact_tables.py --output /data/eol
+  ./spark-submit.sh jobs/compact_tables.py --output /data/eol --drop pixels --older-than 365 --dry-run
 
 The copy is made beside the table, read again and compared with the rows as they were; only then two renames put it in
 place. It is refused while another run is at work in DIR. A query that is being answered meanwhile may have to be asked
@@ -24,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     new = Parser(
         prog="compact_tables.py",
-        description="Many small Parquet files of predictions to few: the same rows and columns, quicker to query.",
+        description="Many small Parquet files of images, scores, measures, features and pixels to few: the same rows.",
         epilog=EXAMPLES,
         has_tasks=False,
     )
@@ -32,9 +33,23 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument(
         "--rows-per-file",
         type=_positive,
-        default=IMAGES_PER_FILE,
         metavar="N",
-        help=f"rows of one file, about (default {IMAGES_PER_FILE:,})",
+        help=f"rows of one file, about (default {IMAGES_PER_FILE:,}; 200,000 features, 50,000 pixels)",
+    )
+    new.add_argument(
+        "--drop",
+        nargs="+",
+        choices=("pixels", "features"),
+        default=[],
+        metavar="TABLE",
+        help="drop stored pixels, features, or both: a later model may then have to fetch the images again",
+    )
+    new.add_argument(
+        "--older-than",
+        type=float,
+        default=0.0,
+        metavar="DAYS",
+        help="with --drop: only what was stored more than so many days ago (default: all)",
     )
     new.add_argument("--dry-run", action="store_true", help="print what would become of each partition; write nothing")
     return new
@@ -46,7 +61,16 @@ def main() -> ExitCode:
     start_java()
     from eoltag.spark.jobs.compact import compact_tables  # takes a while, in which Java starts
 
-    return compact_tables(CompactRequest(options.output, options.rows_per_file, options.dry_run, options.json))
+    return compact_tables(
+        CompactRequest(
+            options.output,
+            options.rows_per_file,
+            tuple(options.drop),
+            options.older_than,
+            is_dry_run=options.dry_run,
+            as_json=options.json,
+        )
+    )
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Decide again from stored predictions: a changed threshold or rule re-tags every image without touching one.
+"""Decide again from stored scores: a changed threshold or rule re-tags every image without touching one.
 
 ./spark-submit.sh jobs/decide_tags.py --task NAME ... --output DIR
 """
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     new = Parser(
         prog="decide_tags.py",
-        description="Decide tags again from stored predictions and rewrite the tags table and the TSV files.",
+        description="Decide tags again from stored scores and rewrite the tags table and the TSV files.",
         epilog=EXAMPLES,
     )
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")

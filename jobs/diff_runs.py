@@ -20,8 +20,8 @@ examples:
   ./spark-submit.sh jobs/diff_runs.py --task demo --output build/demo/output --old 5a94b6d69cd1 --new 0c1d2e3f4a5b \\
       --csv flips.csv
 
-A run (runs/NAME.json) stands for its rules, its model versions and what was predicted until then; a model version for
-its predictions under the rules of today. Where neither is given, the last two runs of the task are compared. No image
+A run (runs/NAME.json) stands for its rules, its model versions and what was known until then; a model version for its
+scores under the rules of today. Where neither is given, the last two runs of the task are compared. No image
 is touched, nothing in DIR is written. Thresholds from a package's card are those of today's package."""
 
 

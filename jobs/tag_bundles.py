@@ -1,4 +1,4 @@
-"""Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.
+"""Tag the images of EOL bundles: scores and tags as Parquet, tags as TSV.
 
 ./spark-submit.sh jobs/tag_bundles.py --bundle LIST ... --task NAME ... --output DIR
 """
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     new = Parser(
         prog="tag_bundles.py",
-        description="Tag the images of EOL bundles: predictions and tags as Parquet, tags as TSV.",
+        description="Tag the images of EOL bundles: scores and tags as Parquet, tags as TSV.",
         epilog=EXAMPLES,
     )
     _add_rows(new)

@@ -4,13 +4,17 @@ import ast
 import pickle
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from eoltag import errors
 from eoltag.errors import ExitCode, ImageError, UsageError
-from eoltag.model.package import Card, CardInput
-from eoltag.pipeline.partition import ModelSource
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card
+from eoltag.pipeline.models import Models, ModelSource
+from eoltag.pipeline.partition import Job
 from eoltag.records import (
     TRANSIENT,
     Cut,
@@ -19,12 +23,14 @@ from eoltag.records import (
     FetchRequest,
     ImageRef,
     InputSpec,
+    KnownContent,
     ModelSlot,
     Outcome,
-    Wanted,
+    WantedImage,
 )
 from eoltag.report.top_k import plan_thumbnails
-from eoltag.settings import Settings
+from eoltag.settings import EngineSettings, Settings
+from eoltag.spark.predict.known import ContentHashes
 from tests.support.paths import ROOT
 
 PACKAGES = ("eoltag", "train", "jobs")
@@ -48,6 +54,9 @@ MAY_IMPORT = {
     "eoltag.model.engines": ["eoltag.model"],
     "eoltag.decide": ["eoltag.image.features", "eoltag.model"],
     "eoltag.report": ["eoltag.fetch"],
+    # What people read of the tables: SQL from the columns, the model records and the output kinds.
+    "eoltag.views": ["eoltag.model", "eoltag.model.outputs"],
+    "eoltag.vectors": [],
     # The order of the stages inside one Spark task; no pyspark.
     "eoltag.pipeline": [
         "eoltag.fetch", "eoltag.image", "eoltag.image.features",
@@ -56,18 +65,21 @@ MAY_IMPORT = {
     # Spark, from the ground up.
     _SPARK: [],
     f"{_SPARK}.runtime": [],
-    f"{_SPARK}.tables": ["eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.report", _SPARK],
+    f"{_SPARK}.tables": [
+        "eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.model", "eoltag.report", _SPARK,
+    ],
     f"{_SPARK}.tables.writers": ["eoltag.decide", f"{_SPARK}.tables"],
     f"{_SPARK}.predict": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.pipeline", "eoltag.report",
+        "eoltag.bundle", "eoltag.decide", "eoltag.image", "eoltag.model", "eoltag.pipeline", "eoltag.report",
         _SPARK, f"{_SPARK}.runtime", f"{_SPARK}.tables",
     ],
     f"{_SPARK}.decide": [
-        "eoltag.decide", "eoltag.report", f"{_SPARK}.predict", f"{_SPARK}.tables", f"{_SPARK}.tables.writers",
+        "eoltag.decide", "eoltag.model", "eoltag.model.outputs", "eoltag.report",
+        f"{_SPARK}.tables", f"{_SPARK}.tables.writers",
     ],
-    f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", f"{_SPARK}.tables"],
+    f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
     f"{_SPARK}.jobs": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.report", _SPARK,
+        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.report", "eoltag.vectors", _SPARK,
         *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "report")),
     ],
     f"{_SPARK}.start": [
@@ -122,7 +134,7 @@ ROOMS_OF = {
     "pyspark": ["eoltag/spark/"],
     "py4j": ["eoltag/spark/"],
     "openvino": ["eoltag/model/engines/openvino.py", "eoltag/model/engines/layout.py", "train/"],
-    "PIL": ["eoltag/image/decode.py", "eoltag/report/thumbnails.py", "train/"],
+    "PIL": ["eoltag/image/decode.py", "eoltag/image/copies.py", "eoltag/report/thumbnails.py", "train/"],
     "jinja2": ["eoltag/report/", "train/"],
     "matplotlib": ["eoltag/report/", "train/"],
     "cv2": ["eoltag/image/cartoon.py", "train/"],
@@ -223,25 +235,43 @@ def test_ok_and_lasting_failures_are_final() -> None:
     assert {str(outcome) for outcome in TRANSIENT} == {"dns", "connect", "tls", "timeout", "throttled", "server_error"}
 
 
+class Packed(NamedTuple):
+    """A packed package, where Spark has its broadcast."""
+
+    value: bytes
+
+
+CARD = Card(card_version=1, name="n", labels=("a", "b"), input=CardInput(height=32, width=32), files={})
+SOURCE = ModelSource("openvino", CARD, whole=Packed(b"packed"))
+
+
 @pytest.mark.parametrize(
     "value",
     [
         Settings(),
         ImageRef(1, "https://eol.org/a.jpg"),
-        Wanted(FetchRequest("https://eol.org/a.jpg"), ("kind/main",), ("x", 1)),
+        WantedImage(
+            FetchRequest("https://eol.org/a.jpg", etag='"e"'),
+            KnownContent("c0" * 32, 1, 2, 3, "RGB", "00"),
+            ("v1",),
+            ("x", 1),
+        ),
         Fetched(b"x", Outcome.OK, None, 200, 1),
         InputSpec(224, 224, "stretch", "bilinear"),
         ModelSlot("kind", "main", "abc"),
         Decoded((), 1, 1, "RGB", "00"),
         Cut("rule", "main", "logit", 1.5, ("bad",)),
         plan_thumbnails("main", "abc", 2, [Cut("rule", "main", "logit", 1.5)], 10),
-        ModelSource(
-            "openvino",
-            Card(card_version=1, name="n", labels=("a", "b"), input=CardInput(height=32, width=32), files={}),
-            b"packed",
-        ),
+        SOURCE,
+        Models({"v1": SOURCE}, (ModelSlot("kind", "main", "v1"),), EngineSettings(), threads=1),
+        Job(Models({"v1": SOURCE}, (), EngineSettings(), threads=1), Settings(), ("mnorm_pp",)),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_what_travels_to_executors_survives_the_journey(value: object) -> None:
     assert pickle.loads(pickle.dumps(value)) == value
+
+
+def test_known_contents_are_the_same_after_the_journey() -> None:
+    known = pickle.loads(pickle.dumps(ContentHashes(np.array([1, 0xC0FFEE], np.uint64))))
+    assert [f"{number:016x}{'0' * 48}" in known for number in (1, 2, 0xC0FFEE)] == [True, False, True]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.arms.NAME --urls urls.txt --package DIR --out DIR
 
-An arm leaves DIR/predictions.csv (url, label; an empty label is a failure), or eoltag's own predictions table, and
+An arm leaves DIR/predictions.csv (url, label; an empty label is a failure), or eoltag's own tables, and
 DIR/work.json: seconds from the first request to the last label where the arm can tell them from its start-up, and the
 versions and settings it ran with.
 """
@@ -94,24 +94,25 @@ def read_labels(out: Path) -> Mapping[str, str]:
             return {row["url"]: row["label"] for row in csv.DictReader(file) if row["label"]}
     import duckdb
 
-    table = f"read_parquet('{out}/predictions/*/*/*.parquet', hive_partitioning = true)"
-    return dict(duckdb.execute(f"SELECT eolMediaURL, label FROM {table} WHERE outcome = 'ok'").fetchall())
+    with duckdb.connect() as connection:
+        connection.execute((out / "views.duckdb.sql").read_text(encoding="utf-8"))
+        return dict(connection.execute("SELECT eolMediaURL, label FROM predictions WHERE outcome = 'ok'").fetchall())
 
 
-def taken_up(predictions: Path) -> tuple[float, float]:
+def taken_up(images: Path) -> tuple[float, float]:
     """When eoltag's workers took up the first and the last image, in seconds since 1970."""
     import duckdb
 
-    table = f"read_parquet('{predictions}/*/*/*.parquet')"
-    first, last = duckdb.execute(f"SELECT epoch(min(fetched_at)), epoch(max(fetched_at)) FROM {table}").fetchall()[0]
+    asked = f"SELECT epoch(min(asked_at)), epoch(max(asked_at)) FROM read_parquet('{images}/*.parquet')"
+    first, last = duckdb.execute(asked).fetchall()[0]
     return float(first), float(last)
 
 
 def warm_s(output: Path) -> float:
-    """Seconds from the first image that a worker took up to the moment when the last file of predictions was whole."""
-    predictions = output / "predictions"
-    first_s, _ = taken_up(predictions)
-    return max(file.stat().st_mtime for file in predictions.rglob("part-*.parquet")) - first_s
+    """Seconds from the first image that a worker took up to the moment when the last file of its wave was whole."""
+    images = output / "images"  # the table that a wave commits last
+    first_s, _ = taken_up(images)
+    return max(file.stat().st_mtime for file in images.glob("part-*.parquet")) - first_s
 
 
 def _version(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Arms F, G and H: the whole job through ./spark-submit.sh, start-up included. The predictions table is the result.
+"""Arms F, G and H: the whole job through ./spark-submit.sh, start-up included. Its tables are the result.
 
 F  --engine keras                       the pipeline alone, on the runtime of the other arms
 G  --engine openvino --precision f32    the same scores from OpenVINO

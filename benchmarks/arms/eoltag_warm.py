@@ -3,7 +3,7 @@
     ./spark-submit.sh benchmarks/arms/eoltag_warm.py --urls FILE --package DIR --out DIR [--engine E]
 
 The first job tags other URLs of the same images. Of the second, work.json has
-`work_s`: from the first image that a worker took up to the moment when the last file of predictions was complete, so
+`work_s`: from the first image that a worker took up to the moment when the last file of images was complete, so
 fetching, decoding, inference, the commit of each wave and whatever lies between two waves; and
 `job_s`: all of it, with reading the bundle, planning, deciding and the TSV.
 """

@@ -1,8 +1,9 @@
 """Outcomes, exit codes, errors and the columns of the tables, each with what it means."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from pyspark.sql.types import DataType, StructType
+from pyspark.sql.types import DataType, StructField, StructType
 
 from docs.generator.docstrings import first_sentence, meaning
 from docs.generator.markdown import code, plain, table
@@ -10,8 +11,7 @@ from eoltag.decide.functions import FAMILIES
 from eoltag.errors import ExitCode, UsageError
 from eoltag.records import TRANSIENT, Outcome
 from eoltag.spark.runtime.command import INTERRUPTED
-from eoltag.spark.tables.meanings import PREDICTION_MEANINGS, TAG_MEANINGS
-from eoltag.spark.tables.schemas import PREDICTIONS, TAGS
+from eoltag.spark.tables import meanings, schemas
 
 
 def outcomes() -> str:
@@ -39,14 +39,31 @@ def functions() -> str:
     return table(("functions for", "names"), rows)
 
 
-def prediction_columns() -> str:
-    """The columns of the predictions table."""
-    return table(("column", "type", "meaning"), _columns(PREDICTIONS, PREDICTION_MEANINGS))
+def _view_field(name: str) -> StructField:
+    """A column of the view `predictions`; most come from a table as they are."""
+    kinds = {**schemas.ANSWER, **schemas.SCORE, **schemas.PREDICTED, **schemas.MEASURED}
+    return StructField(name, kinds[name] if name in kinds else schemas.IMAGES[name].dataType)
 
 
-def tag_columns() -> str:
-    """The columns of the tags table."""
-    return table(("column", "type", "meaning"), _columns(TAGS, TAG_MEANINGS))
+TABLES: Final[dict[str, tuple[StructType, Mapping[str, str]]]] = {
+    "image": (schemas.IMAGES, meanings.IMAGE_MEANINGS),
+    "score": (schemas.SCORES, meanings.SCORE_MEANINGS),
+    "measure": (schemas.MEASURES, meanings.MEASURE_MEANINGS),
+    "feature": (schemas.FEATURES, meanings.FEATURE_MEANINGS),
+    "pixel": (schemas.PIXELS, meanings.PIXEL_MEANINGS),
+    "bundle": (schemas.ROWS, meanings.BUNDLE_MEANINGS),
+    "prediction": (
+        StructType([_view_field(name) for name in meanings.PREDICTION_MEANINGS]),
+        meanings.PREDICTION_MEANINGS,
+    ),
+    "tag": (schemas.TAGS, meanings.TAG_MEANINGS),
+}
+"""What a row is about -> the columns of its table or view, and what they mean."""
+
+
+def columns(kind: str) -> str:
+    """The columns of one of TABLES."""
+    return table(("column", "type", "meaning"), _columns(*TABLES[kind]))
 
 
 def _columns(schema: StructType, meanings: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -40,6 +40,7 @@ __all__ = ["Fetcher"]
 T = TypeVar("T")
 
 NOT_MODIFIED: Final = 304
+PRECONDITION_FAILED: Final = 412
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 _DETAIL_LENGTH: Final = 300
@@ -77,11 +78,13 @@ class _Attempt:
         self.deadline.reschedule(now() + left_s)
         return result
 
-    def succeeded(self, note: str | None) -> Fetched:
+    def succeeded(self, rendition: str | None) -> Fetched:
         """The end of it, with the bytes, or without where those that the caller has are still the same."""
         is_not_modified = self.status == NOT_MODIFIED
-        data = None if is_not_modified else self.sink.content()
-        return Fetched(data, Outcome.OK, note, self.status, self.number, self.etag, self.last_modified, is_not_modified)
+        return Fetched(
+            None if is_not_modified else self.sink.content(), Outcome.OK, None, self.status, self.number,
+            self.etag, self.last_modified, is_not_modified, rendition,
+        )  # fmt: skip
 
     def failed(self, error: ImageError) -> Fetched:
         """The end of it."""
@@ -128,16 +131,21 @@ class Fetcher:
             return attempt.failed(error)
         host = self._host(URL(target, encoded=True))
         smaller = rendition_of(target, self._settings.renditions)
-        conditions = conditions_of(request)
+        is_conditional = True
         while True:
             attempt.number += 1
             attempt.status = None
+            # A version is one of the file that it was told of: the image, or a smaller copy.
+            conditions = conditions_of(request) if is_conditional and smaller == request.rendition else {}
             try:
                 await self._follow(smaller or target, conditions, attempt)
-                return attempt.succeeded(f"read from {smaller}" if smaller else None)
+                return attempt.succeeded(smaller)
             except ImageError as error:
                 if smaller and isinstance(error, (Gone, Forbidden)):  # object stores answer 403 for what is not there
-                    smaller, conditions = None, {}  # the versions were those of the smaller copy
+                    smaller = None
+                    continue
+                if conditions and attempt.status == PRECONDITION_FAILED:  # a server that takes no conditions
+                    is_conditional = False
                     continue
                 wait_s = self._policy.wait_s(attempt.number, self._jitter(), error.retry_after_s)
                 if wait_s is None or not error.is_retryable or host.is_down:

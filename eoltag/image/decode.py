@@ -45,6 +45,9 @@ STRIP_ROWS: Final = 256
 SIMD_PIXELS: Final = 4 * 1024**2
 """Larger pictures are resized by Pillow itself: the other way needs two copies, 120 MB of 20 megapixels."""
 
+LONGEST_COPY: Final = 4
+"""Times its shorter side: a copy of a strip of 100,000 x 300 pixels would else be as large as the strip."""
+
 HASH_SIZE: Final = (9, 8)
 HASH_GAP: Final = 2.0
 """Shrink coarsely to twice the size first: 72 cells need no more."""
@@ -88,11 +91,18 @@ _SIGNATURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a
 filterwarnings("ignore", module=r"PIL\.")
 
 
-def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int, sides_px: Sequence[int | None] = ()) -> Decoded:
+def decode(
+    data: bytes,
+    specs: Sequence[InputSpec],
+    max_pixels: int,
+    sides_px: Sequence[int | None] = (),
+    copy_side_px: int = 0,
+) -> Decoded:
     """The image upright, on white where it is transparent, in every size asked for.
 
     data: a whole file: JPEG (RGB, grey, CMYK), PNG, GIF (first frame), WEBP, TIFF or BMP; its name plays no part.
     sides_px: pictures wanted in their own proportions, with at most that longer side; None: as large as they are.
+    copy_side_px: the shorter side of a copy to keep, see copy_size; 0: none is wanted.
     Raises NotImage, Truncated, Undecodable or TooManyPixels.
     """
     image = _open(data)
@@ -101,12 +111,13 @@ def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int, sides_px: S
         raise TooManyPixels(f"{width}x{height} is more than {max_pixels} pixels")
     color_mode = image.mode
     try:
-        box = _draft(image, specs, sides_px) or (0, 0, width, height)
+        box = _draft(image, specs, sides_px, copy_side_px) or (0, 0, width, height)
         image.load()
         turn = _TURNS.get(_orientation(image))  # not before: a TIFF turns itself while it loads
         picture = _Picture(_rgb(image), box, turn)
         pixels = tuple(_fitted(picture, spec) for spec in specs)
         pictures = tuple(_bounded(picture, side_px) for side_px in sides_px)
+        copy = _copied(picture, copy_side_px) if copy_side_px else None
         fingerprint = difference_hash(picture.shrunk(HASH_SIZE, Image.Resampling.LANCZOS, gap=HASH_GAP))
     except MemoryError:
         raise
@@ -114,7 +125,7 @@ def decode(data: bytes, specs: Sequence[InputSpec], max_pixels: int, sides_px: S
         raise _decode_error(problem, data) from problem
     if picture.is_sideways:
         width, height = height, width
-    return Decoded(pixels, width, height, color_mode, fingerprint, pictures)
+    return Decoded(pixels, width, height, color_mode, fingerprint, pictures, copy)
 
 
 @dataclass(frozen=True)
@@ -213,7 +224,9 @@ def _orientation(image: Image.Image) -> int | None:
     return None
 
 
-def _draft(image: Image.Image, specs: Sequence[InputSpec], sides_px: Sequence[int | None]) -> Box | None:
+def _draft(
+    image: Image.Image, specs: Sequence[InputSpec], sides_px: Sequence[int | None], copy_side_px: int
+) -> Box | None:
     """Let the JPEG reader skip detail that nobody will see. Where the picture then lies; None if nothing changed."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or None in sides_px:
         return None
@@ -221,7 +234,10 @@ def _draft(image: Image.Image, specs: Sequence[InputSpec], sides_px: Sequence[in
     upright = image.size[::-1] if is_sideways else image.size
     sizes = [(spec.width, spec.height) for spec in specs] or [HASH_SIZE]
     sizes += [_within(upright, side_px) for side_px in sides_px if side_px is not None]
-    width, height = (DRAFT_FACTOR * max(sides) for sides in zip(*sizes, strict=True))
+    copied = copy_size(upright, copy_side_px) if copy_side_px else (0, 0)  # of the size of the models, and less exact
+    width, height = (
+        max(DRAFT_FACTOR * max(sides), kept) for sides, kept in zip(zip(*sizes, strict=True), copied, strict=True)
+    )
     drafted = image.draft(None, (height, width) if is_sideways else (width, height))
     return None if drafted is None else drafted[1]
 
@@ -268,6 +284,22 @@ def _within(size: tuple[int, int], side_px: int) -> tuple[int, int]:
     """A size (width, height) of the same proportions whose longer side is at most `side_px`; never a larger one."""
     scale = min(1.0, side_px / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def copy_size(size: tuple[int, int], side_px: int) -> tuple[int, int]:
+    """The size (width, height) of a copy whose shorter side is `side_px`; never a larger one than the picture's.
+
+    A picture of more than LONGEST_COPY times its height, or the reverse, has a smaller one.
+    """
+    scale = min(1.0, side_px / min(size), LONGEST_COPY * side_px / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _copied(picture: _Picture, side_px: int) -> Pixels:
+    """The copy to keep."""
+    _, _, across, down = picture.box
+    width, height = (down, across) if picture.is_sideways else (across, down)
+    return picture.scaled(copy_size((round(width), round(height)), side_px), Image.Resampling.BILINEAR)
 
 
 def _bounded(picture: _Picture, side_px: int | None) -> Pixels:

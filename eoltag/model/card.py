@@ -162,8 +162,8 @@ def model_version(card: Card) -> str:
     Thresholds, their record, metrics and the README are left out on purpose: a new threshold must re-tag without
     touching an image.
     So are the int8 files and the precision flags, and base and head beside a whole model: they come later, score alike
-    within the gate that they passed, and must not have millions of images predicted anew. The predictions' columns
-    `engine` and `source` tell such rows apart. Where there is a head alone, it and the name of its base decide.
+    within the gate that they passed, and must not have millions of images predicted anew. The columns `precision` and
+    `source` of the scores tell such rows apart. Where there is a head alone, it and the name of its base decide.
     """
     scored_by = card.model_dump(mode="json", include={"card_version", "labels", "input", "output", "temperature"})
     if card.output_kind != "classes":  # packages from before there were others keep their version

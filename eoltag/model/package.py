@@ -18,35 +18,14 @@ from eoltag.model.card import (
     KERAS_FILE,
     OPENVINO_FILES,
     Card,
-    CardInput,
     EngineName,
     Part,
-    Precision,
     PrecisionChoice,
-    PrecisionName,
     model_version,
 )
 from eoltag.settings import parse
 
-__all__ = [
-    "CARD_FILE",
-    "CARD_VERSION",
-    "INT8_FILES",
-    "KERAS_FILE",
-    "OPENVINO_FILES",
-    "Card",
-    "CardInput",
-    "EngineName",
-    "Package",
-    "Precision",
-    "PrecisionChoice",
-    "PrecisionName",
-    "Unpacked",
-    "read_package",
-    "unpack",
-    "write_beside",
-    "write_card",
-]
+__all__ = ["Card", "Package", "read_package"]
 
 _PICKLES: Final = (".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".npy")
 

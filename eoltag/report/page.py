@@ -20,6 +20,7 @@ from eoltag.records import TRANSIENT, Outcome
 from eoltag.report.charts import Chart, histograms, tag_colours
 from eoltag.report.content import PENDING, Counted, PageFacts, TaskFacts, Written, totals
 from eoltag.report.gallery import Card, Strip, failures_of, strip_length, strips_of
+from eoltag.report.summary import RUNGS
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_TAGS: Final = 40
@@ -101,6 +102,7 @@ def render(written: Written, path: str) -> tuple[str, PageFacts]:
             made_at=datetime.now(UTC),
             run=written.runs[0] if written.runs else None,
             runs=written.runs,
+            rungs=RUNGS,
             tasks=tasks,
             tags=_sorted({tag.name for task in tasks for tag in task.tags}),
             outcomes=_sorted({card.row.outcome for card in cards}),

@@ -9,6 +9,45 @@ NO_TAG: Final = "(no tag)"
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What a run did, and where its answers came from."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    """Rung of the ladder -> bundle rows that it answered, cheapest first."""
+    requests: int = 0
+    """Different URLs that servers were asked for."""
+    not_modified: int = 0
+    """Of these, those that a server still had as they were."""
+    scores: int = 0
+    """New scores: one for each content and model."""
+    waves_s: float = 0.0
+    """Seconds in which images were asked for and scored, commits included."""
+    stage_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of all Spark tasks by stage (wait, decode, infer), and of commits in the driver."""
+    bytes_per_row: dict[str, float] = field(default_factory=dict)
+    """Table -> bytes on disk for each row that this run added."""
+    slots: int = 1
+    """Spark tasks at a time."""
+
+    @property
+    def bound_per_s(self) -> float | None:
+        """Images a second if no task ever waited and commits took no time; None where no image was worked on."""
+        busy = self.stage_s.get("decode", 0.0) + self.stage_s.get("infer", 0.0)
+        return self.requests * self.slots / busy if busy and self.requests else None
+
+    @property
+    def held_back_by(self) -> str:
+        """What most of the time went to."""
+        shares = {
+            _HELD[name]: seconds / (1 if name == "commit" else self.slots) for name, seconds in self.stage_s.items()
+        }
+        return max(shares, key=lambda name: shares[name]) if any(shares.values()) else "nothing"
+
+
+_HELD: Final = {"wait": "waiting for servers", "decode": "decoding", "infer": "inference", "commit": "commits"}
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What a run leaves to say; counted from the written tables."""
 
@@ -23,11 +62,14 @@ class Summary:
     """Task -> rule -> bundle rows that it tagged, in the order of the rules; 0 for a rule that never fired."""
     seconds: float
     images_per_s: float
-    """Images fetched in this run over `seconds`, start-up included."""
+    """Images asked for in this run over `seconds`, start-up included."""
     output: str
     images_fetched: int
+    """Different URLs that servers were asked for in this run."""
     known: int = 0
     """Bundle rows that earlier runs had answered."""
+    work: Work = field(default_factory=Work)
+    """What this run did, and where its answers came from."""
     bundles: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     """Folders below the output directory that hold the tags as files."""
@@ -40,7 +82,9 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """For --json and runs/<run_id>.json."""
-        return asdict(self)
+        bound = self.work.bound_per_s
+        said = {"bound_per_s": None if bound is None else round(bound, 2), "held_back_by": self.work.held_back_by}
+        return {**asdict(self), "work": {**asdict(self.work), **said}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +131,11 @@ def _flip_line(row: Mapping[str, Any]) -> str:
 
 
 def plan_text(plan: Mapping[str, int], rules: Mapping[str, Mapping[str, int]], notes: list[str]) -> str:
-    """--dry-run for people. rules: task -> rule -> rows that it tags by the predictions that there are."""
+    """--dry-run for people. rules: task -> rule -> rows that it tags by the scores that there are."""
     wide = max(len(name) for name in plan)
-    lines = [f"  {name.replace('_', ' '):<{wide}}  {value:>12,}" for name, value in plan.items()]
+    lines = [f"  {name.replace('_', ' '):<{wide}}  {value:>12,}" for name, value in plan.items() if value is not None]
     for task, fired in rules.items():
-        lines += [f"task {task}, over what is predicted already:", *silent] if (silent := _never_fired(fired)) else []
+        lines += [f"task {task}, over what is scored already:", *silent] if (silent := _never_fired(fired)) else []
     return "\n".join(["Plan (nothing was fetched, nothing written):", *lines, *(f"note: {note}" for note in notes)])
 
 
@@ -115,19 +159,47 @@ def summary_text(summary: Summary) -> str:
         f"ok      {summary.ok:>12,}",
         f"failed  {sum(summary.failed.values()):>12,}",
         *(f"  {name:<16} {rows:>9,}" for name, rows in sorted(summary.failed.items(), key=lambda item: -item[1])),
+        *_work_lines(summary.work),
     ]
     for task, tags in summary.tags.items():
         lines.append(f"task {task}: {sum(tags.values()):,} images tagged or looked at")
         lines += [f"  {tag:<24} {rows:>9,}" for tag, rows in sorted(tags.items(), key=lambda item: -item[1])]
         lines += _never_fired(summary.rules[task])
     lines += [
-        f"predictions  {summary.output}/predictions/",
+        f"images       {summary.output}/images/, scores/",
         *(f"tags         {summary.output}/tags/task={task}/" for task in summary.tags),
         *(f"files        {summary.output}/{folder}/" for folder in summary.files),
         f"run          {summary.output}/runs/{summary.run_id}.json",
         f"report       {summary.output}/report/index.html",
     ]
     return "\n".join(lines)
+
+
+RUNGS: Final = {
+    "scores": "answered by what is stored",
+    "features": "from stored features",
+    "pixels": "from stored pictures",
+    "not_modified": "asked whether they have changed",
+    "fetch": "fetched",
+    "nowhere": "need features that nobody has computed",
+}
+"""Rung -> in words."""
+
+
+def _work_lines(work: Work) -> list[str]:
+    """Where the answers came from, and what the run was held back by."""
+    lines = [f"  {rows:>12,}  {RUNGS[rung]}" for rung, rows in work.rows.items() if rows]
+    lines = ["rows by where their answers came from:", *lines] if lines else []
+    if work.not_modified:
+        lines.append(f"not modified, said by servers: {work.not_modified:,} of {work.requests:,}")
+    if work.bound_per_s:
+        reached = work.requests / work.waves_s if work.waves_s else 0.0
+        lines.append(
+            f"speed: {reached:,.1f} images/s of {work.bound_per_s:,.1f} that decoding and inference allow; "
+            f"most time went to {work.held_back_by}"
+        )
+    kept = [f"{table} {size:,.0f}" for table, size in work.bytes_per_row.items()]
+    return [*lines, f"bytes on disk a row: {', '.join(kept)}"] if kept else lines
 
 
 def _shortened(names: list[str], most: int = 3) -> list[str]:

@@ -6,10 +6,10 @@ from typing import Final
 
 from eoltag.settings import Settings
 
-__all__ = ["CompactRequest", "DecideRequest", "DiffRequest", "ReportRequest", "TagRequest"]
+__all__ = ["CompactRequest", "DecideRequest", "DiffRequest", "ImportRequest", "ReportRequest", "TagRequest"]
 
 IMAGES_PER_FILE: Final = 500_000
-"""Images in one file of the predictions table, where there are that many."""
+"""Rows in one file of a table of facts, where there are that many and they are small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,27 @@ class DiffRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What the command line of jobs/import_features.py asks for."""
+
+    vectors: list[str]
+    base: str
+    """The name of what computed them."""
+    output: str
+    column: str | None = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CompactRequest:
     """What the command line of jobs/compact_tables.py asks for."""
 
     output: str
-    rows_per_file: int = IMAGES_PER_FILE
+    rows_per_file: int | None = None
+    """None: what suits each table."""
+    drop: tuple[str, ...] = ()
+    """Tables of which rows are dropped first: pixels, features."""
+    older_than_days: float = 0.0
+    """Only rows that are older than this are dropped; 0: all."""
     is_dry_run: bool = False
     as_json: bool = False

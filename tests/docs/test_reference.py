@@ -54,7 +54,9 @@ def test_a_check_writes_nothing_and_names_the_page_that_is_out_of_date(
 
 
 def test_a_region_that_nothing_makes_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"a\.md: unknown generated part 'outcome'; known here: card, "):
+    with pytest.raises(
+        ValueError, match=r"a\.md: unknown generated part 'outcome'; known here: bundle columns, card, "
+    ):
         filled("<!-- generated: outcome -->\n<!-- end of generated -->", PARTS, "a.md")
 
 

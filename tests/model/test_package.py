@@ -11,22 +11,17 @@ import pytest
 
 from eoltag.errors import PackageError
 from eoltag.model import package as module
-from eoltag.model.package import (
+from eoltag.model.card import (
     CARD_FILE,
     INT8_FILES,
     KERAS_FILE,
     OPENVINO_FILES,
-    Card,
     CardInput,
     EngineName,
-    Package,
     Precision,
     PrecisionChoice,
-    read_package,
-    unpack,
-    write_beside,
-    write_card,
 )
+from eoltag.model.package import Card, Package, read_package, unpack, write_beside, write_card
 from eoltag.records import InputSpec
 
 CARD = Card(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.spark.runtime.session import open_session
+from eoltag.spark.runtime.session import open_session, prepare_for
 from tests.support.loopback import Loopback
 from tests.support.paths import ROOT
 
@@ -25,6 +25,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     os.environ["SPARK_CONF_DIR"] = f"{ROOT}/conf/spark"
     os.environ["PYSPARK_PYTHON"] = sys.executable
     opened = open_session("eoltag tests")
+    prepare_for(opened, rows=100)  # as a job does that has so few
     yield opened
     opened.stop()
 

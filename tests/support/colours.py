@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from eoltag.model.package import Card, CardInput, Package, write_card
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card, Package, write_card
 from train.package.runtimes import export_model
 
 LABELS: Final = ("red", "green", "blue")

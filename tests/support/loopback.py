@@ -24,6 +24,8 @@ Files lie below /files/. The faults are routes, each good for any number of dist
     /stall/NAME                     half the file, then silence
     /versioned/VERSION/LAST/NAME    the file with VERSION as its ETag (`-`: none), and LAST as Last-Modified in seconds
                                     since 1970; 304 to who names either (?opt=out: with X-Robots-Tag: noai)
+    /whimsical/NAME                 the file with another ETag in every answer, a weak one
+    /precondition/NAME              the file with an ETag; 412 to any request with a condition
     /empty/ANY                      status 200 without a body
     /close/ANY                      closes the connection without an answer
     /garbage/ANY                    an answer that is not HTTP
@@ -75,6 +77,8 @@ class Loopback:
     ) -> None:
         self.root = root
         self.latency_s = latency_s
+        self.changed_etags: dict[str, str] = {}
+        """VERSION of /versioned -> what its ETag is by now."""
         self.port = port
         self.requests: list[str] = []
         """Paths with query, as they were asked for, in order."""
@@ -181,6 +185,8 @@ class Loopback:
             "/redirect-loop/{any:.*}": self._redirect_loop,
             "/redirect-deep/{times}/{name:.+}": self._redirect_deep,
             "/versioned/{version}/{last}/{name:.+}": self._versioned,
+            "/whimsical/{name:.+}": self._whimsical,
+            "/precondition/{name:.+}": self._precondition,
             "/robots/{directive}/{name:.+}": self._robots,
         }
 
@@ -305,7 +311,8 @@ class Loopback:
 
     async def _versioned(self, request: web.Request) -> web.StreamResponse:
         body = self._read(request)
-        etag, last = f'"{request.match_info["version"]}"', formatdate(int(request.match_info["last"]), usegmt=True)
+        version = self.changed_etags.get(request.match_info["version"], request.match_info["version"])
+        etag, last = f'"{version}"', formatdate(int(request.match_info["last"]), usegmt=True)
         headers = {"Last-Modified": last} | ({} if etag == '"-"' else {"ETag": etag})
         named, since = request.headers.get("If-None-Match"), request.headers.get("If-Modified-Since")
         if "opt" in request.query:
@@ -313,6 +320,15 @@ class Loopback:
         if named == etag or (named is None and since == last):
             return web.Response(status=304, headers=headers)
         return web.Response(body=body, content_type="image/jpeg", headers=headers)
+
+    async def _whimsical(self, request: web.Request) -> web.StreamResponse:
+        headers = {"ETag": f'W/"{time.monotonic_ns()}"'}
+        return web.Response(body=self._read(request), content_type="image/jpeg", headers=headers)
+
+    async def _precondition(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.keys() & {"If-None-Match", "If-Modified-Since"}:
+            return web.Response(status=412)
+        return web.Response(body=self._read(request), content_type="image/jpeg", headers={"ETag": '"once"'})
 
     async def _robots(self, request: web.Request) -> web.StreamResponse:
         headers = {"X-Robots-Tag": request.match_info["directive"]}

@@ -9,7 +9,8 @@ from typing import Final
 
 import pytest
 
-from eoltag.model.package import Card, CardInput, write_card
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card, write_card
 from eoltag.spark.runtime.command import run_command
 from train import __main__ as train
 
@@ -83,7 +84,7 @@ SPARK_MISTAKES: Final[dict[str, tuple[Files, str]]] = {
         {"kind.toml": KIND + '[[rules]]\nname = "grass"\nwhen = "ancestri LIKE \'%Poaceae%\'"\ntag = "grass"\n'},
         TAG,
     ),
-    "the output is of another eoltag": ({"old/_schema.json": '{"schema_version": 2}'}, TAG_OLD),
+    "the output is of another eoltag": ({"old/_schema.json": '{"schema_version": 1}'}, TAG_OLD),
     "the output was written by something else": ({"old/tags/a.parquet": ""}, TAG_OLD),
     "another run is at work on the output": (
         {"out/_staging/lock.json": '{"run_id": "20260101T000000.000Z-0a1b2c", "host": "head", "pid": 4711}'},

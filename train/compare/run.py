@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError, PackageError
-from eoltag.model.package import CARD_FILE, KERAS_FILE, OPENVINO_FILES, Package, read_package
+from eoltag.model.card import CARD_FILE, KERAS_FILE, OPENVINO_FILES
+from eoltag.model.package import Package, read_package
 from train.cli import log, progress
 from train.compare.speed import images_per_s
 from train.evaluate.metrics import macro

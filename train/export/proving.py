@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 
 from eoltag.errors import DataError
+from eoltag.model.card import KERAS_FILE, EngineName, Precision, PrecisionName
 from eoltag.model.engines import BEST_BATCH_SIZE, Engine, load_engine
 from eoltag.model.engines.close_calls import close_calls
-from eoltag.model.package import KERAS_FILE, EngineName, Package, Precision, PrecisionName, unpack
+from eoltag.model.package import Package, unpack
 from eoltag.records import Pixels, Scores
 from train.cli import cores, progress, start_keras
 from train.export.agreement import Agreement, compare

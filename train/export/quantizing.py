@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import SettingsError
-from eoltag.model.package import INT8_FILES, OPENVINO_FILES, Card, Precision, write_card
+from eoltag.model.card import INT8_FILES, OPENVINO_FILES, Precision
+from eoltag.model.package import Card, write_card
 from eoltag.records import Pixels, Scores
 from train.cli import log
 from train.export.proving import scores_at

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError, OutputError, PackageError, SettingsError
-from eoltag.model.package import CARD_FILE, Package, read_package
+from eoltag.model.card import CARD_FILE
+from eoltag.model.package import Package, read_package
 from train.fit.checkpoints import Checkpoint, Epoch
 from train.settings import FitSettings, read_fit_settings, write_settings
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from eoltag import __version__
+from eoltag.model.card import CARD_VERSION, CardInput
 from eoltag.model.engines import load_engine
-from eoltag.model.package import CARD_VERSION, Card, CardInput, Package, unpack, write_card
+from eoltag.model.package import Card, Package, unpack, write_card
 from eoltag.records import Scores
 from train.cli import cores, log
 from train.data.dataset import Dataset, Indices

@@ -10,7 +10,8 @@ import numpy as np
 
 from eoltag import __version__
 from eoltag.errors import DataError, PackageError
-from eoltag.model.package import CARD_FILE, CARD_VERSION, Card, CardInput, Package, write_card
+from eoltag.model.card import CARD_FILE, CARD_VERSION, CardInput
+from eoltag.model.package import Card, Package, write_card
 from eoltag.records import Pixels, Scores
 from train.cli import start_keras
 from train.import_.foreign import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs

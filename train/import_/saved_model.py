@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from eoltag.errors import DataError
-from eoltag.model.package import OPENVINO_FILES
+from eoltag.model.card import OPENVINO_FILES
 from eoltag.records import Pixels, Scores
 from train.import_.foreign import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs, input_size
 from train.import_.scaling import scale_array, scale_in_openvino

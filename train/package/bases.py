@@ -204,7 +204,7 @@ def _differences(package: Package, engine: EngineName, pixels: Pixels, whole: Sc
     batches = [base.features(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
     features: Vectors = np.concatenate(batches)
     with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite, and its logits show it
-        rounded = features.astype(np.float16)
+        rounded: Vectors = features.astype(np.float16).astype(np.float32)
     return _share(whole, head.logits(features)), _share(whole, head.logits(rounded))
 
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from eoltag.model.card import EngineName
 from eoltag.model.engines import Engine, load_engine
-from eoltag.model.package import EngineName, Package, unpack
+from eoltag.model.package import Package, unpack
 from eoltag.records import Pixels, Scores
 from train.cli import cores, start_keras
 

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from eoltag.errors import ImageError
 from eoltag.image.decode import decode
+from eoltag.model.card import EngineName
 from eoltag.model.outputs import Verdict
-from eoltag.model.package import EngineName, Package
+from eoltag.model.package import Package
 from eoltag.records import Outcome, Pixels
 from train.cli import cores
 from train.serving.batching import Batcher, BatchSizes

@@ -1,7 +1,7 @@
 """The registry of image features: numbers that a task may have measured of a picture beside its models.
 
-A new feature is a file in this folder and an entry here. Each becomes a column of the predictions table under its
-name, which rules, extra columns and the TSV may use.
+A new feature is a file in this folder and an entry here. It becomes rows of the table measures, and a column of tags
+under its name, which rules, extra columns and the TSV may use.
 """
 
 from typing import Final

@@ -26,7 +26,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Runtime and precision, as openvino-f32: the predictions' column `engine`."""
+        """Runtime and precision, as openvino-f32: two columns of the scores table."""
         ...
 
     def predict(self, batch: Pixels) -> Scores:

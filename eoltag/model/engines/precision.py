@@ -4,7 +4,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from eoltag.model.package import Card, EngineName, PrecisionChoice, PrecisionName
+from eoltag.model.card import EngineName, PrecisionChoice, PrecisionName
+from eoltag.model.package import Card
 
 CPU_INFO: Final = Path("/proc/cpuinfo")
 BF16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16"})

@@ -1,7 +1,7 @@
 """What an output kind is: how the numbers that a network gives become probabilities and a verdict."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from eoltag.records import Scores
 
@@ -21,6 +21,24 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputSql:
+    """The four columns of a verdict as SQL over a stored array of raw numbers.
+
+    `{raw}` stands for that array, `{labels}` for an array of the labels in its order, `{temperature}` for the card's.
+    """
+
+    label: str
+    confidence: str
+    logit: str
+    scores: str
+
+    def filled(self, raw: str, labels: str, temperature: str) -> dict[str, str]:
+        """Column -> expression. Each argument is SQL itself."""
+        names = {"raw": raw, "labels": labels, "temperature": temperature}
+        return {name: text.format(**names) for name, text in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
 class OutputKind:
     """How the logits of a network are read."""
 
@@ -28,6 +46,10 @@ class OutputKind:
     """Logits (N, C) and the card's temperature to probabilities (N, C), float32."""
     meaning: str
     """What an image of such a model may get, for messages and pages."""
+    spark: OutputSql
+    """The same in Spark SQL, for deciding."""
+    duckdb: OutputSql
+    """The same for DuckDB, for people who query the tables."""
 
     def verdicts(self, logits: Scores, labels: Sequence[str], temperature: float) -> list[Verdict]:
         """One verdict for each row of `logits` (N, C). Raises ValueError where C is not the number of labels."""

@@ -1,1 +1,1 @@
-"""Decisions on Spark: rows and predictions to tags."""
+"""Decisions on Spark: rows and facts to tags."""

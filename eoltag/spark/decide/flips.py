@@ -9,10 +9,9 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, bundle_columns, rows_by_rule
 from eoltag.report import NO_TAG, Flips
-from eoltag.spark.decide.rules import tag_rows
+from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.tables.bundles import read_bundles
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.predictions import read_predictions
 from eoltag.spark.tables.tags import has_tags, read_tags
 
 SHOWN: Final = 20
@@ -61,7 +60,7 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
 
 def _compare(output: Output, task: Task) -> _Compared:
     rows = read_bundles(output, task.name, bundle_columns(task).values())
-    decided = tag_rows(rows, read_predictions(output), task).select(
+    decided = tag_rows(rows, facts_of(output), task).select(
         "bundle", "bundle_row", "eolMediaURL", F.col("tag").alias("tag_after"), F.col("rule").alias("rule_after")
     )
     if not has_tags(output, task.name):

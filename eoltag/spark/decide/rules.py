@@ -1,72 +1,102 @@
-"""Predictions to tags: joins every bundle row with its latest prediction and applies the rules of the task."""
+"""Facts to tags: joins every bundle row with its answer and the scores of its content, and applies the rules."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import DataType, StringType, StructField, StructType
 
 from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_expression, tag_expression
+from eoltag.model.outputs import OUTPUTS
+from eoltag.model.package import Card
 from eoltag.records import Outcome
-from eoltag.spark.predict.subtraction import is_transient
-from eoltag.spark.tables.schemas import FLAT, IDENTITY, PREDICTIONS, TAG_MODEL, quoted
+from eoltag.spark.tables.answers import with_answers
+from eoltag.spark.tables.facts import IMAGES, MEASURES, SCORES, read_facts
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.schemas import (
+    ANSWER,
+    FLAT,
+    IDENTITY,
+    MEASURED,
+    PREDICTED,
+    TAG_MODEL,
+    quoted,
+)
+from eoltag.spark.tables.schemas import (
+    SCORES as SCORES_SCHEMA,
+)
 
-_HASH: Final = "url hash"
+_VERDICT: Final = ("label", "confidence", "logit", "scores")
+_ANSWERED: Final = (
+    "outcome", "detail", "http_status", "width", "height", "color_mode", "bytes", "content_sha256", "perceptual_hash",
+    "asked_at",
+)  # fmt: skip
 
 
-def with_latest(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
-    """Bundle rows with the latest prediction of each model: columns `MODEL COLUMN`, NULL where there is none.
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The tables that tags follow from; None for one without rows."""
 
-    A transient failure never displaces an answer, however late it came.
+    images: DataFrame | None
+    scores: DataFrame | None
+    measures: DataFrame | None
+
+    def until(self, run: str | None) -> "Facts":
+        """What was known when that run had ended; all for None."""
+        if run is None:
+            return self
+        cut = (None if rows is None else rows.where(F.col("run_id") <= run) for rows in self._tables())
+        return Facts(*cut)
+
+    def _tables(self) -> tuple[DataFrame | None, DataFrame | None, DataFrame | None]:
+        return self.images, self.scores, self.measures
+
+
+def facts_of(output: Output) -> Facts:
+    """The facts of an output directory, as they are now."""
+    return Facts(read_facts(output, IMAGES), read_facts(output, SCORES), read_facts(output, MEASURES))
+
+
+def with_facts(rows: DataFrame, facts: Facts, task: Task) -> DataFrame:
+    """Bundle rows with `answer COLUMN` of their image, `MODEL COLUMN` of each model and `measure NAME`; NULL for none.
+
+    Columns stay apart until a rule uses them, so that Spark reads no others.
     """
     further = [F.col(quoted(column)).alias(name) for name, column in bundle_columns(task).items()]
-    found = rows.select(*IDENTITY, *further, _hash("eolMediaURL"))
+    bare = rows.select(*IDENTITY, *further)
+    names = {_answer(column): column for column in _ANSWERED}
+    if facts.images is None:
+        found = bare.withColumns({name: F.lit(None).cast(ANSWER[column]) for name, column in names.items()})
+    else:
+        found = with_answers(bare, facts.images, ["eolMediaURL", "bundle", "bundle_row"], names)
     for model, package in task.packages.items():
-        names = [_column_name(model, column) for column in _flat(task)]
-        if predictions is None:
-            none = [F.lit(None).cast(PREDICTIONS[column].dataType) for column in _flat(task)]
-            found = found.withColumns(dict(zip(names, none, strict=True)))
-            continue
-        is_wanted = (
-            (F.col("task") == task.name) & (F.col("model") == model) & (F.col("model_version") == package.version)
-        )
-        columns = dict(zip(names, _flat(task), strict=True))
-        found = _latest(found, predictions.where(is_wanted), columns)
+        scores = None if facts.scores is None else facts.scores.where(F.col("model_version") == package.version)
+        found = _by_content(found, scores, {_of_model(model, "raw"): "scores"}, SCORES_SCHEMA)
+    for name in task.file.features:
+        measures = None if facts.measures is None else facts.measures.where(F.col("name") == name)
+        found = _by_content(found, measures, {_measure(name): "value"}, None)
     return found
 
 
-def _latest(rows: DataFrame, predictions: DataFrame, columns: dict[str, str]) -> DataFrame:
-    """`rows` with further columns (name -> column of `predictions`) from the latest prediction for each row.
-
-    Columns stay apart until a rule uses them, so that Spark reads no others. URLs are joined by their hash first: they
-    begin alike, and would be compared to their ends. Looks through the URLs once: to choose among several predictions
-    of an image takes longer than all the rest, and mostly there is one.
-    """
-    known = predictions.select(
-        F.xxhash64("eolMediaURL").alias("known_hash"),
-        F.col("eolMediaURL").alias("known_url"),
-        F.col("dataObjectVersionID").alias("known_version"),
-        (~is_transient()).alias("known_settled"),
-        F.col("fetched_at").alias("known_at"),
-        F.col("run_id").alias("known_run"),
-        *[F.col(column).alias(name) for name, column in columns.items()],
+def _by_content(
+    rows: DataFrame, facts: DataFrame | None, columns: Mapping[str, str], schema: StructType | None
+) -> DataFrame:
+    """`rows` with columns (name -> column of `facts`) of their content."""
+    if facts is None:
+        kinds: dict[str, DataType] = {} if schema is None else {field.name: field.dataType for field in schema.fields}
+        return rows.withColumns({name: F.lit(None).cast(kinds.get(of, "double")) for name, of in columns.items()})
+    known = facts.select(
+        F.col("content_sha256").alias("known_content"), *[F.col(of).alias(name) for name, of in columns.items()]
     )
-    same = (
-        (F.col(_HASH) == F.col("known_hash"))
-        & F.col("eolMediaURL").eqNullSafe(F.col("known_url"))
-        & (F.col("dataObjectVersionID").isNull() | (F.col("dataObjectVersionID") == F.col("known_version")))
-    )
-    order = [F.col(name).desc_nulls_last() for name in ("known_settled", "known_at", "known_run")]
-    place = F.row_number().over(Window.partitionBy(_HASH, "eolMediaURL", "bundle", "bundle_row").orderBy(*order))
-    joined = rows.join(known, on=same, how="left")
-    if known.groupBy("known_hash").count().where(F.col("count") > 1).take(1):
-        joined = joined.withColumn("place", place).where(F.col("place") == 1)
-    return joined.select(*rows.columns, *columns)
+    same = F.col(_answer("content_sha256")) == F.col("known_content")
+    return rows.join(known, on=same, how="left").drop("known_content")
 
 
-def tag_rows(rows: DataFrame, predictions: DataFrame | None, task: Task) -> DataFrame:
-    """The tags table of a task: every row of `rows` once. outcome is NULL where nothing was predicted yet."""
-    return _tagged(_decision_input(with_latest(rows, predictions, task), task), task)
+def tag_rows(rows: DataFrame, facts: Facts, task: Task) -> DataFrame:
+    """The tags table of a task: every row of `rows` once. outcome is NULL where an answer is still to come."""
+    return _tagged(_decision_input(with_facts(rows, facts, task), task), task)
 
 
 def _tagged(flat: DataFrame, task: Task) -> DataFrame:
@@ -94,33 +124,18 @@ def _tagged(flat: DataFrame, task: Task) -> DataFrame:
     )
 
 
-def _flat(task: Task) -> tuple[str, ...]:
-    """Prediction columns that the rules of a task may use."""
-    return (*FLAT, *task.file.features)
-
-
-def _column_name(model: str, column: str) -> str:
-    """The name of a model's column between `with_latest` and the rules; no rule can mean it."""
-    return f"{model} {column}"
-
-
-def _hash(column: str) -> Column:
-    return F.xxhash64(column).alias(_HASH)
-
-
 def decision_schema(task: Task) -> StructType:
     """What rules see."""
-    columns = [*_bundle_fields(task), *[PREDICTIONS[name] for name in _flat(task)]]
-    return StructType([*columns, *[StructField(name, _struct(_flat(task))) for name in task.packages]])
+    columns = [*_bundle_fields(task), *_fields(_flat(task))]
+    return StructType([*columns, *[StructField(name, StructType(_fields(_flat(task)))) for name in task.packages]])
 
 
 def tags_schema(task: Task) -> StructType:
     """Columns of the tags table without the extra ones, and with one per model, which TSV columns may name."""
     columns = _bundle_fields(task)
-    names = ("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at")
-    columns += [PREDICTIONS[name] for name in names]
+    columns += _fields(("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at"))
     columns += [StructField(name, StringType()) for name in ("tag", "rule")]
-    return StructType([*columns, *[StructField(name, _struct(TAG_MODEL)) for name in task.packages]])
+    return StructType([*columns, *[StructField(name, StructType(_fields(TAG_MODEL))) for name in task.packages]])
 
 
 def _bundle_fields(task: Task) -> list[StructField]:
@@ -130,22 +145,72 @@ def _bundle_fields(task: Task) -> list[StructField]:
 
 
 def _decision_input(rows: DataFrame, task: Task) -> DataFrame:
-    """What rules see: bundle columns, FLAT columns and features of the first model, and one struct per model.
+    """What rules see: bundle columns, columns of the image and the first model, and one struct per model.
 
     With several models the outcome is the first that is not ok, and the other flat columns are the first model's.
     """
-    models = list(task.packages)
+    by_model = {name: _columns(name, package.card, package.version, task) for name, package in task.packages.items()}
     worst: Column = F.lit(Outcome.OK.value)
-    for model in reversed(models):
-        outcome = F.col(_column_name(model, "outcome"))
-        worst = F.when(outcome.eqNullSafe(Outcome.OK.value), worst).otherwise(outcome)
-    first = [F.col(_column_name(models[0], column)).alias(column) for column in _flat(task) if column != "outcome"]
+    for columns in reversed(by_model.values()):
+        worst = F.when(columns["outcome"].eqNullSafe(Outcome.OK.value), worst).otherwise(columns["outcome"])
     structs = [
-        F.struct(*[F.col(_column_name(model, column)).alias(column) for column in _flat(task)]).alias(model)
-        for model in models
+        F.struct(*[column.alias(name) for name, column in columns.items()]).alias(model)
+        for model, columns in by_model.items()
     ]
-    return rows.select(*IDENTITY, *bundle_columns(task), worst.alias("outcome"), *first, *structs)
+    staged = rows.select(*IDENTITY, *bundle_columns(task), worst.alias("outcome"), *structs)
+    first = next(iter(task.packages))
+    flat = [F.col(first)[name].alias(name) for name in _flat(task) if name != "outcome"]
+    return staged.select(*IDENTITY, *bundle_columns(task), "outcome", *flat, *task.packages)
 
 
-def _struct(names: tuple[str, ...]) -> StructType:
-    return StructType([StructField(name, PREDICTIONS[name].dataType) for name in names])
+def _columns(model: str, card: Card, version: str, task: Task) -> dict[str, Column]:
+    """Name -> column of everything that a rule may know of one model, from `with_facts`.
+
+    An image that was read, and that the model has not scored, has no outcome yet.
+    """
+    raw, answered = F.col(quoted(_of_model(model, "raw"))), F.col(quoted(_answer("outcome")))
+    is_ok = answered == Outcome.OK.value
+    verdict = verdict_columns(quoted(_of_model(model, "raw")), card)
+    found = {
+        "outcome": F.when(~is_ok | raw.isNotNull(), answered),
+        **{name: F.when(is_ok, column) for name, column in verdict.items()},
+        "model_version": F.when(~is_ok | raw.isNotNull(), F.lit(version)),
+        "fetched_at": F.col(quoted(_answer("asked_at"))),
+        **{name: F.col(quoted(_measure(name))) for name in task.file.features},
+    }
+    return {name: found[name] if name in found else F.col(quoted(_answer(name))) for name in _flat(task)}
+
+
+def verdict_columns(raw: str, card: Card) -> dict[str, Column]:
+    """label, confidence, logit and scores from an array of raw numbers. raw: SQL."""
+    labels = f"array({', '.join(_text(label) for label in card.labels)})"
+    sql = OUTPUTS[card.output_kind].spark.filled(raw, labels, f"{card.temperature!r}D")
+    return {name: F.expr(text) for name, text in sql.items()}
+
+
+def _text(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _flat(task: Task) -> tuple[str, ...]:
+    """Columns that the rules of a task may use."""
+    return (*FLAT, *task.file.features)
+
+
+def _fields(names: tuple[str, ...]) -> list[StructField]:
+    kinds = {**PREDICTED, **MEASURED}
+    return [StructField(name, kinds[name]) for name in names]
+
+
+def _answer(column: str) -> str:
+    """A column of the answer between `with_facts` and the rules; no rule can mean it."""
+    return f"answer {column}"
+
+
+def _of_model(model: str, column: str) -> str:
+    return f"{model} {column}"
+
+
+def _measure(name: str) -> str:
+    return f"measure {name}"

@@ -1,99 +1,122 @@
-"""Many small Parquet files of predictions to few large ones: the same rows and columns, whatever happens meanwhile."""
+"""Many small Parquet files of facts to few large ones: the same rows and columns, whatever happens meanwhile."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from math import ceil
+from typing import Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import MapType
 
 from eoltag.errors import ExitCode, OutputError
+from eoltag.spark.report.views import refresh_views
 from eoltag.spark.requests import CompactRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
+from eoltag.spark.tables.facts import FACTS, FactTable, folder_of, has_facts, partitions, write_sorted
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
-from eoltag.spark.tables.predictions import partitions, read_partition, read_predictions
 
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """One partition of the predictions table."""
+    """One partition of a table, or a table without partitions."""
 
-    task: str
-    model_version: str
+    table: str
+    """As its folder below the output."""
     rows: int
+    """Those that stay."""
+    dropped: int
+    bytes: int
     files_before: int
     files_after: int
 
 
 def compact_tables(request: CompactRequest) -> ExitCode:
-    """Rewrites partitions that have more files than their rows need. Raises UsageError."""
-    session = open_session("eoltag compact")
-    output = open_output(session, request.output)
-    if read_predictions(output) is None:
-        raise OutputError(f"{output.root}: holds no predictions; run jobs/tag_bundles.py first")
+    """Rewrites partitions of all tables of facts that have more files than their rows need. Raises UsageError."""
+    output = open_output(open_session("eoltag compact"), request.output)
+    found = [(table, partition) for table in FACTS for partition in partitions(output, table)]
+    if not any(has_facts(output, table) for table in FACTS):
+        raise OutputError(f"{output.root}: holds no tables; run jobs/tag_bundles.py first")
     if request.is_dry_run:
-        done = [_planned(output, *partition, request.rows_per_file) for partition in partitions(output)]
+        done = [_planned(output, *one, request) for one in found]
     else:
         with locked(output):
-            done = [compact(output, *partition, request.rows_per_file) for partition in partitions(output)]
+            done = [compact(output, *one, request) for one in found]
+            refresh_views(output)
     document = {"output": output.root, "dry_run": request.is_dry_run, "partitions": [asdict(one) for one in done]}
     show(document, _text(output.root, done, is_dry_run=request.is_dry_run), as_json=request.as_json)
     return ExitCode.DONE
 
 
-def compact(output: Output, task: str, version: str, rows_per_file: int) -> Compacted:
-    """The partition in as few files as its rows need, if it has more. Raises OutputError where the copy differs.
+def compact(output: Output, table: FactTable, partition: str | None, request: CompactRequest) -> Compacted:
+    """The partition in as few files as its rows need, if it has more, without the rows that are to be dropped.
+
+    Raises OutputError where the copy differs.
 
     The copy is made beside, read again and compared; then two renames put it in the place of the old files.
     """
-    planned = _planned(output, task, version, rows_per_file)
-    if planned.files_after >= planned.files_before:
+    planned = _planned(output, table, partition, request)
+    if planned.files_after >= planned.files_before and not planned.dropped:
         return planned
-    rows = read_partition(output, task, version)
-    before = _digest(rows)
-    spread = F.pmod(F.xxhash64("eolMediaURL"), F.lit(planned.files_after))
+    folder = planned.table
+    if not planned.rows:
+        output.files.delete(output.path(folder))
+        return planned
+    before = _kept(_read(output, table, output.path(folder)), table, request)
     staged = f"{output.staging}/compacted"
-    rows.repartition(planned.files_after, spread).sortWithinPartitions("eolMediaURL").write.mode("overwrite").option(
-        "compression", "zstd"
-    ).parquet(staged)
-    after = _digest(output.session.read.parquet(staged))
-    if after != before:
+    write_sorted(before, table, staged, planned.files_after, is_partitioned=False)
+    if _digest(_read(output, table, staged)) != _digest(before):
         output.files.delete(staged)
-        raise OutputError(
-            f"{output.root}: the copy of task={task}/model_version={version} differs; nothing was changed"
-        )
+        raise OutputError(f"{output.root}: the copy of {folder} differs; nothing was changed")
     files = len(output.files.parts(staged))
-    output.swap(staged, f"predictions/task={task}/model_version={version}")
-    return Compacted(task, version, planned.rows, planned.files_before, files)
+    output.swap(staged, folder)
+    return replace(planned, files_after=files)
 
 
-def _planned(output: Output, task: str, version: str, rows_per_file: int) -> Compacted:
-    rows = read_partition(output, task, version).count()
-    files = len(output.files.parts(output.path("predictions", f"task={task}", f"model_version={version}")))
-    return Compacted(task, version, rows, files, min(files, max(1, ceil(rows / rows_per_file))))
+def _read(output: Output, table: FactTable, path: str) -> DataFrame:
+    """The files of one folder, without the column that the folder's name holds."""
+    columns = [field for field in table.schema.fieldNames() if field != table.partition]
+    return output.session.read.schema(table.schema).parquet(path).select(*columns)
 
 
-def _digest(rows: DataFrame) -> tuple[list[tuple[str, str]], int, str]:
-    """Columns with types, number of rows, and the sum of their hashes: the same in whatever order."""
-    columns = [
-        F.to_json(F.map_from_entries(F.array_sort(F.map_entries(field.name))))
-        if isinstance(field.dataType, MapType)
-        else F.col(field.name)
-        for field in rows.schema.fields
-    ]
-    total = F.sum(F.xxhash64(*columns).cast("decimal(38,0)"))
+def _kept(rows: DataFrame, table: FactTable, request: CompactRequest) -> DataFrame:
+    """The rows that stay."""
+    if table.name not in request.drop:
+        return rows
+    if not request.older_than_days:
+        return rows.limit(0)
+    since = datetime.now(UTC) - timedelta(days=request.older_than_days)
+    return rows.where(F.col(_KEPT_AT[table.name]) >= F.lit(since))
+
+
+_KEPT_AT: Final = {"pixels": "kept_at", "features": "computed_at"}
+
+
+def _planned(output: Output, table: FactTable, partition: str | None, request: CompactRequest) -> Compacted:
+    folder = folder_of(table, partition)
+    path = output.path(folder)
+    read, files = _read(output, table, path), len(output.files.parts(path))
+    rows = read.count()
+    kept = _kept(read, table, request).count() if table.name in request.drop else rows
+    wanted = max(1, ceil(kept / (request.rows_per_file or table.rows_per_file))) if kept else 0
+    return Compacted(folder, kept, rows - kept, output.files.size(path)[1], files, min(files, wanted))
+
+
+def _digest(rows: DataFrame) -> tuple[int, str]:
+    """Number of rows, and the sum of their hashes: the same in whatever order."""
+    total = F.sum(F.xxhash64(*rows.columns).cast("decimal(38,0)"))
     (found,) = rows.agg(F.count(F.lit(1)), total).collect()
-    return rows.dtypes, int(found[0]), str(found[1])
+    return int(found[0]), str(found[1])
 
 
 def _text(root: str, done: list[Compacted], *, is_dry_run: bool) -> str:
     lines = [
-        f"  task={one.task} model_version={one.model_version}: {one.rows:,} rows, "
+        f"  {one.table}: {one.rows:,} rows, {f'{one.dropped:,} dropped, ' if one.dropped else ''}"
+        f"{one.bytes / 1e6:,.1f} MB before, "
         + (f"{one.files_before} -> {one.files_after} files" if one.files_after < one.files_before else "as it was")
         for one in done
     ]
     fewer = sum(one.files_before - one.files_after for one in done)
     what = f"would save {fewer} files" if is_dry_run else f"{fewer} files fewer"
-    return "\n".join([f"{root}/predictions: {what}", *lines])
+    return "\n".join([f"{root}: {what}", *lines])

@@ -10,10 +10,12 @@ from eoltag.spark.decide.decision import begin_change, decide
 from eoltag.spark.decide.flips import flips_of
 from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import write_report
+from eoltag.spark.report.views import refresh_views
 from eoltag.spark.requests import DecideRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
-from eoltag.spark.tables.bundles import bundle_names, read_bundles, rows_at_most
+from eoltag.spark.tables.bundles import read_bundles, rows_at_most
+from eoltag.spark.tables.decided import bundles_of
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import task_record, write_record
@@ -36,7 +38,8 @@ def decide_tags(request: DecideRequest) -> ExitCode:
         for task in tasks:
             begin_change(output, task)
             decide(output, task, {})
-        bundles = sorted({name for task in tasks for name in bundle_names(output, task.name)})
+        refresh_views(output)
+        bundles = sorted({name for task in tasks for name in bundles_of(output, task.name)})
         summary = summarise(output, tasks, bundles, started)
         write_record(output, {**task_record(output, tasks), "job": "decide_tags", "summary": summary.as_dict()})
         write_report(output)

@@ -13,15 +13,16 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, TaskFile, read_task
 from eoltag.errors import ExitCode, OutputError
+from eoltag.model.package import Package
 from eoltag.settings import parse
 from eoltag.spark.decide.checking import check_task
-from eoltag.spark.decide.rules import tag_rows
+from eoltag.spark.decide.rules import Facts, facts_of, tag_rows
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.bundles import read_bundles
+from eoltag.spark.tables.models import read_models
 from eoltag.spark.tables.output import Output, open_output
-from eoltag.spark.tables.predictions import read_predictions
 
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
 KEYS: Final = ("bundle", "bundle_row")
@@ -39,7 +40,7 @@ class Side:
     task: Task
     """The task with the rules and model versions of that side."""
     until: str | None
-    """The last run whose predictions count; None for all."""
+    """The last run whose facts count; None for all."""
 
 
 def diff_runs(request: DiffRequest) -> ExitCode:
@@ -48,11 +49,11 @@ def diff_runs(request: DiffRequest) -> ExitCode:
     session = open_session("eoltag diff")
     check_task(session, task)
     output = open_output(session, request.output)
-    predictions = read_predictions(output)
-    if predictions is None:
-        raise OutputError(f"{output.root}: holds no predictions; run jobs/tag_bundles.py first")
-    old, new = sides(output, task, predictions, request.old, request.new)
-    changed = compare(read_bundles(output, task.name), predictions, old, new).cache()
+    facts = facts_of(output)
+    if facts.scores is None:
+        raise OutputError(f"{output.root}: holds no scores; run jobs/tag_bundles.py first")
+    old, new = sides(output, task, request.old, request.new)
+    changed = compare(read_bundles(output, task.name), facts, old, new).cache()
     try:
         document = {"task": task.name, "old": described(old), "new": described(new), **counted(changed)}
         if request.csv is not None:
@@ -64,7 +65,7 @@ def diff_runs(request: DiffRequest) -> ExitCode:
     return ExitCode.DONE
 
 
-def sides(output: Output, task: Task, predictions: DataFrame, old: str | None, new: str | None) -> tuple[Side, Side]:
+def sides(output: Output, task: Task, old: str | None, new: str | None) -> tuple[Side, Side]:
     """Both as named, by default the last two runs of the task. Raises OutputError."""
     if old is None or new is None:
         runs = [name for name in _runs(output) if task.name in _run(output, name).get("tasks", {})]
@@ -76,12 +77,12 @@ def sides(output: Output, task: Task, predictions: DataFrame, old: str | None, n
                 f"{output.root}: two runs of task '{task.name}' were wanted, to compare. Received: {len(runs)}"
             )
         old, new = old_run, new_run
-    return _side(output, task, predictions, old), _side(output, task, predictions, new)
+    return _side(output, task, old), _side(output, task, new)
 
 
-def compare(bundles: DataFrame, predictions: DataFrame, old: Side, new: Side) -> DataFrame:
+def compare(bundles: DataFrame, facts: Facts, old: Side, new: Side) -> DataFrame:
     """Every bundle row once: the image, old_tag, new_tag, ... of COMPARED, and is_flip."""
-    before, after = (_tagged(bundles, predictions, side) for side in (old, new))
+    before, after = (_tagged(bundles, facts, side) for side in (old, new))
     left = before.select(*KEYS, *IMAGE, *[F.col(name).alias(f"old_{name}") for name in COMPARED])
     right = after.select(*KEYS, *[F.col(name).alias(f"new_{name}") for name in COMPARED])
     return left.join(right, on=list(KEYS), how="inner").withColumn(
@@ -152,28 +153,40 @@ def text_of(document: dict[str, Any]) -> str:
     return "\n".join([*lines, *([f"rows that differ: {document['csv']}"] if "csv" in document else [])])
 
 
-def _tagged(bundles: DataFrame, predictions: DataFrame, side: Side) -> DataFrame:
-    known = predictions if side.until is None else predictions.where(F.col("run_id") <= side.until)
-    return tag_rows(bundles, known, side.task).select(*KEYS, *IMAGE, *COMPARED)
+def _tagged(bundles: DataFrame, facts: Facts, side: Side) -> DataFrame:
+    return tag_rows(bundles, facts.until(side.until), side.task).select(*KEYS, *IMAGE, *COMPARED)
 
 
-def _side(output: Output, task: Task, predictions: DataFrame, name: str) -> Side:
+def _side(output: Output, task: Task, name: str) -> Side:
+    """A run, or a model version that the task had in some run. Raises OutputError."""
     if RUN.match(name):
         return _side_of_run(output, task, name)
-    found = predictions.where((F.col("task") == task.name) & (F.col("model_version") == name)).select("model").first()
-    if found is None:
-        known = predictions.where(F.col("task") == task.name).select("model", "model_version").distinct().collect()
-        versions = ", ".join(sorted({row["model_version"] for row in known})) or "none"
+    model_of = {version: model for model, package in task.packages.items() for version in [package.version]}
+    for run in _runs(output):
+        models = _run(output, run).get("tasks", {}).get(task.name, {}).get("models", {})
+        model_of |= {version: model for model, version in models.items() if model in task.packages}
+    if name not in model_of:
         raise OutputError(
             f"{output.root}: {name!r} is neither a run (runs/NAME.json) nor a model version of task '{task.name}'; "
-            f"versions: {versions}"
+            f"versions: {', '.join(sorted(model_of)) or 'none'}"
         )
-    packages = {**task.packages, found["model"]: replace(task.packages[found["model"]], version=name)}
-    return Side(name, replace(task, packages=packages), None)
+    model = model_of[name]
+    return Side(
+        name, replace(task, packages={**task.packages, model: _as_it_was(output, task.packages[model], name)}), None
+    )
+
+
+def _as_it_was(output: Output, package: Package, version: str) -> Package:
+    """The package of another version: its labels and temperature are those that its scores were made with."""
+    record = read_models(output).get(version)
+    if record is None:
+        return replace(package, version=version)
+    known = {"labels": record.labels, "temperature": record.temperature, "output_kind": record.output_kind}
+    return replace(package, version=version, card=package.card.model_copy(update=known))
 
 
 def _side_of_run(output: Output, task: Task, name: str) -> Side:
-    """A run's rules, model versions and predictions until then. Thresholds are those of the packages now."""
+    """A run's rules, model versions and facts until then. Thresholds are those of the packages now."""
     then = _run(output, name).get("tasks", {}).get(task.name)
     if then is None:
         raise OutputError(f"{output.path('runs', name)}.json: task '{task.name}' was not part of that run")
@@ -183,7 +196,7 @@ def _side_of_run(output: Output, task: Task, name: str) -> Side:
             f"run {name}: task '{task.name}' had the models {', '.join(file.models)}; "
             f"it has {', '.join(task.packages)} now, so the two cannot be compared"
         )
-    packages = {model: replace(package, version=then["models"][model]) for model, package in task.packages.items()}
+    packages = {model: _as_it_was(output, package, then["models"][model]) for model, package in task.packages.items()}
     return Side(name, replace(task, file=file, packages=packages), name)
 
 

@@ -12,21 +12,24 @@ from eoltag.report import Summary, plan_text, summary_text
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.decision import begin_change, decide, is_decided
 from eoltag.spark.decide.fired import rules_over
+from eoltag.spark.decide.rules import facts_of
 from eoltag.spark.predict.inputs import bundle_digests, keep_bundles, stage_bundles
-from eoltag.spark.predict.plan import Plan, make_plan
-from eoltag.spark.predict.waves import run_waves
+from eoltag.spark.predict.plan import Plan, make_plan, packages_of
+from eoltag.spark.predict.waves import estimated_s, run_waves
+from eoltag.spark.predict.work import Progress, work_of
 from eoltag.spark.predict.workers import choose_engine, tag_worker
 from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import write_report
+from eoltag.spark.report.views import refresh_views
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked, unchanged
+from eoltag.spark.tables.models import record_models
 from eoltag.spark.tables.output import open_output
-from eoltag.spark.tables.predictions import read_predictions
 from eoltag.spark.tables.runs import Run, notes_of, record_of, write_record
-from eoltag.spark.tables.thumbnails import trim_thumbnails
+from eoltag.spark.tables.thumbnails import share_thumbnails, trim_thumbnails
 
 __all__ = ["tag_bundles"]
 
@@ -67,8 +70,8 @@ def _show_plan(run: Run) -> ExitCode:
     """Print what a run would do."""
     with unchanged(run.output):
         plan = make_plan(run)
-        rules = rules_over(plan.rows, read_predictions(run.output), run.tasks)
-    counts = asdict(plan.counts)
+        rules = rules_over(plan.rows, facts_of(run.output), run.tasks)
+    counts = {**asdict(plan.counts), "estimated_s": estimated_s(run, plan)}
     show({**counts, "rules": rules}, plan_text(counts, rules, notes_of(run)), as_json=run.request.as_json)
     return ExitCode.DONE
 
@@ -79,29 +82,32 @@ def _tag(run: Run, started: float) -> Summary:
     record, notes = record_of(run), notes_of(run)
     write_record(output, {**record, "status": "running"})
     known = make_plan(run) if all(is_decided(output, task, digests) for task in tasks) else None
-    is_idle = known is not None and not known.buckets
-    plan = known if known and is_idle else _predict(run, known)
+    is_idle = known is not None and known.is_empty
+    plan, progress = (known, Progress()) if known and is_idle else _predict(run, known)
     if is_idle:
         notes.insert(0, NOTHING_TO_DO)
     else:
         for task in tasks:
             decide(output, task, digests)
-    summary = summarise(
-        output, tasks, run.staged.bundles, started,
-        images_fetched=plan.counts.images_to_fetch, known=plan.counts.known, notes=notes,
-    )  # fmt: skip
+        refresh_views(output)
+    summary = summarise(output, tasks, run.staged.bundles, started, work_of(plan, progress), notes)
     write_record(output, {**record, "status": "done", "plan": asdict(plan.counts), "summary": summary.as_dict()})
     if not is_idle or trim_thumbnails(output, tasks, run.request.settings.run.thumbnails):
         write_report(output)
     return summary
 
 
-def _predict(run: Run, plan: Plan | None) -> Plan:
-    """Predict every image that no earlier run has answered; workers start while the plan is made."""
-    for task in run.tasks:
-        begin_change(run.output, task)
+def _predict(run: Run, plan: Plan | None) -> tuple[Plan, Progress]:
+    """Answer what no earlier run has answered; workers start while the plan is made."""
+    output, tasks = run.output, run.tasks
+    for task in tasks:
+        begin_change(output, task, run.staged.bundles)
+    record_models(output, list(packages_of(tasks).values()))
     with tag_worker(run) as worker:
         plan = plan or make_plan(run)
         keep_bundles(run, plan.rows)
-        run_waves(run, plan, worker)
-    return plan
+        progress = run_waves(run, plan, worker)
+        if worker.counters.broken.value:  # kept copies that cannot be read: their images are fetched
+            progress.merge(run_waves(run, make_plan(run, without=["pixels"]), worker))
+    share_thumbnails(output, tasks, run.request.settings.run.thumbnails)
+    return plan, progress

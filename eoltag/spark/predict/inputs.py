@@ -16,7 +16,13 @@ from eoltag.decide.task import Task, bundle_columns
 from eoltag.errors import BundleError
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.runtime.session import open_session
-from eoltag.spark.tables.bundles import replace_bundles, upload_bundle
+from eoltag.spark.tables.bundles import (
+    further_columns,
+    note_further_columns,
+    replace_bundles,
+    upload_bundle,
+    with_kept_columns,
+)
 from eoltag.spark.tables.files import Files
 from eoltag.spark.tables.runs import Run
 from eoltag.spark.tables.schemas import quoted, rows_schema
@@ -68,14 +74,23 @@ def bundle_rows(run: Run) -> DataFrame:
 
 
 def keep_bundles(run: Run, rows: DataFrame) -> None:
-    """Keep the rows of the run (bundle_rows) for later decisions: the staged files, where they are just these rows."""
-    is_as_staged = run.request.sample is None and not siblings(run.staged.bundles)
-    for task in run.tasks:
-        if not is_as_staged:
-            replace_bundles(run.output, rows.drop("is_usable"), task.name)
-            continue
-        for bundle in run.staged.bundles:
-            upload_bundle(run.output, run.staged.path(bundle), bundle, task.name)
+    """Keep the rows of the run (bundle_rows) for later decisions: the staged files, where they are just these rows.
+
+    Columns that an earlier run has kept for other tasks stay.
+    """
+    output, staged = run.output, run.staged
+    kept = {name: columns for name, columns in further_columns(output).items() if name in staged.bundles}
+    mine = {name.lower() for name in staged.further}
+    lost = {
+        bundle: missing for bundle, columns in kept.items()
+        if (missing := [name for name in columns if name.lower() not in mine])
+    }  # fmt: skip
+    if run.request.sample is None and not siblings(staged.bundles) and not lost:
+        for bundle in staged.bundles:
+            upload_bundle(output, staged.path(bundle), bundle)
+    else:
+        replace_bundles(output, with_kept_columns(output, rows, lost).drop("is_usable"))
+    note_further_columns(output, {name: [*staged.further, *lost.get(name, [])] for name in staged.bundles})
 
 
 def bundle_digests(run: Run) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The one pass over images: mapInPandas around eoltag.pipeline. Rows go in and out; pixels stay in the worker."""
+"""The passes over images: mapInArrow around eoltag.pipeline. Rows go in and out; whole pictures stay in the worker."""
 
 import json
 import os
@@ -7,25 +7,29 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.accumulators import Accumulator
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.pipeline.partition import ModelSource, Prediction, predict_images, warm_up
-from eoltag.records import FetchRequest, ModelSlot, Outcome, Wanted
+from eoltag.pipeline.clock import Stage, Stopwatch
+from eoltag.pipeline.partition import Job, KeptPixels, KnownContents, score_copies, tag_images
+from eoltag.pipeline.rows import ImageRow
+from eoltag.pipeline.scoring import FEATURE_TYPE, score_vectors
+from eoltag.records import FetchRequest, KnownContent, Outcome, WantedImage
 from eoltag.report.top_k import Collector, ThumbnailPlans
-from eoltag.settings import Settings
+from eoltag.spark.predict.arrow_rows import Batches, as_columns, columns_of
 from eoltag.spark.predict.plan import Bucket
-from eoltag.spark.tables.schemas import CARRIED, PREDICTIONS, WORKER_OUTPUT
+from eoltag.spark.tables.schemas import WORKER_OUTPUT
 from eoltag.spark.tables.thumbnails import worker_rows
 
-FrameFunction = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
+BatchFunction = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
-_ROWS_PER_FRAME: Final = 512
 _DRAWS: Final = 1 << 30
-_COLUMNS: Final = WORKER_OUTPUT.fieldNames()
+_ASKED: Final = ("eolMediaURL", "versions", "known", "lacking", "is_conditional")
+_COPIES: Final = ("content_sha256", "image", "from_pixels", "eolMediaURL", "source_width", "source_height")
 
 
 class Round(NamedTuple):
@@ -37,76 +41,136 @@ class Round(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TagWorker:
-    """Everything that an executor needs to tag a partition; travels by pickle, the models by broadcast."""
+class Counters:
+    """What running tasks add up, for the progress bar and the summary. A retried task counts twice."""
 
-    slots: Mapping[str, ModelSlot]
-    sources: Mapping[str, ModelSource]
-    settings: Settings
-    threads: int
-    rate_share: float
     ok: Accumulator[int]
     failed: Accumulator[int]
+    broken: Accumulator[int]
+    """Kept copies that could not be decoded."""
+    seconds: Mapping[Stage, Accumulator[float]]
+    """Seconds of tasks in each stage."""
+
+    def add_time(self, watch: Stopwatch) -> None:
+        """The times of one task."""
+        for stage, seconds in watch.seconds.items():
+            self.seconds[stage].add(seconds)
+
+
+@dataclass(frozen=True)
+class TagWorker:
+    """Everything that an executor needs to tag a partition; travels by pickle, packages and contents by broadcast."""
+
+    job: Job
+    rate_share: float
+    counters: Counters
     thumbnails: ThumbnailPlans
     """What one Spark task keeps for the report."""
+    known: Any = None
+    """Broadcast of the contents that lack nothing (KnownContents); None: there are none."""
 
-    def frames(self, inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """To-do rows to prediction rows, CARRIED columns first; thumbnails come last."""
+    def ask(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Rows of the to-do list (ladder.to_ask) to rows of all tables; thumbnails come last."""
         _take_gpu()
-        rows: list[tuple[Any, ...]] = []
-        collector = Collector(self.thumbnails) if self.thumbnails else None
-        predictions = predict_images(
-            _wanted(inputs),
-            self.slots,
-            self.sources,
-            self.settings,
-            threads=self.threads,
-            rate_share=self.rate_share,
-            collector=collector,
+        collector, watch, batches = self._collector(), Stopwatch(), Batches()
+        known: KnownContents = frozenset() if self.known is None else self.known.value
+        found = tag_images(
+            _wanted(inputs), self.job, rate_share=self.rate_share, known=known, collector=collector, watch=watch
         )
-        for wanted, prediction in predictions:
-            rows.append((*wanted.carried, *prediction.row(), None))
-            self._count(wanted, prediction)
-            if len(rows) == _ROWS_PER_FRAME:
-                yield pd.DataFrame(rows, columns=_COLUMNS)
-                rows = []
-        if collector:
-            rows += worker_rows(collector.thumbnails())
-        if rows:
-            yield pd.DataFrame(rows, columns=_COLUMNS)
+        for item, row in found:
+            if isinstance(row, ImageRow):
+                (self.counters.ok if row.outcome == Outcome.OK else self.counters.failed).add(1)
+            yield from batches.add(as_columns(row, item))
+        yield from self._end(batches, collector, watch)
 
-    def warm_up(self, inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """Imports and loads what `frames` will need; hands the rows through."""
+    def score_pixels(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Kept copies to scores; thumbnails come last."""
         _take_gpu()
-        warm_up(self.sources, self.settings, threads=self.threads)
+        collector, watch, batches = self._collector(), Stopwatch(), Batches()
+        found = score_copies(
+            self._counted(_copies(inputs)),
+            self.job,
+            on_broken=lambda _: self.counters.broken.add(1),
+            collector=collector,
+            watch=watch,
+        )
+        for row in found:
+            yield from batches.add(as_columns(row, None))
+        yield from self._end(batches, collector, watch)
+
+    def score_features(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Stored vectors of one base to scores."""
+        _take_gpu()
+        watch, batches = Stopwatch(), Batches()
+        for batch in inputs:
+            contents, lacking = batch.column("content_sha256").to_pylist(), batch.column("from_features").to_pylist()
+            with watch.of(Stage.INFER):
+                rows = list(score_vectors(self.job.models, contents, vectors_of(batch.column("vector")), lacking))
+            self.counters.ok.add(len(contents))
+            for row in rows:
+                yield from batches.add(as_columns(row, None))
+        yield from self._end(batches, None, watch)
+
+    def warm_up(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Imports and loads what the passes will need; hands the rows through."""
+        _take_gpu()
+        self.job.models.load()
         yield from inputs
 
-    def _count(self, wanted: Wanted, prediction: Prediction) -> None:
-        """Add to the progress bar: each image once, however many models score it."""
-        slot = self.slots[wanted.models[0]]
-        if (prediction.task, prediction.model) == (slot.task, slot.model):
-            (self.ok if prediction.outcome == Outcome.OK else self.failed).add(1)
+    def _collector(self) -> Collector | None:
+        return Collector(self.thumbnails) if self.thumbnails else None
+
+    def _counted(self, copies: Iterator[KeptPixels]) -> Iterator[KeptPixels]:
+        for copy in copies:
+            self.counters.ok.add(1)
+            yield copy
+
+    def _end(self, batches: Batches, collector: Collector | None, watch: Stopwatch) -> Iterator[pa.RecordBatch]:
+        for row in worker_rows(collector.thumbnails()) if collector else ():
+            yield from batches.add(row)
+        yield from batches.finish()
+        self.counters.add_time(watch)
 
 
-def predictions_of(
-    wave: DataFrame, buckets: Sequence[Bucket], worker: TagWorker, rounds: Sequence[Round], run_id: str
-) -> DataFrame:
-    """To-do rows (plan.to_do) to rows of the predictions table (schemas.PREDICTIONS), one per version and model.
+def vectors_of(column: pa.Array) -> np.ndarray[Any, np.dtype[np.float16]]:
+    """Stored vectors (N, D). Raises ValueError where they differ in length."""
+    values = column.to_pylist()
+    if len({len(value) for value in values}) > 1:
+        raise ValueError("vectors of one length were wanted. Received: several")
+    return np.frombuffer(b"".join(values), FEATURE_TYPE).reshape(len(values), -1)
 
-    Rows in which a further column `jpeg` is not NULL are thumbnails.
+
+def asked(wave: DataFrame, buckets: Sequence[Bucket], worker: TagWorker, rounds: Sequence[Round]) -> DataFrame:
+    """Rows of the to-do list (ladder.to_ask) to rows of all tables (schemas.WORKER_OUTPUT).
+
     buckets: those of the wave. rounds: how it is cut into Spark tasks.
     """
-    carried = [name for name in CARRIED if name != "eolMediaURL"]
     return (
-        wave.select("eolMediaURL", "models", *carried, place_of(buckets).alias("place"))
+        wave.select(*_ASKED, place_of(buckets).alias("place"))
         .withColumn("task", task_of("place", rounds))
         .repartitionById(sum(one.tasks for one in rounds), "task")
-        .drop("place", "task")
-        .mapInPandas(_as_function(worker.frames), WORKER_OUTPUT)
-        .withColumn("version", F.explode("versions"))
-        .withColumn("dataObjectVersionID", F.when(F.col("version") != "", F.col("version")))
-        .withColumn("run_id", F.lit(run_id))
-        .select(*PREDICTIONS.fieldNames(), "jpeg")
+        .select(*_ASKED)
+        .mapInArrow(_as_function(worker.ask), WORKER_OUTPUT)
+    )
+
+
+def scored_copies(wave: DataFrame, pixels: DataFrame, worker: TagWorker) -> DataFrame:
+    """Contents (ladder.to_reuse) with their kept copies to rows of all tables."""
+    wanted = wave.where(F.size("from_pixels") > 0).select("content_sha256", "eolMediaURL", "from_pixels")
+    joined = pixels.join(F.broadcast(wanted), on="content_sha256", how="inner")
+    return joined.select(*_COPIES).mapInArrow(_as_function(worker.score_pixels), WORKER_OUTPUT)
+
+
+def scored_vectors(wave: DataFrame, features: DataFrame, versions: Sequence[str], worker: TagWorker) -> DataFrame:
+    """Contents (ladder.to_reuse) with their stored features to rows of all tables.
+
+    features: those of one base. versions: of the models that stand on it.
+    """
+    mine = F.array_intersect("from_features", F.array(*map(F.lit, versions))).alias("from_features")
+    wanted = wave.select("content_sha256", mine).where(F.size("from_features") > 0)
+    joined = features.join(F.broadcast(wanted), on="content_sha256", how="inner")
+    return joined.select("content_sha256", "vector", "from_features").mapInArrow(
+        _as_function(worker.score_features), WORKER_OUTPUT
     )
 
 
@@ -139,25 +203,33 @@ def task_of(place: str, rounds: Sequence[Round]) -> Column:
 def warm_up_workers(session: SparkSession, worker: TagWorker, slots: int) -> None:
     """Start a Python worker in every slot and load the models there, once."""
     rows = session.range(0, slots, numPartitions=slots)
-    rows.mapInPandas(_as_function(worker.warm_up), rows.schema).write.format("noop").mode("overwrite").save()
+    rows.mapInArrow(_as_function(worker.warm_up), rows.schema).write.format("noop").mode("overwrite").save()
 
 
-def _as_function(method: FrameFunction) -> FrameFunction:
-    """A plain function, which is all that mapInPandas takes."""
+def _as_function(method: BatchFunction) -> BatchFunction:
+    """A plain function, which is all that mapInArrow takes."""
 
-    def on_frames(inputs: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def on_batches(inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return method(inputs)
 
-    return on_frames
+    return on_batches
 
 
-def _wanted(inputs: Iterator[pd.DataFrame]) -> Iterator[Wanted]:
-    names = list(CARRIED)
-    for frame in inputs:
-        columns = [frame[name].tolist() for name in names]
-        urls, models = frame["eolMediaURL"].tolist(), frame["models"].tolist()
-        for url, keys, *carried in zip(urls, models, *columns, strict=True):
-            yield Wanted(FetchRequest(url), tuple(keys), tuple(carried))
+def _wanted(inputs: Iterator[pa.RecordBatch]) -> Iterator[WantedImage]:
+    for url, versions, known, lacking, is_conditional in columns_of(inputs, _ASKED):
+        request = FetchRequest(url)
+        if is_conditional:
+            request = FetchRequest(url, known["etag"], known["last_modified"], known["rendition"])
+        content = None if known is None else KnownContent(**{name: known[name] for name in _KNOWN})
+        yield WantedImage(request, content, tuple(lacking), (url, versions))
+
+
+_KNOWN: Final = ("content_sha256", "bytes", "width", "height", "color_mode", "perceptual_hash")
+
+
+def _copies(inputs: Iterator[pa.RecordBatch]) -> Iterator[KeptPixels]:
+    for content, image, lacking, url, width, height in columns_of(inputs, _COPIES):
+        yield KeptPixels(content, image, tuple(lacking), url, width, height)
 
 
 def _take_gpu() -> None:

@@ -1,41 +1,33 @@
-"""Runs the to-do list wave by wave: each is committed before the next begins, and sized by the speed so far."""
+"""Runs the to-do lists wave by wave: each is committed before the next begins, and sized by the speed so far."""
 
-import time
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
 from math import ceil
 from typing import Final
 
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.bundle.staging import MOST_HOSTS
 from eoltag.report.top_k import plans_for_part
 from eoltag.settings import FetchSettings, RunSettings
 from eoltag.spark.predict.plan import Bucket, Plan
-from eoltag.spark.predict.tagging import Round, TagWorker, predictions_of
+from eoltag.spark.predict.tagging import Round, TagWorker, asked, scored_copies, scored_vectors
+from eoltag.spark.predict.work import Progress, Speed
+from eoltag.spark.predict.workers import knowing
 from eoltag.spark.runtime.progress import progress_bar
 from eoltag.spark.runtime.session import task_slots
-from eoltag.spark.tables.predictions import append_predictions
+from eoltag.spark.tables.facts import BLOB_ROW_GROUP, FEATURES, PIXELS, between_prefixes, read_facts
+from eoltag.spark.tables.files import configured
+from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.runs import Run
-from eoltag.spark.tables.thumbnails import merge_thumbnails
 
 _LAST_ROUND: Final = (9 / 13, 3 / 13, 1 / 13)
 """Shares of a task of the last round: a core waits for half of a thirteenth of a task, at a cost of two more starts."""
 _FEWEST_IMAGES: Final = 16
 """Tasks of fewer would mostly start and end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """Images and seconds of the waves so far."""
-
-    images: int = 0
-    seconds: float = 0.0
-
-    @property
-    def images_per_s(self) -> float | None:
-        """None before the first wave."""
-        return self.images / self.seconds if self.seconds > 0 else None
+_FEWEST_STORED: Final = 20_000
+"""Contents of a wave of stored ones: their ranges are read from the tables, whose row groups hold some thousand."""
 
 
 def first_speed(hosts: Set[str], settings: FetchSettings) -> Speed:
@@ -77,25 +69,66 @@ def rounds_for(images: int, slots: int, settings: RunSettings, speed: Speed) -> 
     return whole + [Round(slots, each * share) for share in _LAST_ROUND]
 
 
-def run_waves(run: Run, plan: Plan, worker: TagWorker) -> None:
-    """Predict and commit everything that the plan has to do."""
-    output, settings = run.output, worker.settings.run
+def estimated_s(run: Run, plan: Plan) -> float | None:
+    """Seconds that the requests of a plan take by the rate limits of their hosts alone; None where there are none."""
+    speed = first_speed(run.staged.hosts, run.request.settings.fetch).images_per_s
+    return None if speed is None else round(plan.counts.requests / speed, 1)
+
+
+def run_waves(run: Run, plan: Plan, worker: TagWorker) -> Progress:
+    """Do everything that the plan has to do, wave by wave: what is stored is scored first, then servers are asked."""
+    progress = Progress(slots=task_slots(run.output.session.sparkContext))
+    total = sum(bucket.images for bucket in (*plan.reuse_buckets, *plan.ask_buckets))
+    counters = worker.counters
+    with progress_bar(total, lambda: (counters.ok.value, counters.failed.value), is_quiet=run.request.is_quiet):
+        _score_stored(run, plan, worker, progress)
+        _ask(run, plan, knowing(worker, run, plan), progress)
+    progress.stage_s = {str(stage): total.value for stage, total in counters.seconds.items()}
+    return progress
+
+
+def _ask(run: Run, plan: Plan, worker: TagWorker, progress: Progress) -> None:
+    """Ask servers for images."""
+    output, settings = run.output, worker.job.settings
     slots = task_slots(output.session.sparkContext)
-    speed = first_speed(run.staged.hosts, worker.settings.fetch)
-    images_done, seconds, left = 0, 0.0, plan.buckets
-    total = sum(bucket.images for bucket in plan.buckets)
-    with progress_bar(total, lambda: (worker.ok.value, worker.failed.value), is_quiet=run.request.is_quiet):
+    speed, left = first_speed(run.staged.hosts, settings.fetch), plan.ask_buckets
+    while left:
+        taken, left = next_wave(left, wave_size(settings.run, speed))
+        images = sum(bucket.images for bucket in taken)
+        rounds = rounds_for(images, slots, settings.run, speed)
+        tasks = sum(one.tasks for one in rounds)
+        thumbnails = plans_for_part(worker.thumbnails, tasks)
+        shared = replace(worker, rate_share=1 / min(slots, tasks), thumbnails=thumbnails)
+        wave = plan.asks.where(F.col("bucket").between(taken[0].number, taken[-1].number))
+        progress.add(run, asked(wave, taken, shared, rounds), images)
+        speed = progress.speed
+
+
+def _score_stored(run: Run, plan: Plan, worker: TagWorker, progress: Progress) -> None:
+    """Score stored features and copies, a range of contents at a time."""
+    output, settings = run.output, worker.job.settings
+    left, speed, shared = plan.reuse_buckets, Speed(), Progress(slots=progress.slots)
+    with configured(output.session, "spark.sql.files.maxPartitionBytes", BLOB_ROW_GROUP):
         while left:
-            taken, left = next_wave(left, wave_size(settings, speed))
+            taken, left = next_wave(left, max(_FEWEST_STORED, wave_size(settings.run, speed)))
+            first, last = taken[0].number, taken[-1].number
+            wave = plan.reuses.where(F.col("bucket").between(first, last))
             images = sum(bucket.images for bucket in taken)
-            rounds = rounds_for(images, slots, settings, speed)
-            count = sum(one.tasks for one in rounds)
-            thumbnails = plans_for_part(worker.thumbnails, count)
-            shared = replace(worker, rate_share=1 / min(slots, count), thumbnails=thumbnails)
-            started = time.monotonic()
-            wave = plan.to_do.where(F.col("bucket").between(taken[0].number, taken[-1].number))
-            done = output.stage("wave", predictions_of(wave, taken, shared, rounds, output.run_id))
-            append_predictions(output, done.where("jpeg IS NULL").drop("jpeg"), images)
-            merge_thumbnails(output, run.tasks, settings.thumbnails, done.where("jpeg IS NOT NULL"))
-            images_done, seconds = images_done + images, seconds + time.monotonic() - started
-            speed = Speed(images_done, seconds)
+            for rows in _stored(output, wave, worker, between_prefixes(first, last)):
+                shared.add(run, rows, images)
+            speed = shared.speed
+    progress.merge(shared)
+
+
+def _stored(output: Output, wave: DataFrame, worker: TagWorker, is_in_range: Column) -> Iterator[DataFrame]:
+    """The passes over stored features, one for each base, and over stored copies."""
+    versions: dict[str, list[str]] = {}
+    for version, source in worker.job.models.sources.items():
+        if source.head is not None:
+            versions.setdefault(source.card.base_version, []).append(version)
+    features, pixels = read_facts(output, FEATURES), read_facts(output, PIXELS)
+    if features is not None:
+        for base, mine in versions.items():
+            yield scored_vectors(wave, features.where((F.col("base_version") == base) & is_in_range), mine, worker)
+    if pixels is not None:
+        yield scored_copies(wave, pixels.where(is_in_range), worker)

@@ -1,1 +1,1 @@
-"""The report: what the page shows, asked of the tables."""
+"""What people look at: what the page shows, asked of the tables, and the views over them."""

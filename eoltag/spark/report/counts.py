@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, rows_by_rule
 from eoltag.records import Outcome
-from eoltag.report import Summary
+from eoltag.report import Summary, Work
 from eoltag.report.content import PENDING
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import read_tags
@@ -20,9 +20,7 @@ def summarise(
     tasks: Sequence[Task],
     bundles: list[str],
     started: float,
-    *,
-    images_fetched: int = 0,
-    known: int = 0,
+    work: Work | None = None,
     notes: Sequence[str] = (),
 ) -> Summary:
     """The summary of a run that ends now, over the written tags of `bundles`.
@@ -32,7 +30,7 @@ def summarise(
     tagged = [read_tags(output, task.name).where(F.col("bundle").isin(bundles)) for task in tasks]
     counts = [_outcomes_tags_and_rules(rows) for rows in tagged]
     outcomes = counts[0][0] if len(tasks) == 1 else _across_tasks(tagged)
-    seconds = time.monotonic() - started
+    seconds, work = time.monotonic() - started, work or Work()
     return Summary(
         run_id=output.run_id,
         rows_in=outcomes.total(),
@@ -41,10 +39,11 @@ def summarise(
         tags={task.name: dict(sorted(tags.items())) for task, (_, tags, _) in zip(tasks, counts, strict=True)},
         rules={task.name: rows_by_rule(task, rules) for task, (_, _, rules) in zip(tasks, counts, strict=True)},
         seconds=round(seconds, 3),
-        images_per_s=round(images_fetched / seconds, 2),
+        images_per_s=round(work.requests / seconds, 2),
         output=output.root,
-        images_fetched=images_fetched,
-        known=known,
+        images_fetched=work.requests,
+        known=work.rows.get("scores", 0),
+        work=work,
         bundles=bundles,
         files=[f"{name}/{task.name}" for task in tasks for name in task.file.formats],
         notes=list(notes),

@@ -35,6 +35,8 @@ def open_session(name: str) -> SparkSession:
         .config("spark.sql.variable.substitute", "false")
         # lower() by Java's tables; those of ICU, which Spark prefers, take 2 seconds of CPU time to load.
         .config("spark.sql.icu.caseMappings.enabled", "false")
+        # Rows of pictures go to workers some hundred at a time; 10,000 of them would be 250 MB.
+        .config("spark.sql.execution.arrow.maxBytesPerBatch", 16 << 20)
         .config("spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
         .getOrCreate()
     )

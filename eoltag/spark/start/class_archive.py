@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from pyspark import SparkContext
 
-from eoltag.model.package import Card, CardInput, write_card
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card, write_card
 from eoltag.settings import Settings, parse
 from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import TagRequest

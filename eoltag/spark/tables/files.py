@@ -1,6 +1,7 @@
 """Files of any file system that Spark reads, through Hadoop's FileSystem in the driver."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -124,15 +125,30 @@ class Files:
 
     @_os_errors
     def write_text(self, path: str, text: str) -> None:
-        """Write a small file, which a reader sees whole or not at all."""
+        """Write a small file. Whoever reads it, at whatever moment, finds the old text or the new one."""
         system, hadoop_path = self._open(f"{path}.tmp")
         stream = system.create(hadoop_path, True)
         try:
             stream.write(bytearray(text.encode()))
         finally:
             stream.close()
-        self.delete(path)
-        self.move(f"{path}.tmp", path)
+        self.replace(f"{path}.tmp", path)
+
+    @_os_errors
+    def replace(self, source: str, target: str) -> None:
+        """Rename a file over another one, which is there until then: one step, where the file system has it."""
+        jvm: Any = self.session._jvm
+        jsc: Any = self.session._jsc
+        gateway: Any = self.session.sparkContext._gateway
+        from_path, to_path = self._open(source)[1], self._open(target)[1]
+        options = gateway.new_array(jvm.org.apache.hadoop.fs.Options.Rename, 1)
+        options[0] = jvm.org.apache.hadoop.fs.Options.Rename.OVERWRITE
+        try:
+            context = jvm.org.apache.hadoop.fs.FileContext.getFileContext(to_path.toUri(), jsc.hadoopConfiguration())
+            context.rename(from_path, to_path, options)
+        except Py4JJavaError:  # a file system without an AbstractFileSystem of its own
+            self.delete(target)
+            self.move(source, target)
 
     @_os_errors
     def upload(self, local: Path, target: str) -> None:
@@ -148,3 +164,14 @@ class Files:
         system, from_path = self._open(source)
         jvm: Any = self.session._jvm
         system.copyToLocalFile(False, from_path, jvm.org.apache.hadoop.fs.Path(f"file://{local.absolute()}"), True)
+
+
+@contextmanager
+def configured(session: SparkSession, key: str, value: int) -> Iterator[None]:
+    """Inside, the session has this setting, such as how many bytes of files a task reads."""
+    before = str(session.conf.get(key))
+    session.conf.set(key, value)
+    try:
+        yield
+    finally:
+        session.conf.set(key, before)

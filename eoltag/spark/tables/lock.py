@@ -12,7 +12,9 @@ from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schema_version import write_schema_version
 
 LOCK_FILE: Final = "lock.json"
-_SWAPPED: Final = {"tags": 1, "thumbnails": 1, "bundles": 2, "predictions": 2}
+_SWAPPED: Final = {
+    "tags": 1, "thumbnails": 1, "bundles": 1, "images": 0, "scores": 1, "measures": 1, "features": 1, "pixels": 0,
+}  # fmt: skip
 """Table -> how deep below it the folders lie that are swapped whole."""
 
 
@@ -106,11 +108,15 @@ def _restore(output: Output, replaced: str) -> None:
     """Put back the folders that a killed run had moved away for a swap, where nothing has come in their place."""
     for table, depth in _SWAPPED.items():
         for relative in _folders(output, f"{replaced}/{table}", depth):
-            if not output.files.exists(output.path(table, relative)):
-                output.files.move(f"{replaced}/{table}/{relative}", output.path(table, relative))
+            folder = f"{table}/{relative}".rstrip("/")
+            if not output.files.exists(output.path(folder)):
+                output.files.move(f"{replaced}/{folder}", output.path(folder))
 
 
 def _folders(output: Output, folder: str, depth: int) -> list[str]:
+    """The folders that lie so deep below this one, as relative paths; itself is the empty one."""
+    if depth == 0:
+        return [""] if output.files.exists(folder) else []
     names = output.files.names(folder)
     if depth == 1:
         return names

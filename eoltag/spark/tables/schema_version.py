@@ -15,7 +15,7 @@ def check_schema_version(files: Files, root: str) -> None:
     file = f"{root}/{SCHEMA_FILE}"
     try:
         if not files.exists(file):
-            if files.exists(f"{root}/predictions") or files.exists(f"{root}/tags"):
+            if any(files.exists(f"{root}/{table}") for table in ("images", "tags")):
                 raise OutputError(f"{root}: holds tables but no {SCHEMA_FILE}, so it was not written by this eoltag")
             return
         came = json.loads(files.read_text(file)).get("schema_version")

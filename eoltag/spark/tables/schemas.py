@@ -19,16 +19,16 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from eoltag.image.features import FEATURES
+from eoltag.image.features import FEATURES as MEASURES_KNOWN
 
-__all__ = ["PREDICTIONS", "TAGS"]
+__all__ = ["FEATURES", "IMAGES", "MEASURES", "PIXELS", "SCORES", "TAGS"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """The version of the output directory as a whole; a directory of another one is refused."""
 
 
-def _fields(types: dict[str, DataType]) -> list[StructField]:
-    return [StructField(name, kind) for name, kind in types.items()]
+def _schema(types: dict[str, DataType]) -> StructType:
+    return StructType([StructField(name, kind) for name, kind in types.items()])
 
 
 IDENTITY: Final[dict[str, DataType]] = {
@@ -41,43 +41,99 @@ IDENTITY: Final[dict[str, DataType]] = {
 }
 """A bundle row, under EOL's own names."""
 
-MEASURED: Final[dict[str, DataType]] = {
-    "task": StringType(),
-    "model": StringType(),
-    "model_version": StringType(),
-    "engine": StringType(),
+ROWS: Final = _schema({**IDENTITY, "is_usable": BooleanType()})
+"""The staged bundle rows of a run."""
+
+ANSWER: Final[dict[str, DataType]] = {
     "outcome": StringType(),
     "detail": StringType(),
     "http_status": IntegerType(),
     "attempts": IntegerType(),
-    "label": StringType(),
-    "confidence": FloatType(),
-    "logit": FloatType(),
-    "scores": MapType(StringType(), FloatType()),
+    "etag": StringType(),
+    "last_modified": StringType(),
+    "content_sha256": StringType(),
+    "bytes": LongType(),
     "width": IntegerType(),
     "height": IntegerType(),
     "color_mode": StringType(),
-    "bytes": LongType(),
-    "content_sha256": StringType(),
     "perceptual_hash": StringType(),
-    **{name: DoubleType() for name in FEATURES},
-    "fetched_at": TimestampType(),
+    "rendition": StringType(),
+    "asked_at": TimestampType(),
 }
-"""What a worker finds out; the values of pipeline.partition.Prediction.row in their order."""
+"""What a server said, and what its bytes were; the fields of pipeline.rows.ImageRow."""
 
-ROWS: Final = StructType(_fields({**IDENTITY, "is_usable": BooleanType()}))
-"""The staged bundle rows of a run."""
+IMAGES: Final = _schema(
+    {"eolMediaURL": StringType(), "dataObjectVersionID": StringType(), **ANSWER, "run_id": StringType()}
+)
+"""One row for each answer of a server."""
 
-PREDICTIONS: Final = StructType(_fields({**IDENTITY, **MEASURED, "run_id": StringType()}))
-
-CARRIED: Final[dict[str, DataType]] = {
-    **{name: kind for name, kind in IDENTITY.items() if name != "dataObjectVersionID"},
-    "versions": ArrayType(StringType()),
+SCORE: Final[dict[str, DataType]] = {
+    "content_sha256": StringType(),
+    "model_version": StringType(),
+    "engine": StringType(),
+    "precision": StringType(),
+    "source": StringType(),
+    "scores": ArrayType(FloatType()),
+    "scored_at": TimestampType(),
 }
-"""Columns of the to-do list that ride through the worker untouched. versions: every dataObjectVersionID of the URL."""
+"""The fields of pipeline.rows.ScoreRow."""
 
-WORKER_OUTPUT: Final = StructType(_fields({**CARRIED, **MEASURED, "jpeg": BinaryType()}))
-"""Predictions; and rows with a jpeg, which are thumbnails for the report and no predictions."""
+SCORES: Final = _schema({**SCORE, "run_id": StringType()})
+MEASURES: Final = _schema(
+    {"content_sha256": StringType(), "name": StringType(), "value": DoubleType(), "run_id": StringType()}
+)
+FEATURES: Final = _schema(
+    {
+        "content_sha256": StringType(),
+        "base_version": StringType(),
+        "vector": BinaryType(),
+        "source": StringType(),
+        "run_id": StringType(),
+        "computed_at": TimestampType(),
+    }
+)
+PIXELS: Final = _schema(
+    {
+        "content_sha256": StringType(),
+        "side_px": IntegerType(),
+        "image": BinaryType(),
+        "source_width": IntegerType(),
+        "source_height": IntegerType(),
+        "run_id": StringType(),
+        "kept_at": TimestampType(),
+    }
+)
+
+CARRIED: Final[dict[str, DataType]] = {"eolMediaURL": StringType(), "versions": ArrayType(StringType())}
+"""Columns of the to-do list that ride through the worker. versions: every dataObjectVersionID of the URL."""
+
+THUMBNAIL: Final[dict[str, DataType]] = {
+    "task": StringType(),
+    "label": StringType(),
+    "confidence": FloatType(),
+    "logit": FloatType(),
+    "jpeg": BinaryType(),
+}
+"""A thumbnail for the report, besides `eolMediaURL` and `model_version`."""
+
+WORKER_OUTPUT: Final = _schema(
+    {
+        "table": StringType(),
+        **CARRIED,
+        **ANSWER,
+        **{name: kind for name, kind in SCORE.items() if name != "content_sha256"},
+        "name": StringType(),
+        "value": DoubleType(),
+        "base_version": StringType(),
+        "vector": BinaryType(),
+        "side_px": IntegerType(),
+        "image": BinaryType(),
+        "source_width": IntegerType(),
+        "source_height": IntegerType(),
+        **THUMBNAIL,
+    }
+)
+"""Rows of all tables of a wave: `table` says of which, and the columns of the others are NULL."""
 
 
 def rows_schema(further: Iterable[str]) -> StructType:
@@ -90,40 +146,36 @@ def quoted(name: str) -> str:
     return "`{}`".format(name.replace("`", "``"))
 
 
-FLAT: Final = (
-    "outcome",
-    "detail",
-    "http_status",
-    "label",
-    "confidence",
-    "logit",
-    "scores",
-    "width",
-    "height",
-    "color_mode",
-    "bytes",
-    "content_sha256",
-    "perceptual_hash",
-    "model_version",
-    "fetched_at",
-)
-"""Prediction columns that rules may use: bare in a task with one model, MODEL.column in every task."""
+PREDICTED: Final[dict[str, DataType]] = {
+    **{name: ANSWER[name] for name in ("outcome", "detail", "http_status")},
+    "label": StringType(),
+    "confidence": FloatType(),
+    "logit": FloatType(),
+    "scores": MapType(StringType(), FloatType()),
+    **{name: ANSWER[name] for name in ("width", "height", "color_mode", "bytes", "content_sha256", "perceptual_hash")},
+    "model_version": StringType(),
+    "fetched_at": TimestampType(),
+}
+"""Columns that rules may use: bare in a task with one model, MODEL.column in every task."""
+
+FLAT: Final = tuple(PREDICTED)
+
+MEASURED: Final[dict[str, DataType]] = {name: DoubleType() for name in MEASURES_KNOWN}
+"""Image features, where the task has them measured."""
 
 TAG_MODEL: Final = ("label", "confidence", "logit", "model_version")
 """What the tags table keeps of each model, as map<model, struct>."""
 
-TAGS: Final = StructType(
-    _fields(
-        {
-            **IDENTITY,
-            "task": StringType(),
-            **{name: MEASURED[name] for name in ("outcome", "detail", "http_status")},
-            "tag": StringType(),
-            "rule": StringType(),
-            **{name: MEASURED[name] for name in TAG_MODEL},
-            "models": MapType(StringType(), StructType(_fields({name: MEASURED[name] for name in TAG_MODEL}))),
-            "fetched_at": TimestampType(),
-        }
-    )
+TAGS: Final = _schema(
+    {
+        **IDENTITY,
+        "task": StringType(),
+        **{name: PREDICTED[name] for name in ("outcome", "detail", "http_status")},
+        "tag": StringType(),
+        "rule": StringType(),
+        **{name: PREDICTED[name] for name in TAG_MODEL},
+        "models": MapType(StringType(), _schema({name: PREDICTED[name] for name in TAG_MODEL})),
+        "fetched_at": TimestampType(),
+    }
 )
 """The tags table of a task without features and extras, which come after `rule`."""

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,6 @@ from eoltag.decide.task import Task, rule_conditions
 from eoltag.report.thumbnails import Picture
 from eoltag.report.top_k import Collector, Thumbnail, ThumbnailPlans, plan_thumbnails
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.schemas import WORKER_OUTPUT
 
 THUMBNAILS: Final = pa.schema(
     {
@@ -25,6 +25,7 @@ THUMBNAILS: Final = pa.schema(
         "jpeg": pa.binary(),
     }
 )
+TABLE: Final = "thumbnails"
 _FILE: Final = "part-0.parquet"
 
 
@@ -40,29 +41,49 @@ def plans_of(tasks: Sequence[Task], limit: int) -> ThumbnailPlans:
     return plans
 
 
-def worker_rows(thumbnails: Iterable[Thumbnail]) -> list[tuple[Any, ...]]:
-    """Rows of the worker's output (schemas.WORKER_OUTPUT) that hold thumbnails in place of predictions."""
-    rows = [{"task": one.task, "versions": [""], **_row(one)} for one in thumbnails]
-    return [tuple(row.get(name) for name in WORKER_OUTPUT.fieldNames()) for row in rows]
+def worker_rows(thumbnails: Iterable[Thumbnail]) -> list[dict[str, Any]]:
+    """Rows of the worker's output (schemas.WORKER_OUTPUT) that hold thumbnails."""
+    return [{"table": TABLE, "task": one.task, **_row(one)} for one in thumbnails]
 
 
 def merge_thumbnails(output: Output, tasks: Sequence[Task], limit: int, found: DataFrame | None = None) -> None:
     """Replace the thumbnails of each task by the best of these and of `found`; a task without any has no table.
 
-    found: worker_rows of a committed wave. They come one partition at a time, and only the best of them are held.
+    found: worker_rows of a wave. They come one partition at a time, and only the best of them are held.
     """
-    collector = Collector(plans_of(tasks, limit))
+    plans = plans_of(tasks, limit)
+    collector = Collector(plans)
     seen = set()
     for row in found.select("task", *THUMBNAILS.names).toLocalIterator(prefetchPartitions=True) if found else ():
         collector.add(_thumbnail(*row))
         seen.add((row.task, row.eolMediaURL))
     for task in tasks:
-        for one in read_thumbnails(output, task.name):
+        kept = read_thumbnails(output, task.name) or _of_other_tasks(output, task.name, plans)
+        for one in kept:
             if (one.task, one.url) not in seen:  # a later thumbnail of the same image takes its place
                 collector.add(one)
     best = collector.thumbnails()
     for task in tasks:
         _write(output, task.name, sorted((one for one in best if one.task == task.name), key=lambda one: one.url))
+
+
+def share_thumbnails(output: Output, tasks: Sequence[Task], limit: int) -> None:
+    """Give a new task the thumbnails that others have of the same model: none of its images may have been read."""
+    new = [task for task in tasks if not output.files.exists(output.path(TABLE, f"task={task.name}"))]
+    if new and output.files.partitions(output.path(TABLE)):
+        merge_thumbnails(output, new, limit)
+
+
+def _of_other_tasks(output: Output, task: str, plans: ThumbnailPlans) -> list[Thumbnail]:
+    """What other tasks keep of the model that the pictures of a new task are chosen by."""
+    if task not in plans:
+        return []
+    found: dict[str, Thumbnail] = {}
+    for folder in output.files.partitions(output.path(TABLE)):
+        for one in read_thumbnails(output, folder.removeprefix("task=")):
+            if one.model_version == plans[task].version:
+                found[one.url] = replace(one, task=task)
+    return list(found.values())
 
 
 def trim_thumbnails(output: Output, tasks: Sequence[Task], limit: int) -> bool:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eoltag.model.card import INT8_FILES, CardInput, PrecisionName
 from eoltag.model.engines import load_engine
 from eoltag.model.engines.close_calls import close_calls
 from eoltag.model.engines.precision import cpu_precisions
-from eoltag.model.package import INT8_FILES, Card, CardInput, PrecisionName, read_package, unpack
+from eoltag.model.package import Card, read_package, unpack
 from eoltag.records import Pixels, Scores
 from tests.support.colours import SIDE
 from train.export.agreement import compare

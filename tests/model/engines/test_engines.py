@@ -10,22 +10,19 @@ import numpy as np
 import pytest
 
 from eoltag.errors import PackageError
-from eoltag.model.engines import Engine, load_engine
-from eoltag.model.engines.keras import KerasEngine, compute_in_bf16
-from eoltag.model.engines.precision import choose_precision, cpu_precisions, faster_precisions
-from eoltag.model.package import (
+from eoltag.model.card import (
     INT8_FILES,
     KERAS_FILE,
     OPENVINO_FILES,
     EngineName,
-    Package,
     Precision,
     PrecisionChoice,
     PrecisionName,
-    Unpacked,
-    read_package,
-    unpack,
 )
+from eoltag.model.engines import Engine, load_engine
+from eoltag.model.engines.keras import KerasEngine, compute_in_bf16
+from eoltag.model.engines.precision import choose_precision, cpu_precisions, faster_precisions
+from eoltag.model.package import Package, Unpacked, read_package, unpack
 from eoltag.records import Pixels
 
 BATCH = 4

@@ -15,13 +15,13 @@ from eoltag.settings import Settings
 from eoltag.spark.decide.decision import begin_change, decide, is_decided
 from eoltag.spark.predict.inputs import bundle_digests
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.tables.bundles import replace_bundles
+from eoltag.spark.tables.bundles import read_bundles, replace_bundles
+from eoltag.spark.tables.decided import bundles_of
 from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.predictions import append_predictions
 from eoltag.spark.tables.runs import Run
 from eoltag.spark.tables.schemas import IDENTITY
-from tests.support.tables import bundle_rows, predictions, rule, task
+from tests.support.tables import append, bundle_rows, facts, rule, task
 
 A, B = "https://eol.org/a.jpg", "https://eol.org/b.jpg"
 DIGESTS: Final = {"list": "1", "other": "2"}
@@ -40,10 +40,10 @@ def world(session: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pa
     output = Output(session, str(folder), "run1")
     begin(output)
     rows = [{"eolMediaURL": A}, {"eolMediaURL": B}, {"eolMediaURL": A, "bundle": "other"}]
-    replace_bundles(output, bundle_rows(session, rows).select(*IDENTITY), "kind")
+    begin_change(output, kind(), DIGESTS)
+    replace_bundles(output, bundle_rows(session, rows).select(*IDENTITY))
     known = [{"eolMediaURL": A, "label": "bad", "confidence": 0.9}, {"eolMediaURL": B, "outcome": "gone"}]
-    append_predictions(output, predictions(session, known), 2)
-    begin_change(output, kind())
+    append(output, facts(session, known))
     decide(output, kind(), DIGESTS)
     end(output)
     return folder
@@ -84,7 +84,6 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     "a TSV file": lambda out: (out / "tsv/kind/other_finaltags.tsv").unlink(),
     "a TSV file of failures": lambda out: (out / "tsv/kind/list_failures.tsv").unlink(),
     "the tags": lambda out: shutil.rmtree(out / "tags"),
-    "the rows of a bundle": lambda out: shutil.rmtree(out / "bundles/task=kind/bundle=other"),
     "the note": lambda out: (out / "decided/kind.json").unlink(),
     "the end of the note": lambda out: (out / "decided/kind.json").write_text('{"decision": "'),
     "the sense of the note": lambda out: (out / "decided/kind.json").write_text("[]"),
@@ -113,6 +112,18 @@ def test_rows_that_a_killed_run_may_have_replaced_are_forgotten(output: Output) 
     decide(output, kind(), {"list": "1"})
     assert is_decided(output, kind(), {"list": "1"})
     assert not is_decided(output, kind(), {"other": "2"})
+
+
+@pytest.mark.spark
+def test_another_task_over_the_same_bundles_is_given_just_its_own(output: Output) -> None:
+    other = kind(columns=("eolMediaURL", "tag"))
+    other = replace(other, file=other.file.model_copy(update={"name": "second"}))
+    begin_change(output, other, ["other"])
+    decide(output, other, {"other": "2"})
+    assert (bundles_of(output, "kind"), bundles_of(output, "second")) == (["list", "other"], ["other"])
+    assert [row["bundle"] for row in read_bundles(output, "second").collect()] == ["other"]
+    assert is_decided(output, other, {"other": "2"})
+    assert is_decided(output, kind(), DIGESTS)
 
 
 @pytest.mark.spark

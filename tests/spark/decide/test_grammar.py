@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.expressions import RuleDialect, read
 from eoltag.decide.functions import ALLOWED, WHY_NOT
-from eoltag.spark.decide.rules import with_latest
-from tests.support.tables import bundle_rows, predictions, task
+from eoltag.spark.decide.rules import _decision_input, with_facts
+from tests.support.tables import bundle_rows, facts, task
 
 pytestmark = pytest.mark.spark
 
@@ -60,12 +60,11 @@ def test_whatever_is_built_of_the_grammar_is_read_and_means_to_spark_what_it_mea
     session: SparkSession, found: list[str]
 ) -> None:
     known = [
-        {"eolMediaURL": A, "label": "bad", "confidence": 0.9, "logit": 2.0, "width": 3, "scores": {"bad": 0.9}},
-        {"eolMediaURL": B, "label": "good", "confidence": 0.5, "logit": -1.0, "scores": {"bad": 0.5, "good": 0.5}},
+        {"eolMediaURL": A, "label": "bad", "confidence": 0.9, "logit": 2.0, "width": 3},
+        {"eolMediaURL": B, "label": "good", "confidence": 0.5, "logit": -1.0},
     ]
     rows = bundle_rows(session, [{"eolMediaURL": A, "ancestry": "Plantae|Rosa"}, {"eolMediaURL": B}])
-    latest = with_latest(rows, predictions(session, known), task())
-    flat = latest.select(*[F.col(f"main {name}").alias(name) for name in COLUMNS[1:]], "ancestry", "bundle_row")
+    flat = _decision_input(with_facts(rows, facts(session, known), task()), task()).select(*COLUMNS)
     again = [read(text).sql(dialect=RuleDialect) for text in found]
     both = flat.select(*[F.array(F.expr(text), F.expr(copy)) for text, copy in zip(found, again, strict=True)])
     assert {field.dataType.simpleString() for field in both.schema} == {"array<boolean>"}

@@ -1,20 +1,23 @@
-"""Predictions to tags: every bundle row once, the first rule that holds, nothing for an image that failed."""
+"""Facts to tags: every bundle row once, the first rule that holds, nothing for an image that failed."""
 
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from eoltag.decide.task import Rule
 from eoltag.errors import TaskError
 from eoltag.spark.decide.checking import check_task
-from eoltag.spark.decide.rules import tag_rows
+from eoltag.spark.decide.rules import Facts, tag_rows, verdict_columns
 from eoltag.spark.runtime.session import task_slots
-from tests.support.tables import NOON, bundle_rows, predictions, rule, task
+from tests.support.tables import NOON, VERSION, bundle_rows, facts, rule, task
 
 pytestmark = pytest.mark.spark
-A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
+A, B, C, D, E = (f"https://eol.org/{name}.jpg" for name in "abcde")
 BAD = {"label": "bad", "confidence": 0.9, "logit": 2.0}
 
 
@@ -22,7 +25,7 @@ def decided(
     session: SparkSession, rows: list[dict[str, Any]], known: list[dict[str, Any]], **content: Any
 ) -> list[tuple[Any, ...]]:
     """(bundle_row, outcome, tag, rule) in order."""
-    tags = tag_rows(bundle_rows(session, rows), predictions(session, known), task(**content))
+    tags = tag_rows(bundle_rows(session, rows), facts(session, known), task(**content))
     return [
         (row["bundle_row"], row["outcome"], row["tag"], row["rule"])
         for row in tags.orderBy("bundle_row").select("bundle_row", "outcome", "tag", "rule").collect()
@@ -81,43 +84,84 @@ def test_a_row_that_is_not_predicted_yet_has_no_outcome(session: SparkSession) -
     assert decided(session, [{"eolMediaURL": A}], []) == [(1, None, None, None)]
 
 
-def test_the_latest_prediction_stands_but_no_passing_failure_displaces_an_answer(session: SparkSession) -> None:
-    rows = [{"eolMediaURL": A}, {"eolMediaURL": B}, {"eolMediaURL": C}]
-    later = NOON + timedelta(days=1)
+def test_the_latest_answer_counts_but_no_passing_failure_displaces_an_image_that_was_read(
+    session: SparkSession,
+) -> None:
+    rows = [{"eolMediaURL": A}, {"eolMediaURL": B}, {"eolMediaURL": C}, {"eolMediaURL": D}, {"eolMediaURL": E}]
+    later, latest = NOON + timedelta(days=1), NOON + timedelta(days=2)
     known = [
         {"eolMediaURL": A, **BAD},
-        {"eolMediaURL": A, "outcome": "timeout", "fetched_at": later},
+        {"eolMediaURL": A, "outcome": "timeout", "asked_at": later},
         {"eolMediaURL": B, "outcome": "throttled"},
-        {"eolMediaURL": B, **BAD, "fetched_at": later},
+        {"eolMediaURL": B, **BAD, "asked_at": later},
         {"eolMediaURL": C, **BAD},
-        {"eolMediaURL": C, "outcome": "gone", "fetched_at": later},
+        {"eolMediaURL": C, "outcome": "gone", "asked_at": later},
+        {"eolMediaURL": D, "outcome": "blocked_host"},
+        {"eolMediaURL": D, "outcome": "server_error", "asked_at": later},
+        {"eolMediaURL": E, **BAD},
+        {"eolMediaURL": E, "outcome": "gone", "asked_at": later},
+        {"eolMediaURL": E, "outcome": "timeout", "asked_at": latest},
     ]
-    assert [row[1] for row in decided(session, rows, known)] == ["ok", "ok", "gone"]
+    assert [row[1] for row in decided(session, rows, known)] == ["ok", "ok", "gone", "server_error", "timeout"]
 
 
-def test_predictions_of_other_versions_tasks_and_models_play_no_part(session: SparkSession) -> None:
-    known = [
-        {"eolMediaURL": A, **BAD, "model_version": "bbbbbbbbbbbb"},
-        {"eolMediaURL": A, **BAD, "task": "other"},
-        {"eolMediaURL": A, **BAD, "model": "second"},
-        {"eolMediaURL": A, **BAD, "dataObjectVersionID": "1"},
+def test_an_image_that_was_read_but_not_scored_by_the_model_has_no_outcome_yet(session: SparkSession) -> None:
+    known = [{"eolMediaURL": A, **BAD, "model_version": "bbbbbbbbbbbb"}, {"eolMediaURL": B, "outcome": "gone"}]
+    rows = [{"eolMediaURL": A}, {"eolMediaURL": B}]
+    assert decided(session, rows, known, rules=(rule("all", "true", "x"),)) == [
+        (1, None, None, None),
+        (2, "gone", None, None),
     ]
+
+
+def test_an_answer_for_another_version_of_an_image_plays_no_part(session: SparkSession) -> None:
+    known = [{"eolMediaURL": A, **BAD, "dataObjectVersionID": "1"}]
     assert decided(session, [{"eolMediaURL": A, "dataObjectVersionID": "2"}], known) == [(1, None, None, None)]
 
 
-def test_two_models_are_told_apart_and_one_failure_fails_the_row(session: SparkSession) -> None:
+def test_the_same_bytes_under_two_addresses_have_the_same_scores(session: SparkSession) -> None:
+    same = {"content_sha256": "c0" * 32}
+    known = [{"eolMediaURL": A, **BAD, **same}, {"eolMediaURL": B, **same, "is_scored": False}]
     rows = [{"eolMediaURL": A}, {"eolMediaURL": B}]
+    bad = (rule("bad", "label = 'bad'", "bad"),)
+    assert decided(session, rows, known, rules=bad) == [(1, "ok", "bad", "bad"), (2, "ok", "bad", "bad")]
+
+
+def test_two_models_are_told_apart_and_one_without_a_score_leaves_the_row_open(session: SparkSession) -> None:
+    rows = [{"eolMediaURL": A}, {"eolMediaURL": B}, {"eolMediaURL": C}]
+    second = "bbbbbbbbbbbb"
     known = [
-        {"eolMediaURL": A, "model": "tag7", "label": "good", "logit": 2.0},
-        {"eolMediaURL": A, "model": "tag11", "label": "bad", "logit": 1.0},
-        {"eolMediaURL": B, "model": "tag7", "label": "good", "logit": 2.0},
-        {"eolMediaURL": B, "model": "tag11", "outcome": "timeout"},
+        {"eolMediaURL": A, "label": "good", "logit": 2.0},
+        {"eolMediaURL": A, "label": "bad", "logit": 1.0, "model_version": second, "is_answer": False},
+        {"eolMediaURL": B, "label": "good", "logit": 2.0},
+        {"eolMediaURL": C, "outcome": "timeout"},
     ]
     rules = (rule("both", "tag7.label = 'good' AND tag11.label = 'bad' AND tag11.logit < 1.5", "N"),)
-    assert decided(session, rows, known, models=("tag7", "tag11"), rules=rules) == [
+    models = {"models": ("tag7", "tag11"), "versions": (VERSION, second)}
+    assert decided(session, rows, known, rules=rules, **models) == [
         (1, "ok", "N", "both"),
-        (2, "timeout", None, None),
+        (2, None, None, None),
+        (3, "timeout", None, None),
     ]
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.lists(st.floats(-60, 60, width=32), min_size=2, max_size=2),
+    st.sampled_from([0.25, 1.0, 3.7]),
+)
+def test_what_rules_see_is_what_the_package_says_of_its_scores(
+    session: SparkSession, raw: list[float], temperature: float
+) -> None:
+    kind = task()
+    card = kind.packages["main"].card.model_copy(update={"temperature": temperature})
+    (said,) = card.verdicts(np.array([raw], np.float32))
+    columns = verdict_columns("raw", card)
+    rows = session.createDataFrame([(raw,)], "raw array<float>")
+    (found,) = rows.select(*[column.alias(name) for name, column in columns.items()]).collect()
+    assert (found["label"], found["logit"]) == (said.label, said.logit)
+    assert np.float32(found["confidence"]) == pytest.approx(np.float32(said.confidence), abs=6e-8)
+    assert found["scores"] == pytest.approx(said.scores, abs=6e-8)
 
 
 def test_a_threshold_comes_from_the_card(session: SparkSession) -> None:
@@ -137,7 +181,7 @@ def test_quotes_in_a_tag_stay_text(session: SparkSession) -> None:
 def test_an_extra_column_is_computed(session: SparkSession) -> None:
     tags = tag_rows(
         bundle_rows(session, [{"eolMediaURL": A}]),
-        predictions(session, [{"eolMediaURL": A, **BAD}]),
+        facts(session, [{"eolMediaURL": A, **BAD}]),
         task(extras={"problematic": "CASE WHEN logit > 1 THEN 'maybe' END"}),
     )
     assert [row["problematic"] for row in tags.collect()] == ["maybe"]
@@ -173,7 +217,7 @@ def test_a_sound_task_passes(session: SparkSession) -> None:
 
 
 def test_what_is_checked_beforehand_are_the_columns_that_there_are(session: SparkSession) -> None:
-    rows = tag_rows(bundle_rows(session, [{"eolMediaURL": A}]), None, task(models=("tag7", "tag11")))
+    rows = tag_rows(bundle_rows(session, [{"eolMediaURL": A}]), Facts(None, None, None), task(models=("tag7", "tag11")))
     columns = [name for name in rows.columns if name != "models"]
     assert {"eolMediaURL", "bundle_row", "outcome", "tag", "rule", "confidence", "fetched_at"} < set(columns)
     check_task(session, task(models=("tag7", "tag11"), columns=(*columns, "tag7.logit", "tag11.label")))

@@ -6,13 +6,14 @@ from typing import Any, get_args
 from urllib.parse import quote
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from eoltag.model.package import read_package
 from eoltag.settings import FetchSettings, Settings
 from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import TagRequest
+from tests.support.flat import predictions
 from tests.support.loopback import Loopback
 from tests.support.pictures import save
 from train.__main__ import main
@@ -65,13 +66,14 @@ def check_job(models: Path, pictures: Path, folder: Path, capsys: pytest.Capture
             as_json=True,
         )
         assert tag_bundles(request) == 0
-    rows = pq.read_table(folder / "output" / "predictions", partitioning="hive").to_pylist()
+    rows = predictions(folder / "output")
+    version_of = {name: read_package(models / name / "001/package").version for name in NAMES}
     assert len(rows) == len(NAMES) * len(shown)
     capsys.readouterr()
     for name in NAMES:
         assert main(["classify", str(models / name), *map(str, shown), "--json"]) == 0
         local: dict[str, dict[str, Any]] = {row["path"]: row for row in json.loads(capsys.readouterr().out)}
-        tagged = [row for row in rows if row["model"] == name]
+        tagged = [row for row in rows if row["model_version"] == version_of[name]]
         assert len({row["logit"] for row in tagged}) > 1, f"{name} gives all pictures the same score"
         for row in tagged:
             alone = local[str(urls[row["eolMediaURL"]])]

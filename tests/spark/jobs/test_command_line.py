@@ -97,7 +97,7 @@ def other_schema() -> None:
         (lambda: Path("model/card.json").unlink(), "model: not a model package"),
         (append("job.toml", "timeout = 3\n"), "error: job.toml: unknown key 'fetch.timeout'"),
         (append("job.toml", "requests_per_s = -1\n"), "job.toml: key 'fetch.requests_per_s'"),
-        (other_schema, "schema version 1. Received: 99"),
+        (other_schema, "schema version 2. Received: 99"),
     ],
 )
 def test_what_cannot_work_is_one_line_exit_two_and_nothing_written(
@@ -140,7 +140,7 @@ def test_wrong_arguments_are_named(
     assert not (folder / "out").exists()
 
 
-def test_deciding_without_predictions_is_refused(
+def test_deciding_where_nothing_was_tagged_is_refused(
     session: SparkSession, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert session is not None
@@ -176,17 +176,17 @@ def test_a_run_killed_in_the_middle_goes_on_where_it_was(folder: Path, sample_im
         )
         with subprocess.Popen(arguments, cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True) as killed:
             deadline = time.monotonic() + 120
-            while not list(Path("out/predictions").rglob("*.parquet")) and time.monotonic() < deadline:
+            while not list(Path("out/images").rglob("*.parquet")) and time.monotonic() < deadline:
                 time.sleep(0.05)
             os.killpg(killed.pid, signal.SIGKILL)
-        committed = duckdb.sql("SELECT count(*) FROM 'out/predictions/*/*/*.parquet'").fetchall()[0][0]
+        committed = duckdb.sql("SELECT count(*) FROM 'out/images/*.parquet'").fetchall()[0][0]
         assert 0 < committed < len(urls)
         server.latency_s = 0.0
         done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=True)
     summary = json.loads(done.stdout)
     assert summary["images_fetched"] == len(urls) - committed
     assert (summary["rows_in"], summary["ok"], summary["failed"]) == (60, 60, {})
-    once = duckdb.sql("SELECT count(*), count(DISTINCT eolMediaURL) FROM 'out/predictions/*/*/*.parquet'").fetchall()
+    once = duckdb.sql("SELECT count(*), count(DISTINCT eolMediaURL) FROM 'out/images/*.parquet'").fetchall()
     assert once == [(60, 60)]
     assert not Path("out/_staging").exists()
     assert "tagging" in done.stderr

@@ -1,33 +1,38 @@
-"""Two runs compared by hand-written predictions; many small files made few, whatever comes between."""
+"""Two runs compared by hand-written facts; many small files made few, whatever comes between."""
 
 import csv
 import json
 import os
 import platform
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.model.package import read_package
+from eoltag.spark.decide.decision import begin_change
 from eoltag.spark.jobs.compact import compact
 from eoltag.spark.runtime.command import run_command
 from eoltag.spark.tables.bundles import replace_bundles
+from eoltag.spark.tables.facts import FACTS, PIXELS, SCORES, append_facts
 from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.predictions import append_predictions
 from eoltag.spark.tables.runs import write_record
 from eoltag.spark.tables.schemas import IDENTITY
 from jobs import compact_tables, decide_tags, diff_runs
 from tests.support.readme_mistakes import lay_desk
-from tests.support.tables import NOON, VERSION, bundle_rows, predictions
+from tests.support.tables import NOON, VERSION, append, bundle_rows, content_of, facts, task
 
 pytestmark = pytest.mark.spark
 A, B, C, D = (f"https://eol.org/{name}.jpg" for name in "abcd")
+SECOND = "bbbbbbbbbbbb"
+LABELS = ("map", "photo")
 RULES = """
 name = "kind"
 models.main.package = "model"
@@ -40,7 +45,7 @@ tag = "map"
 
 @pytest.fixture
 def place(session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current directory with a task and its package, and out/ with predictions of two model versions."""
+    """A current directory with a task and its package, and out/ with the scores of two model versions."""
     monkeypatch.chdir(tmp_path)
     lay_desk(tmp_path)
     (tmp_path / "kind.toml").write_text(RULES.format(least=0.5))
@@ -48,25 +53,30 @@ def place(session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     output = Output(session, str(tmp_path / "out"), "20260101T000000.000Z-0a")
     begin(output)
     rows = bundle_rows(session, [{"eolMediaURL": url, "identifier": f"EOL-{url[-5]}"} for url in (A, B, C, D)])
-    replace_bundles(output, rows.select(*IDENTITY), "kind")
-    old = [
+    begin_change(output, task(), ["list"])
+    replace_bundles(output, rows.select(*IDENTITY))
+    known = [
         {"eolMediaURL": A, "label": "map", "confidence": 0.9},
         {"eolMediaURL": B, "label": "photo", "confidence": 0.9},
-        {"eolMediaURL": C, "outcome": "server_error"},
+        {"eolMediaURL": C, "is_scored": False},
         {"eolMediaURL": D, "label": "map", "confidence": 0.6},
     ]
-    append_predictions(output, predictions(session, [{**row, "run_id": output.run_id} for row in old]), 4)
     later = [
         {"eolMediaURL": A, "label": "map", "confidence": 0.8},
         {"eolMediaURL": B, "label": "map", "confidence": 0.7},
         {"eolMediaURL": C, "label": "photo", "confidence": 0.9},
-        {"eolMediaURL": D, "outcome": "gone"},
     ]
-    append_predictions(
-        output, predictions(session, [{**row, "model_version": new, "run_id": output.run_id} for row in later]), 4
-    )
+    known += [{**row, "model_version": new, "is_answer": False} for row in later]
+    append(output, facts(session, [{**row, "run_id": output.run_id} for row in known], LABELS))
     end(output)
     return tmp_path
+
+
+@pytest.fixture
+def old_run(session: SparkSession, place: Path) -> None:
+    """The run in which the task had the older model."""
+    output = Output(session, str(place / "out"), "20260101T000000.000Z-0a")
+    write_record(output, {"status": "done", "tasks": {"kind": {"models": {"main": VERSION}}}})
 
 
 @pytest.fixture
@@ -86,6 +96,7 @@ def job(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return run
 
 
+@pytest.mark.usefixtures("old_run")
 def test_versions_of_a_model_are_compared_row_by_row(place: Path, job: Callable[..., tuple[int, str, str]]) -> None:
     new = read_package(place / "model").version
     words = ("--task", "kind.toml", "--output", "out", "--old", VERSION, "--new", new)
@@ -107,7 +118,9 @@ def test_versions_of_a_model_are_compared_row_by_row(place: Path, job: Callable[
         ],
         key=str,
     )
-    assert {"old": "ok", "new": "gone", "rows": 1} in document["outcomes"]
+    assert sorted(document["outcomes"], key=str) == sorted(
+        [{"old": None, "new": "ok", "rows": 1}, {"old": "ok", "new": None, "rows": 1}], key=str
+    )
     with Path("flips.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["eolMediaURL"], row["old_tag"], row["new_tag"]) for row in rows] == [
@@ -130,9 +143,10 @@ def test_runs_are_compared_by_their_rules_and_what_was_known_then(
     (first,) = (path.stem for path in (place / "out/runs").iterdir())
     (place / "kind.toml").write_text(RULES.format(least=0.75))
     output = Output(session, str(place / "out"), "20990101T000000.000Z-0b")
-    later = {"eolMediaURL": C, "label": "map", "confidence": 0.9, "fetched_at": NOON.replace(month=2)}
-    new = read_package(place / "model").version
-    append_predictions(output, predictions(session, [{**later, "model_version": new, "run_id": output.run_id}]), 1)
+    other_bytes = {"label": "map", "confidence": 0.9, "content_sha256": content_of("a new picture")}
+    later = [{"eolMediaURL": C, **other_bytes}, {"eolMediaURL": D, "outcome": "gone"}]
+    said = {"model_version": read_package(place / "model").version, "run_id": output.run_id}
+    append(output, facts(session, [{**row, **said, "asked_at": NOON.replace(month=2)} for row in later], LABELS))
     write_record(output, {**json.loads((place / f"out/runs/{first}.json").read_text()), "run_id": output.run_id})
     record = json.loads((place / f"out/runs/{output.run_id}.json").read_text())
     record["tasks"]["kind"]["content"]["rules"][0]["when"] = "label = 'map' AND confidence > 0.75"
@@ -143,8 +157,10 @@ def test_runs_are_compared_by_their_rules_and_what_was_known_then(
         ("NA", "map", 1),
         ("map", "NA", 1),
     ]
+    assert document["outcomes"] == [{"old": None, "new": "gone", "rows": 1}]
 
 
+@pytest.mark.usefixtures("old_run")
 def test_what_is_neither_run_nor_version_is_named(place: Path, job: Callable[..., tuple[int, str, str]]) -> None:
     words = ("--task", "kind.toml", "--output", "out", "--new", VERSION, "--old")
     versions = ", ".join(sorted([VERSION, read_package(place / "model").version]))
@@ -159,62 +175,78 @@ def test_what_is_neither_run_nor_version_is_named(place: Path, job: Callable[...
 
 @pytest.fixture
 def many(session: SparkSession, tmp_path: Path) -> Output:
-    """Five waves of one task, two of another."""
+    """Five waves of images that one model has scored, two that another has, and copies of two of them."""
     output = Output(session, str(tmp_path / "many"), "run1")
     begin(output)
     for number in range(5):
-        rows = [{"eolMediaURL": f"https://eol.org/{number}_{at}.jpg", "scores": {"b": 0.1, "a": 0.9}} for at in (1, 2)]
-        append_predictions(output, predictions(session, rows), 2)
-    for number in range(2):
-        append_predictions(output, predictions(session, [{"eolMediaURL": str(number), "task": "other"}]), 1)
+        rows = [{"eolMediaURL": f"https://eol.org/{number}_{at}.jpg", "scores": [at, 0.1]} for at in (1, 2)]
+        append(output, facts(session, rows))
+    for url, label in ((A, "bad"), (B, "good")):
+        append(output, facts(session, [{"eolMediaURL": url, "label": label, "model_version": SECOND, "mnorm_pp": 2.5}]))
+        copy = [content_of(url), 256, b"jpeg of " + url.encode(), 640, 480, "r1", NOON]
+        append_facts(output, PIXELS, session.createDataFrame([copy], PIXELS.schema), 1)
     end(output)
     return output
 
 
-def read(folder: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Columns and rows of a table, sorted by URL."""
-    table = pq.read_table(folder, partitioning="hive")
-    return [f"{field.name} {field.type}" for field in table.schema], sorted(
-        table.to_pylist(), key=lambda row: str(row["eolMediaURL"])
-    )
+def read(root: Path) -> dict[str, tuple[list[str], list[str]]]:
+    """Columns and rows of each table of facts."""
+    tables = {
+        table.name: pq.read_table(root / table.name, partitioning="hive")
+        for table in FACTS
+        if (root / table.name).exists()
+    }
+    return {
+        name: ([f"{field.name} {field.type}" for field in table.schema], sorted(map(str, table.to_pylist())))
+        for name, table in tables.items()
+    }
 
 
-def names(root: Path) -> list[str]:
+def names(root: Path) -> dict[str, int]:
     """Folders with their number of files."""
-    parts = [path.relative_to(root) for path in root.rglob("part-*")]
-    return sorted({f"{part.parent} {sum(other.parent == part.parent for other in parts)}" for part in parts})
+    return dict(Counter(str(path.parent.relative_to(root)) for path in root.rglob("part-*")))
+
+
+BEFORE: Final = {
+    f"scores/model_version={VERSION}": 5, f"scores/model_version={SECOND}": 2, "measures/name=mnorm_pp": 2,
+    "pixels": 2, "images": 7,
+}  # fmt: skip
 
 
 def test_many_files_become_few_with_the_same_rows_and_columns(
     many: Output, job: Callable[..., tuple[int, str, str]]
 ) -> None:
-    table = Path(many.root) / "predictions"
-    before = read(table)
+    root = Path(many.root)
+    before = read(root)
+    assert [len(rows) for _, rows in before.values()] == [12, 2, 2, 12]
     code, text, _ = job(compact_tables, "--output", many.root, "--dry-run")
-    assert (code, text.splitlines()[0].endswith("would save 5 files")) == (0, True)
-    assert names(table) == [f"task=kind/model_version={VERSION} 5", f"task=other/model_version={VERSION} 2"]
+    assert (code, text.splitlines()[0].endswith("would save 13 files")) == (0, True)
+    assert names(root) == BEFORE
     code, text, _ = job(compact_tables, "--output", many.root)
-    assert (code, text.splitlines()[0].endswith("5 files fewer")) == (0, True)
-    assert "task=kind" in text
-    assert "10 rows, 5 -> 1 files" in text
-    assert names(table) == [f"task=kind/model_version={VERSION} 1", f"task=other/model_version={VERSION} 1"]
-    assert read(table) == before
-    assert sorted(path.name for path in Path(many.root).iterdir()) == ["_schema.json", "predictions"]
+    assert (code, text.splitlines()[0].endswith("13 files fewer")) == (0, True)
+    assert re.search(rf"^  scores/model_version={VERSION}: 10 rows, 0.0 MB, 5 -> 1 files$", text, re.MULTILINE)
+    assert re.search(r"^  images: 12 rows, 0.0 MB, 7 -> 1 files$", text, re.MULTILINE)
+    assert names(root) == dict.fromkeys(BEFORE, 1)
+    assert read(root) == before
+    assert sorted(path.name for path in root.iterdir()) == ["_schema.json", "images", "measures", "pixels", "scores"]
     assert json.loads(job(compact_tables, "--output", many.root, "--json")[1])["partitions"][0]["files_after"] == 1
 
 
-def test_a_kill_between_the_two_renames_is_mended_by_the_next_run(session: SparkSession, many: Output) -> None:
-    partition = Path(many.root) / f"predictions/task=kind/model_version={VERSION}"
-    before = read(Path(many.root) / "predictions")
-    replaced = Path(many.root) / "_staging/run2/replaced/predictions/task=kind" / partition.name
+@pytest.mark.parametrize("folder", [f"scores/model_version={VERSION}", "images", "measures/name=mnorm_pp", "pixels"])
+def test_a_kill_between_the_two_renames_is_mended_by_the_next_run(
+    session: SparkSession, many: Output, folder: str
+) -> None:
+    root = Path(many.root)
+    before = read(root)
+    replaced = root / "_staging/run2/replaced" / folder
     replaced.parent.mkdir(parents=True)
-    partition.rename(replaced)
+    (root / folder).rename(replaced)
     again = Output(session, many.root, "run3")
     begin(again)
-    assert read(Path(many.root) / "predictions") == before
-    assert compact(again, "kind", VERSION, 4).files_after <= 3
+    assert read(root) == before
+    assert compact(again, SCORES, VERSION, 4).files_after <= 3
     end(again)
-    assert read(Path(many.root) / "predictions") == before
+    assert read(root) == before
 
 
 def test_it_is_refused_while_a_run_is_at_work(many: Output, job: Callable[..., tuple[int, str, str]]) -> None:
@@ -224,5 +256,5 @@ def test_it_is_refused_while_a_run_is_at_work(many: Output, job: Callable[..., t
     code, _, error = job(compact_tables, "--output", many.root)
     assert code == 2
     assert "run r9 is at work here" in error
-    assert len(names(Path(many.root) / "predictions")) == 2
-    assert "holds no predictions" in job(compact_tables, "--output", f"{many.root}/nowhere")[2]
+    assert names(Path(many.root)) == BEFORE
+    assert "holds no tables" in job(compact_tables, "--output", f"{many.root}/nowhere")[2]

@@ -1,4 +1,4 @@
-"""EOL's four tag tasks as they ship: predictions to the bytes of the TSV, each rule on both sides of its edge.
+"""EOL's four tag tasks as they ship: facts to the bytes of the TSV, each rule on both sides of its edge.
 
 A row of a table below is one image: its bundle columns and what the models said, then what the TSV must hold.
 """
@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.decide.task import Task, TaskFile
-from eoltag.model.package import Card, CardInput, Package
+from eoltag.model.card import CardInput
+from eoltag.model.package import Card, Package
 from eoltag.settings import parse, read_toml
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import tag_rows
@@ -20,7 +21,7 @@ from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import replace_tags
 from eoltag.spark.tables.writers.export import export_tags
 from tests.support.paths import ROOT
-from tests.support.tables import VERSION, bundle_rows, predictions
+from tests.support.tables import bundle_rows, facts
 
 pytestmark = pytest.mark.spark
 IDS: Final = "eolMediaURL\tidentifier\tdataObjectVersionID\tancestry"
@@ -111,7 +112,11 @@ def eol_task(name: str) -> Task:
     file = parse(TaskFile, read_toml(path), str(path))
     size = CardInput(height=32, width=32)
     card = Card(card_version=1, name=name, labels=LABELS[name], input=size, files={})
-    return Task(path, file, {model: Package(Path(model), card, VERSION) for model in file.models})
+    versions = [f"{number:012x}" for number in range(len(file.models))]
+    packages = {
+        model: Package(Path(model), card, version) for model, version in zip(file.models, versions, strict=True)
+    }
+    return Task(path, file, packages)
 
 
 def exported(
@@ -120,8 +125,10 @@ def exported(
     """Name -> text of the TSV files."""
     output = Output(session, str(folder / "out"), "run")
     begin(output)
-    known = [{"task": task.name, **prediction} for prediction in said]
-    replace_tags(output, tag_rows(bundle_rows(session, rows), predictions(session, known), task), task.name)
+    first = next(iter(task.packages))
+    versions = {model: package.version for model, package in task.packages.items()}
+    known = facts(session, [{"model": first, **one} for one in said], LABELS[task.path.stem], versions)
+    replace_tags(output, tag_rows(bundle_rows(session, rows), known, task), task.name)
     export_tags(output, task)
     end(output)
     return {path.name: path.read_bytes().decode() for path in (folder / "out/tsv" / task.name).iterdir()}

@@ -87,8 +87,13 @@ def test_twenty_thousand_rows_come_out_once_and_memory_stays_flat(folder: Path, 
             summary = submit(folder, "--master", "local[2]")
     assert (summary["rows_in"], summary["ok"], summary["failed"]) == (IMAGES, 19_600, {"gone": 400})
     counts = "SELECT count(*), count(DISTINCT eolMediaURL) FROM"
-    for table in ("predictions/*/*", "tags/*"):
+    for table in ("images", "tags/*"):
         assert duckdb.sql(f"{counts} '{folder}/out/{table}/*.parquet'").fetchall() == [(IMAGES, IMAGES)]
+    paths = sorted((path for path in sample_images.rglob("*") if path.is_file()), key=str)
+    served = {paths[number % len(paths)] for number in range(IMAGES) if number % 50}
+    contents = len({path.read_bytes() for path in served})
+    counts = counts.replace("eolMediaURL", "content_sha256")
+    assert duckdb.sql(f"{counts} '{folder}/out/scores/*/*.parquet'").fetchall() == [(contents, contents)]
     tsv = (folder / "out/tsv/kind/list_finaltags.tsv").read_text().splitlines()
     assert len(tsv) == 1 + 19_600
     assert [int(line.split("\t")[0].partition("?n=")[2]) for line in tsv[1:]] == [n for n in range(IMAGES) if n % 50]

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from eoltag.model.package import read_package
 from eoltag.spark.runtime.command import run_command
 from jobs import compact_tables, decide_tags, diff_runs, tag_bundles
+from tests.support.flat import predictions, query
 from tests.support.loopback import Loopback
 from tests.support.readme import ROOT
 
@@ -161,20 +162,21 @@ def test_a_changed_version_tags_its_row_alone_and_a_new_model_all_while_the_old_
     new = copy_package(small_package, place / "model", 2.0)
     assert new != old
     assert night()["images_fetched"] == 3
-    predictions = "read_parquet('tagged/predictions/**/*.parquet', hive_partitioning = true)"
-    counted = duckdb.execute(f"SELECT model_version, COUNT(*) FROM {predictions} GROUP BY ALL").fetchall()
-    assert sorted(counted) == sorted([(old, 4), (new, 3)])
+    scores = "read_parquet('tagged/scores/**/*.parquet', hive_partitioning = true)"
+    counted = duckdb.execute(f"SELECT model_version, COUNT(*) FROM {scores} GROUP BY ALL").fetchall()
+    assert sorted(counted) == sorted([(old, 3), (new, 3)]), "the changed version has the bytes of the old one"
     assert nothing_to_do(night())
 
     compared = job(diff_runs, "--task", "demo", "--output", "tagged", "--old", old, "--new", new)
     assert (compared["rows"], compared["same"], compared["flips"]) == (3, 3, [])
     assert (compared["old"]["models"], compared["new"]["models"]) == ({"main": old}, {"main": new})
 
-    rows = f"SELECT * FROM {predictions} ORDER BY eolMediaURL, model_version, fetched_at"
-    before = duckdb.execute(rows).fetchall()
+    facts = "SELECT * FROM images ORDER BY eolMediaURL, asked_at"
+    before = (query(Path("tagged"), facts), predictions(Path("tagged")))
+    assert [len(rows) for rows in before] == [7, 8], "four current answers, by two models"
     done = job(compact_tables, "--output", "tagged")
-    assert [(one["rows"], one["files_before"], one["files_after"]) for one in done["partitions"]] == (
-        [(4, 2, 1), (3, 1, 1)] if old < new else [(3, 1, 1), (4, 2, 1)]
-    )
-    assert duckdb.execute(rows).fetchall() == before
+    assert [(one["rows"], one["files_before"], one["files_after"]) for one in done["partitions"]] == [
+        (3, 1, 1), (3, 1, 1), (7, 3, 1),
+    ]  # fmt: skip
+    assert (query(Path("tagged"), facts), predictions(Path("tagged"))) == before
     assert nothing_to_do(night())

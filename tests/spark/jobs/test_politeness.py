@@ -58,6 +58,6 @@ def test_all_tasks_of_a_run_together_ask_a_host_no_faster_than_the_settings_say(
         request = TagRequest(bundles, tasks, str(output), settings, tmp_path, is_quiet=True)
         assert tag_bundles(request) is ExitCode.DONE
         asked_at = list(server.asked_at)
-    outcomes = pq.read_table(output / "predictions", columns=["outcome"])["outcome"].to_pylist()
+    outcomes = pq.read_table(output / "images", columns=["outcome"])["outcome"].to_pylist()
     assert outcomes == ["ok"] * len(asked_at) == ["ok"] * IMAGES
     assert excess(asked_at) <= TASKS + LATE

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from eoltag.image.decode import decode
-from eoltag.model.package import CARD_FILE
+from eoltag.model.card import CARD_FILE
+from tests.support.flat import predictions
 from tests.support.loopback import Loopback
 from tests.support.paths import ROOT
 from tests.support.tiny_package import write_tiny_package
@@ -30,9 +31,24 @@ LABELS = '''
 
 import numpy as np
 
-from eoltag.model.outputs.kind import OutputKind
+from eoltag.model.outputs.kind import OutputKind, OutputSql
 
-LABELS = OutputKind(lambda logits, temperature: 1 / (1 + np.exp(-logits / temperature)), "any of the labels, or none")
+ONE = "CAST(1 / (1 + exp(-CAST(x AS DOUBLE) / {temperature})) AS FLOAT)"
+SPARK = OutputSql(
+    label="element_at({labels}, CAST(array_position({raw}, array_max({raw})) AS INT))",
+    confidence=ONE.replace("x AS", "array_max({raw}) AS"),
+    logit="array_max({raw})",
+    scores="map_from_arrays({labels}, transform({raw}, x -> " + ONE + "))",
+)
+DUCKDB = OutputSql(
+    label="{labels}[list_position({raw}, list_max({raw}))]",
+    confidence=ONE.replace("x AS", "list_max({raw}) AS"),
+    logit="list_max({raw})",
+    scores="map({labels}, list_transform({raw}, lambda x: " + ONE + "))",
+)
+LABELS = OutputKind(
+    lambda logits, temperature: 1 / (1 + np.exp(-logits / temperature)), "any of the labels, or none", SPARK, DUCKDB
+)
 '''
 TASK = """
 name = "seams"
@@ -85,19 +101,19 @@ def test_a_new_feature_and_a_new_output_kind_reach_rules_tables_and_tsv(
         cwd=checkout, env=_environment(checkout), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    predictions = pq.read_table(checkout / "out/predictions").to_pylist()
-    assert len(predictions) == len(files) == 10
-    for row in predictions:
+    rows = predictions(checkout / "out")
+    assert len(rows) == len(files) == 10
+    for row in rows:
         picture = decode(urls[row["eolMediaURL"]].read_bytes(), [], 10**8, [None]).pictures[0]
         assert row["brightness"] == picture.mean()
         scores = dict(row["scores"])
         assert max(scores.values()) == pytest.approx(1 / (1 + np.exp(-row["logit"])), abs=1e-6)
-    assert any(abs(sum(dict(row["scores"]).values()) - 1) > 0.01 for row in predictions)
-    both = {row["eolMediaURL"] for row in predictions if min(dict(row["scores"]).values()) >= 0.5}
+    assert any(abs(sum(dict(row["scores"]).values()) - 1) > 0.01 for row in rows)
+    both = {row["eolMediaURL"] for row in rows if min(dict(row["scores"]).values()) >= 0.5}
     tags = pq.read_table(checkout / "out/tags").to_pylist()
     assert {row["eolMediaURL"] for row in tags if row["tag"] == "both"} == both
     header, *lines = (checkout / "out/tsv/seams/list_finaltags.tsv").read_text(encoding="utf-8").splitlines()
     assert header == "eolMediaURL\ttag\tbrightness"
     assert {tuple(line.split("\t")[::2]) for line in lines} == {
-        (row["eolMediaURL"], str(row["brightness"])) for row in predictions
+        (row["eolMediaURL"], str(row["brightness"])) for row in rows
     }

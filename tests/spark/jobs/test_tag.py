@@ -22,9 +22,10 @@ from eoltag.report import plan_text
 from eoltag.settings import EngineSettings, FetchSettings, RunSettings, Settings
 from eoltag.spark.jobs.decide import decide_tags
 from eoltag.spark.jobs.tag import tag_bundles
+from eoltag.spark.predict.commits import commit
 from eoltag.spark.requests import DecideRequest, TagRequest
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.predictions import append_predictions
+from tests.support.flat import predictions
 from tests.support.images import png
 from tests.support.loopback import Loopback
 from train.__main__ import main as train
@@ -92,6 +93,11 @@ def run(
     return job
 
 
+def thumbnail_urls(output: Path, task: str) -> set[str]:
+    """The images that a task keeps thumbnails of."""
+    return set(pq.read_table(output / f"thumbnails/task={task}")["eolMediaURL"].to_pylist())
+
+
 def table(folder: Path) -> list[Row]:
     """All rows of a table, as a stranger reads it."""
     rows: list[Row] = pq.read_table(folder, partitioning="hive").to_pylist()
@@ -154,28 +160,27 @@ def test_every_row_comes_out_once_with_the_outcome_of_its_fault(
     assert summary["rows_in"] == len(wanted) + 1 == summary["ok"] + sum(summary["failed"].values())
     assert summary["failed"]["gone"] == 2
     assert sum(summary["tags"]["kind"].values()) == summary["ok"]
-    predictions = table(output_folder / "predictions")
-    assert sorted(row["eolMediaURL"] for row in predictions) == sorted(wanted)
-    assert all((row["label"] is None) == (row["outcome"] != "ok") for row in predictions)
-    assert all(row["detail"] for row in predictions if row["outcome"] != "ok")
+    found = predictions(output_folder)
+    assert sorted(row["eolMediaURL"] for row in found) == sorted(wanted)
+    assert all((row["label"] is None) == (row["outcome"] != "ok") for row in found)
+    assert all(row["detail"] for row in found if row["outcome"] != "ok")
 
 
 def test_the_tables_hold_what_a_user_was_promised(
     run: Callable[..., Row], server: Loopback, pictures: list[str], output_folder: Path, small_package: Path
 ) -> None:
     summary = run([server.url(f"/files/{pictures[0]}")])
-    (row,) = table(output_folder / "predictions")
+    (row,) = predictions(output_folder)
     package = read_package(small_package)
     # fmt: off
     assert list(row) == [
-        "eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "bundle", "bundle_row", "model",
-        "engine", "outcome", "detail", "http_status", "attempts", "label", "confidence", "logit", "scores", "width",
-        "height", "color_mode", "bytes", "content_sha256", "perceptual_hash", "mnorm_pp", "mnorm_pp_512", "fetched_at",
-        "run_id", "task", "model_version",
+        "eolMediaURL", "dataObjectVersionID", "model_version", "engine", "source", "label", "confidence", "logit",
+        "scores", "outcome", "detail", "http_status", "attempts", "width", "height", "color_mode", "bytes",
+        "content_sha256", "perceptual_hash", "rendition", "fetched_at", "run_id",
     ]
     # fmt: on
-    assert (row["task"], row["model"], row["model_version"]) == ("kind", "main", package.version)
-    assert (row["bundle"], row["bundle_row"], row["attempts"], row["http_status"]) == ("list", 1, 1, 200)
+    assert (row["model_version"], row["engine"], row["source"]) == (package.version, "openvino-f32", "fetch")
+    assert (row["attempts"], row["http_status"]) == (1, 200)
     scores = dict(row["scores"])
     assert set(scores) == set(package.card.labels)
     assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
@@ -183,6 +188,10 @@ def test_the_tables_hold_what_a_user_was_promised(
     assert len(row["content_sha256"]) == 64
     assert len(row["perceptual_hash"]) == 16
     assert row["run_id"] == summary["run_id"]
+    (stored,) = table(output_folder / "scores")
+    assert stored["scores"][package.card.labels.index(row["label"])] == row["logit"] == max(stored["scores"])
+    (bundle,) = table(output_folder / "bundles")
+    assert (bundle["bundle"], bundle["bundle_row"]) == ("list", 1)
     document = json.loads((output_folder / f"runs/{summary['run_id']}.json").read_text())
     assert document["status"] == "done"
     assert document["summary"]["rows_in"] == 1
@@ -191,12 +200,16 @@ def test_the_tables_hold_what_a_user_was_promised(
         "_schema.json",
         "bundles",
         "decided",
-        "predictions",
+        "images",
+        "models",
         "report",
         "runs",
+        "scores",
         "tags",
         "thumbnails",
         "tsv",
+        "views.duckdb.sql",
+        "views.spark.sql",
     ]
     counted = duckdb.sql(
         f"SELECT task, tag, count(*) FROM read_parquet('{output_folder}/tags/*/*.parquet', hive_partitioning=true) "
@@ -218,8 +231,8 @@ def test_a_second_run_fetches_nothing_and_ten_more_urls_fetch_ten(
     more = run(urls + [server.url(f"/files/{name}") for name in pictures[20:30]])
     assert (more["images_fetched"], more["rows_in"]) == (10, 32)
     assert len(server.requests) == asked + 10
-    predictions = [row["eolMediaURL"] for row in table(output_folder / "predictions")]
-    assert len(predictions) == len(set(predictions)) == 32
+    images = [row["eolMediaURL"] for row in table(output_folder / "images")]
+    assert len(images) == len(set(images)) == 32
 
 
 def test_a_passing_failure_is_asked_again_by_the_next_run_and_a_final_one_on_request(
@@ -246,22 +259,26 @@ def test_waves_that_were_committed_before_a_crash_are_not_done_again(
 ) -> None:
     urls = [server.url(f"/files/{name}") for name in pictures[:40]]
     settings = Settings(fetch=FETCH, run=RunSettings(first_wave_images=10, wave_s=0.3))
-    commit, committed = "eoltag.spark.predict.waves.append_predictions", []
+    committed: list[int] = []
 
-    def crash_at_the_third(output: Output, rows: Any, images: int) -> None:
+    def crash_at_the_third(output: Output, staged: Any, *rest: Any) -> Any:
         if len(committed) == 2:
             raise RuntimeError("killed")
-        append_predictions(output, rows, images)
-        committed.append(images)
+        committed.append(staged.where("table = 'images'").count())
+        return commit(output, staged, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit, crash_at_the_third)
+        patch.setattr("eoltag.spark.predict.work.commit", crash_at_the_third)
         with pytest.raises(RuntimeError, match="killed"):
             run(urls, settings)
-    done = len(table(output_folder / "predictions"))
+    done = len(table(output_folder / "images"))
     assert done == sum(committed) < 40
     assert run(urls, settings)["images_fetched"] == 40 - done
-    assert sorted(row["eolMediaURL"] for row in table(output_folder / "predictions")) == sorted(urls)
+    assert sorted(row["eolMediaURL"] for row in table(output_folder / "images")) == sorted(urls)
+    contents = [row["content_sha256"] for row in table(output_folder / "scores")]
+    assert (
+        len(contents) == len(set(contents)) == len({row["content_sha256"] for row in table(output_folder / "images")})
+    )
 
 
 @pytest.mark.parametrize("engine", ["openvino", "keras"])
@@ -280,7 +297,7 @@ def test_the_job_says_what_classify_says(
     paths = [str(path) for path in urls.values()]
     assert train(["classify", str(small_package), *paths, "--engine", engine, "--json"]) == 0
     said = {row["path"]: row for row in json.loads(capsys.readouterr().out)}
-    rows = table(output_folder / "predictions")
+    rows = predictions(output_folder)
     assert len(rows) == len(paths)
     for row in rows:
         alone = said[str(urls[row["eolMediaURL"]])]
@@ -335,7 +352,7 @@ def test_deciding_again_touches_no_image(
     assert len(list((output_folder / "runs").iterdir())) == 2
 
 
-def test_two_tasks_fetch_each_image_once_and_a_task_added_later_fetches_for_itself_alone(
+def test_tasks_fetch_each_image_once_and_a_task_added_later_asks_for_nothing(
     run: Callable[..., Row], server: Loopback, pictures: list[str], output_folder: Path, task: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.toml"
@@ -346,9 +363,12 @@ def test_two_tasks_fetch_each_image_once_and_a_task_added_later_fetches_for_itse
     assert {name: sum(tags.values()) for name, tags in summary["tags"].items()} == {"kind": 4, "other": 4}
     third = tmp_path / "third.toml"
     third.write_text(task.read_text().replace('name = "kind"', 'name = "third"'), encoding="utf-8")
-    run(urls, tasks=[str(task), str(third)])
-    assert len(server.requests) == 8
-    assert len(table(output_folder / "predictions")) == 12
+    later = run(urls, tasks=[str(third)])
+    assert (len(server.requests), later["work"]["scores"], later["work"]["rows"]["scores"]) == (4, 0, 4)
+    assert later["tags"]["third"] == summary["tags"]["kind"]
+    assert len(predictions(output_folder)) == 4
+    kept = {name: thumbnail_urls(output_folder, name) for name in ("kind", "other", "third")}
+    assert kept["kind"] == kept["other"] == kept["third"] != set()
 
 
 def test_a_dry_run_counts_and_leaves_nothing(
@@ -356,15 +376,24 @@ def test_a_dry_run_counts_and_leaves_nothing(
 ) -> None:
     urls = [server.url(f"/files/{name}") for name in pictures[:6]]
     plan = run([*urls, urls[0], "nonsense"], is_dry_run=True)
-    counts = {"rows_in": 8, "known": 0, "to_do": 7, "bad_rows": 1, "images_to_fetch": 6}
+    counts = {
+        "rows_in": 8, "bad_rows": 1, "from_scores": 0, "from_features": 0, "from_pixels": 0, "asked_if_modified": 0,
+        "to_fetch": 7, "without_features": 0, "requests": 6, "images_to_score": 0, "estimated_s": None,
+    }  # fmt: skip
     assert plan == {**counts, "rules": {}, "exit": ExitCode.DONE}
     assert not output_folder.exists()
     assert server.requests == []
     run(urls[:2])
     before = sorted(output_folder.rglob("*"))
     plan = run([*urls, urls[0], "nonsense"], is_dry_run=True)
-    counts = {"rows_in": 8, "known": 3, "to_do": 4, "bad_rows": 1, "images_to_fetch": 4}
-    assert plan == {**counts, "rules": {"kind": {"any": 3}}, "exit": ExitCode.DONE}
+    assert plan == {
+        **counts,
+        "from_scores": 3,
+        "to_fetch": 4,
+        "requests": 4,
+        "rules": {"kind": {"any": 3}},
+        "exit": ExitCode.DONE,
+    }
     assert sorted(output_folder.rglob("*")) == before
 
 
@@ -447,10 +476,10 @@ def test_a_rule_that_never_fires_is_named_by_both_dry_runs_and_by_the_summary(
         assert [line for line in lines if "fired" in line] == ["  rule 'percent' fired 0 times"]
 
 
-def test_a_plan_names_rules_that_never_fire_only_where_something_is_predicted() -> None:
+def test_a_plan_names_rules_that_never_fire_only_where_something_is_scored() -> None:
     plan = {"rows_in": 2, "to_do": 1}
     shown = plan_text(plan, {"kind": {"any": 1, "percent": 0}, "other": {"any": 1}}, [])
-    assert "task kind, over what is predicted already:\n  rule 'percent' fired 0 times" in shown
+    assert "task kind, over what is scored already:\n  rule 'percent' fired 0 times" in shown
     assert "other" not in shown
     assert "fired" not in plan_text(plan, {}, [])
 
@@ -476,7 +505,7 @@ def test_a_feature_is_measured_where_a_task_asks_and_a_task_that_asks_later_fetc
 ) -> None:
     urls = {server.url(f"/files/{name}"): sample_images / name for name in pictures[:60:20]}
     run(list(urls))
-    assert {row["mnorm_pp"] for row in table(output_folder / "predictions")} == {None}
+    assert not (output_folder / "measures").exists()
     task.write_text('features = ["mnorm_pp"]\n' + task.read_text(), encoding="utf-8")
     assert run(list(urls))["images_fetched"] == 3
     assert run(list(urls))["images_fetched"] == 0

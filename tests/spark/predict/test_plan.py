@@ -1,6 +1,8 @@
-"""What there is to do: bundle rows minus rows already predicted."""
+"""Where the answer to each bundle row comes from: the cheapest rung of the ladder; and how a wave is cut."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,113 +11,175 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.records import ModelSlot, Outcome
 from eoltag.settings import FetchSettings, RunSettings
-from eoltag.spark.predict.plan import Bucket, Counts, buckets_of, count
-from eoltag.spark.predict.subtraction import RefreshPolicy, images, to_do, with_models
+from eoltag.spark.predict.ladder import (
+    Rung,
+    Wanted,
+    WantedModel,
+    images_of,
+    rows_by_rung,
+    to_ask,
+    to_reuse,
+    with_rungs,
+)
+from eoltag.spark.predict.plan import Bucket
 from eoltag.spark.predict.tagging import Round, place_of, task_of
-from eoltag.spark.predict.waves import Speed, first_speed, next_wave, rounds_for, wave_size
-from tests.support.tables import NOON, VERSION, bundle_rows, predictions
+from eoltag.spark.predict.waves import first_speed, next_wave, rounds_for, wave_size
+from eoltag.spark.predict.work import Speed
+from eoltag.spark.tables.facts import FEATURES, PIXELS, append_facts
+from eoltag.spark.tables.lock import begin, end
+from eoltag.spark.tables.output import Output
+from tests.support.tables import NOON, VERSION, append, bundle_rows, content_of, facts
 
-A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
-SLOT = ModelSlot("kind", "main", VERSION)
+A, B = "https://eol.org/a.jpg", "https://eol.org/b.jpg"
 
 
-def asked(
-    session: SparkSession, rows: list[dict[str, Any]], known: list[dict[str, Any]], policy: RefreshPolicy
-) -> list[str]:
-    """URLs that are to be fetched."""
-    planned = with_models(images(bundle_rows(session, rows)), predictions(session, known), [SLOT], policy)
-    return sorted(row["eolMediaURL"] for row in to_do(planned).collect())
+SECOND = "bbbbbbbbbbbb"
+MAIN = WantedModel(VERSION, side_px=32)
+SAME = {"content_sha256": "c0" * 32}
+
+
+@pytest.fixture
+def output(session: SparkSession, tmp_path: Path) -> Iterator[Output]:
+    """An empty directory, locked."""
+    opened = Output(session, str(tmp_path / "out"), "run1")
+    begin(opened)
+    yield opened
+    end(opened)
+
+
+class Ladder:
+    """What a run finds for rows of a bundle, where some facts are known."""
+
+    def __init__(self, output: Output, rows: list[dict[str, Any]], known: list[dict[str, Any]], **wanted: Any) -> None:
+        if known:
+            append(output, facts(output.session, known))
+        self.wanted = Wanted(**{"models": (MAIN,), **wanted})
+        images = with_rungs(images_of(bundle_rows(output.session, rows)), output, self.wanted)
+        self.images = images
+        self.asks = {row["eolMediaURL"]: row for row in to_ask(images).collect()}
+        self.reuses = {row["content_sha256"]: row for row in to_reuse(images).collect()}
+
+    @property
+    def rungs(self) -> dict[tuple[str | None, str | None], str]:
+        """(URL, version) -> rung."""
+        return {(row["eolMediaURL"], row["dataObjectVersionID"]): row["rung"] for row in self.images.collect()}
+
+    @property
+    def by_url(self) -> dict[str | None, str]:
+        """URL -> rung, where no URL has two versions."""
+        return {url: rung for (url, _), rung in self.rungs.items()}
+
+
+def copies(output: Output, sides: dict[str, tuple[int, int]]) -> None:
+    """Stored copies: URL -> (shorter side, that of the image)."""
+    rows = [[content_of(url), side, b"jpeg", source, source + 50, "r1", NOON] for url, (side, source) in sides.items()]
+    append_facts(output, PIXELS, output.session.createDataFrame(rows, PIXELS.schema), len(rows))
+
+
+def vectors(output: Output, contents: list[str], base: str) -> None:
+    """Stored features."""
+    rows = [[content, base, b"\0\0", "fetch", "r1", NOON] for content in contents]
+    append_facts(output, FEATURES, output.session.createDataFrame(rows, FEATURES.schema), len(rows))
+
+
+LATER = NOON + timedelta(days=1)
+
+
+def images(**cases: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each case, whose name is its URL."""
+    return [{"eolMediaURL": name, **row} for name, row in cases.items()]
 
 
 @pytest.mark.spark
-class TestToDo:
-    def test_everything_is_to_do_while_there_is_no_predictions_table(self, session: SparkSession) -> None:
-        rows = bundle_rows(session, [{"eolMediaURL": A}, {"eolMediaURL": B}])
-        planned = with_models(images(rows), None, [SLOT], RefreshPolicy())
-        assert {row["eolMediaURL"]: row["models"] for row in to_do(planned).collect()} == {
-            A: ["kind/main"],
-            B: ["kind/main"],
-        }
-
-    def test_what_is_predicted_is_not_asked_again(self, session: SparkSession) -> None:
-        assert asked(session, [{"eolMediaURL": A}, {"eolMediaURL": B}], [{"eolMediaURL": A}], RefreshPolicy()) == [B]
-
-    def test_the_same_url_in_two_bundles_is_fetched_once_for_its_first_row(self, session: SparkSession) -> None:
-        rows = [{"eolMediaURL": A, "bundle": "two"}, {"eolMediaURL": A, "bundle": "one"}, {"eolMediaURL": A}]
-        planned = with_models(images(bundle_rows(session, rows)), None, [SLOT], RefreshPolicy())
-        (row,) = to_do(planned).collect()
-        assert (row["bundle"], row["bundle_row"]) == ("list", 3)
-        counts = count(buckets_of(to_do(planned)), rows_in=3, bad_rows=0)
-        assert counts == Counts(rows_in=3, known=0, to_do=3, bad_rows=0, images_to_fetch=1)
-
-    def test_a_url_with_two_versions_is_fetched_once_for_both(self, session: SparkSession) -> None:
+class TestLadder:
+    def test_everything_is_fetched_once_while_nothing_is_known(self, output: Output) -> None:
         rows = [
-            {"eolMediaURL": A, "dataObjectVersionID": "1"},
+            {"eolMediaURL": A, "bundle": "two"},
+            {"eolMediaURL": A, "bundle": "one", "dataObjectVersionID": "1"},
             {"eolMediaURL": A, "dataObjectVersionID": "2"},
-            {"eolMediaURL": A},
-        ]
-        (row,) = to_do(with_models(images(bundle_rows(session, rows)), None, [SLOT], RefreshPolicy())).collect()
-        assert sorted(row["versions"]) == ["1", "2"]
-
-    def test_a_changed_version_is_asked_again_and_only_its_row(self, session: SparkSession) -> None:
-        rows = [{"eolMediaURL": A, "dataObjectVersionID": "2"}, {"eolMediaURL": B, "dataObjectVersionID": "1"}]
-        known = [{"eolMediaURL": A, "dataObjectVersionID": "1"}, {"eolMediaURL": B, "dataObjectVersionID": "1"}]
-        assert asked(session, rows, known, RefreshPolicy()) == [A]
-
-    def test_a_row_without_version_is_content_with_any_version(self, session: SparkSession) -> None:
-        assert (
-            asked(session, [{"eolMediaURL": A}], [{"eolMediaURL": A, "dataObjectVersionID": "9"}], RefreshPolicy())
-            == []
-        )
-
-    def test_a_new_model_version_asks_for_everything(self, session: SparkSession) -> None:
-        known = [{"eolMediaURL": A, "model_version": "bbbbbbbbbbbb"}]
-        assert asked(session, [{"eolMediaURL": A}], known, RefreshPolicy()) == [A]
-
-    def test_only_the_models_without_a_prediction_are_asked(self, session: SparkSession) -> None:
-        slots = [SLOT, ModelSlot("kind", "second", VERSION), ModelSlot("other", "main", VERSION)]
-        known = predictions(session, [{"eolMediaURL": A}, {"eolMediaURL": A, "task": "other"}])
-        planned = with_models(images(bundle_rows(session, [{"eolMediaURL": A}])), known, slots, RefreshPolicy())
-        assert [row["models"] for row in to_do(planned).collect()] == [["kind/second"]]
-
-    @pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK}))
-    def test_a_passing_failure_is_asked_again_and_a_final_one_only_on_request(
-        self, session: SparkSession, outcome: Outcome
-    ) -> None:
-        known = [{"eolMediaURL": A, "outcome": outcome.value}]
-        assert asked(session, [{"eolMediaURL": A}], known, RefreshPolicy()) == ([] if outcome.is_final else [A])
-        assert asked(session, [{"eolMediaURL": A}], known, RefreshPolicy(failed=True)) == [A]
-
-    def test_a_failure_that_was_mended_later_is_settled(self, session: SparkSession) -> None:
-        known = [{"eolMediaURL": A, "outcome": "timeout"}, {"eolMediaURL": A}]
-        assert asked(session, [{"eolMediaURL": A}], known, RefreshPolicy(failed=True)) == []
-
-    def test_what_is_older_than_the_refresh_age_is_asked_again(self, session: SparkSession) -> None:
-        known = [{"eolMediaURL": A, "fetched_at": NOON}, {"eolMediaURL": B, "fetched_at": NOON + timedelta(days=2)}]
-        rows = [{"eolMediaURL": A}, {"eolMediaURL": B}]
-        assert asked(session, rows, known, RefreshPolicy(before=NOON + timedelta(days=1))) == [A]
-
-    def test_rows_without_a_usable_url_are_counted_apart_and_still_to_do(self, session: SparkSession) -> None:
-        rows = [
+            {"eolMediaURL": B},
             {"eolMediaURL": None, "is_usable": False},
             {"eolMediaURL": None, "is_usable": False},
             {"eolMediaURL": "nonsense", "is_usable": False},
-            {"eolMediaURL": A},
-            {"eolMediaURL": B},
         ]
-        planned = with_models(
-            images(bundle_rows(session, rows)), predictions(session, [{"eolMediaURL": A}]), [SLOT], RefreshPolicy()
-        )
-        counts = count(buckets_of(to_do(planned)), rows_in=5, bad_rows=3)
-        assert counts == Counts(rows_in=5, known=1, to_do=1, bad_rows=3, images_to_fetch=1)
-        assert {row["eolMediaURL"] for row in to_do(planned).collect()} == {None, "nonsense", B}
+        found = Ladder(output, rows, [])
+        assert set(found.rungs.values()) == {"fetch"}
+        assert {url: (sorted(row["versions"]), row["rows"]) for url, row in found.asks.items()} == {
+            A: (["1", "2"], 3), B: ([""], 1), None: ([""], 2), "nonsense": ([""], 1),
+        }  # fmt: skip
+        assert [row["lacking"] for row in found.asks.values()] == [[VERSION]] * 4
+        assert rows_by_rung(found.images) == {Rung.FETCH: 4}, "usable rows"
 
-    def test_a_row_without_url_is_known_once_it_has_its_outcome(self, session: SparkSession) -> None:
-        rows = [{"eolMediaURL": None, "is_usable": False}]
-        known = predictions(session, [{"eolMediaURL": None, "outcome": "bad_url"}])
-        assert to_do(with_models(images(bundle_rows(session, rows)), known, [SLOT], RefreshPolicy())).collect() == []
+    def test_what_is_answered_is_not_asked_again_and_what_changed_is_asked_about(self, output: Output) -> None:
+        known = images(
+            scored={}, gone={"outcome": "gone"}, busy={"outcome": "timeout"}, mended={"outcome": "timeout"},
+            blocked={"outcome": "blocked_host"}, other_model={"model_version": SECOND},
+            any_version={"dataObjectVersionID": "9"},
+            changed={"dataObjectVersionID": "1"}, changed_with_etag={"dataObjectVersionID": "1", "etag": '"e"'},
+            bytes_of={**SAME}, same_bytes={**SAME, "is_scored": False},
+        )  # fmt: skip
+        known += images(mended={"asked_at": LATER}, blocked={"outcome": "server_error", "asked_at": LATER})
+        known.append({"eolMediaURL": None, "outcome": "bad_url"})
+        rows = images(**{row["eolMediaURL"]: {} for row in known if row["eolMediaURL"]}, unknown={})
+        for row in rows:
+            row["dataObjectVersionID"] = "2" if row["eolMediaURL"].startswith("changed") else None
+        found = Ladder(output, [*rows, {"eolMediaURL": None, "is_usable": False}], known)
+        assert found.by_url == {
+            "scored": "scores", "gone": "scores", "busy": "fetch", "mended": "scores", "blocked": "fetch",
+            "other_model": "fetch", "any_version": "scores", "changed": "fetch", "changed_with_etag": "not_modified",
+            "bytes_of": "scores", "same_bytes": "scores", "unknown": "fetch", None: "scores",
+        }  # fmt: skip
+        asked = found.asks["changed_with_etag"]
+        assert (asked["versions"], asked["is_conditional"], asked["known"]["etag"]) == (["2"], True, '"e"')
+        assert (asked["lacking"], found.asks["changed"]["is_conditional"]) == ([], False)
+        on_request = Ladder(output, rows, [], is_failed_asked_again=True).by_url
+        assert {url for url, rung in on_request.items() if rung != found.by_url[url]} == {"gone"}
+        without = Ladder(output, rows, [], rungs=("scores",)).by_url
+        assert {url: rung for url, rung in without.items() if rung != found.by_url[url]} == {
+            "changed_with_etag": "fetch"
+        }
+
+    def test_what_is_older_than_the_refresh_age_is_asked_about_again(self, output: Output) -> None:
+        since = "Thu, 01 Jan 2026 00:00:00 GMT"
+        known = images(old={"last_modified": since}, new={"asked_at": LATER + timedelta(days=1)}, bare={})
+        found = Ladder(output, images(old={}, new={}, bare={}), known, asked_before=LATER)
+        assert found.by_url == {"old": "not_modified", "new": "scores", "bare": "fetch"}
+        assert found.asks["old"]["known"]["last_modified"] == since
+
+    def test_a_new_model_is_answered_by_kept_features_then_by_a_kept_copy_then_by_fetching(
+        self, output: Output
+    ) -> None:
+        rows = images(both={}, small={}, large={}, whole={}, nothing={})
+        append(output, facts(output.session, rows))
+        vectors(output, [content_of("both")], "base1")
+        copies(output, {"both": (256, 600), "small": (200, 600), "large": (256, 600), "whole": (100, 100)})
+        rungs = Ladder(output, rows, [], models=(WantedModel(SECOND, "base1", 224),))
+        expected = {"both": "features", "small": "fetch", "large": "pixels", "whole": "pixels", "nothing": "fetch"}
+        assert rungs.by_url == expected
+        assert {name: tuple(row["from_features"]) for name, row in rungs.reuses.items()} == {
+            content_of("both"): (SECOND,), content_of("large"): (), content_of("whole"): (),
+        }  # fmt: skip
+        assert rungs.asks["nothing"]["lacking"] == [SECOND]
+        two = Ladder(output, rows, [], models=(MAIN, WantedModel(SECOND, "base2", 257)))
+        assert two.by_url == {
+            "both": "fetch",
+            "small": "fetch",
+            "large": "fetch",
+            "whole": "pixels",
+            "nothing": "fetch",
+        }
+        only = Ladder(output, rows, [], models=(WantedModel(SECOND, "base1", 224),), rungs=("scores", "features"))
+        assert only.by_url == {**dict.fromkeys(expected, "fetch"), "both": "features"}
+
+    def test_a_measure_that_was_not_taken_has_the_image_fetched_and_a_lone_head_never(self, output: Output) -> None:
+        append(output, facts(output.session, images(measured={"mnorm_pp": 3.0}, bare={})))
+        copies(output, {"bare": (256, 600)})
+        rows = images(measured={}, bare={})
+        found = Ladder(output, rows, [], measures=("mnorm_pp",))
+        assert (found.by_url, found.asks["bare"]["lacking"]) == ({"measured": "scores", "bare": "fetch"}, ["mnorm_pp"])
+        head = Ladder(output, rows, [], models=(WantedModel(SECOND, "bioclip-2", 0, is_head_only=True),))
+        assert (set(head.by_url.values()), head.asks, head.reuses) == ({"nowhere"}, {}, {})
 
 
 class TestWaves:

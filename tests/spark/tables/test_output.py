@@ -13,18 +13,21 @@ from pyspark.sql import SparkSession
 
 from eoltag.decide.task import Task
 from eoltag.errors import OutputError
-from eoltag.spark.decide.rules import tag_rows
-from eoltag.spark.tables.bundles import bundle_names, read_bundles, replace_bundles
+from eoltag.spark.decide.decision import begin_change
+from eoltag.spark.decide.rules import Facts, tag_rows
+from eoltag.spark.tables.bundles import read_bundles, replace_bundles
+from eoltag.spark.tables.decided import bundles_of
+from eoltag.spark.tables.facts import FACTS, IMAGES, SCORES, append_facts, read_facts
 from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output, open_output
-from eoltag.spark.tables.predictions import append_predictions, read_predictions
 from eoltag.spark.tables.runs import write_record
 from eoltag.spark.tables.schemas import IDENTITY
 from eoltag.spark.tables.tags import read_tags, replace_tags
 from eoltag.spark.tables.writers.export import export_tags
-from tests.support.tables import bundle_rows, predictions, rule, task
+from tests.support.tables import VERSION, append, bundle_rows, content_of, facts, rule, task
 
 pytestmark = pytest.mark.spark
+NOTHING = Facts(None, None, None)
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
 
 
@@ -36,40 +39,61 @@ def output(session: SparkSession, tmp_path: Path) -> Output:
     return new
 
 
-def test_predictions_are_appended_and_staging_disappears(session: SparkSession, output: Output, tmp_path: Path) -> None:
-    append_predictions(output, predictions(session, [{"eolMediaURL": A, "scores": {"bad": 0.5}}]), 1)
-    append_predictions(output, predictions(session, [{"eolMediaURL": B, "task": "other"}]), 1)
+def test_facts_are_appended_to_their_tables_and_staging_disappears(
+    session: SparkSession, output: Output, tmp_path: Path
+) -> None:
+    append(output, facts(session, [{"eolMediaURL": A, "scores": [0.5, -1.5], "mnorm_pp": 3.0}]))
+    append(output, facts(session, [{"eolMediaURL": B, "outcome": "gone"}]))
+    append(output, facts(session, [{"eolMediaURL": C, "scores": [2.0, 1.0], "model_version": "bbbbbbbbbbbb"}]))
     end(output)
-    table = read_predictions(output)
-    assert table is not None
-    assert sorted((row["task"], row["eolMediaURL"], row["scores"]) for row in table.collect()) == [
-        ("kind", A, {"bad": 0.5}),
-        ("other", B, None),
+    images, scores = read_facts(output, IMAGES), read_facts(output, SCORES)
+    assert images is not None
+    assert scores is not None
+    assert sorted((row["eolMediaURL"], row["outcome"], row["content_sha256"]) for row in images.collect()) == [
+        (A, "ok", content_of(A)), (B, "gone", None), (C, "ok", content_of(C)),
+    ]  # fmt: skip
+    assert sorted((row["model_version"], row["content_sha256"], row["scores"]) for row in scores.collect()) == [
+        (VERSION, content_of(A), [0.5, -1.5]), ("bbbbbbbbbbbb", content_of(C), [2.0, 1.0]),
+    ]  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "_schema.json",
+        "images",
+        "measures",
+        "scores",
     ]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_schema.json", "predictions"]
-    (file,) = (tmp_path / "out/predictions/task=kind").rglob("*.parquet")
+    (file,) = (tmp_path / f"out/scores/model_version={VERSION}").rglob("*.parquet")
     assert pq.read_table(file).num_rows == 1
 
 
-def test_predictions_from_before_the_engine_was_written_stay_readable(
-    session: SparkSession, output: Output, tmp_path: Path
+def test_a_content_is_scored_once_by_a_model_whoever_hands_it_in_again(session: SparkSession, output: Output) -> None:
+    append(output, facts(session, [{"eolMediaURL": A, "scores": [1.0, 0.0]}]))
+    append(output, facts(session, [{"eolMediaURL": A, "scores": [9.0, 0.0]}, {"eolMediaURL": B, "scores": [2.0, 0.0]}]))
+    append(output, facts(session, [{"eolMediaURL": A, "scores": [3.0, 0.0], "model_version": "bbbbbbbbbbbb"}]))
+    scores, images = read_facts(output, SCORES), read_facts(output, IMAGES)
+    assert scores is not None
+    assert images is not None
+    assert sorted((row["model_version"], row["scores"][0]) for row in scores.collect()) == [
+        (VERSION, 1.0), (VERSION, 2.0), ("bbbbbbbbbbbb", 3.0),
+    ]  # fmt: skip
+    assert images.where(f"eolMediaURL = '{A}'").count() == 3, "every answer of a server is a row"
+
+
+def test_a_table_without_rows_is_none_and_one_that_lacks_a_later_column_gives_null(
+    session: SparkSession, output: Output
 ) -> None:
-    append_predictions(output, predictions(session, [{"eolMediaURL": A, "label": "bad"}]).drop("engine"), 1)
-    (file,) = (tmp_path / "out/predictions/task=kind").rglob("*.parquet")
-    assert "engine" not in pq.read_schema(file).names
-    append_predictions(output, predictions(session, [{"eolMediaURL": B, "engine": "openvino-int8"}]), 1)
-    table = read_predictions(output)
-    assert table is not None
-    assert sorted((row["eolMediaURL"], row["label"], row["engine"]) for row in table.collect()) == [
-        (A, "bad", None),
-        (B, None, "openvino-int8"),
-    ]
+    assert [read_facts(output, table) for table in FACTS] == [None] * len(FACTS)
+    known = facts(session, [{"eolMediaURL": A}]).images
+    assert known is not None
+    append_facts(output, IMAGES, known.drop("rendition"), 1)
+    images = read_facts(output, IMAGES)
+    assert images is not None
+    assert [(row["eolMediaURL"], row["rendition"]) for row in images.collect()] == [(A, None)]
 
 
 def test_tags_are_replaced_whole(session: SparkSession, output: Output) -> None:
     rows = bundle_rows(session, [{"eolMediaURL": A}])
     for label in ("bad", "good"):
-        known = predictions(session, [{"eolMediaURL": A, "label": label}])
+        known = facts(session, [{"eolMediaURL": A, "label": label}])
         replace_tags(output, tag_rows(rows, known, task()), "kind")
     assert [row["label"] for row in read_tags(output, "kind").collect()] == ["good"]
 
@@ -77,34 +101,42 @@ def test_tags_are_replaced_whole(session: SparkSession, output: Output) -> None:
 def test_a_kill_between_the_two_renames_of_a_swap_is_mended_by_the_next_run(
     session: SparkSession, output: Output, tmp_path: Path
 ) -> None:
-    replace_tags(output, tag_rows(bundle_rows(session, [{"eolMediaURL": A}]), None, task()), "kind")
+    replace_tags(output, tag_rows(bundle_rows(session, [{"eolMediaURL": A}]), NOTHING, task()), "kind")
     rows = bundle_rows(session, [{"eolMediaURL": A, "bundle": "one"}]).select(*IDENTITY)
-    replace_bundles(output, rows, "kind")
+    begin_change(output, task(), ["one"])
+    replace_bundles(output, rows)
+    append(output, facts(session, [{"eolMediaURL": A, "label": "bad"}]))
     root = tmp_path / "out"
-    for part in ("tags/task=kind", "bundles/task=kind/bundle=one"):
+    for part in ("tags/task=kind", "bundles/bundle=one", f"scores/model_version={VERSION}", "images"):
         replaced = root / "_staging/killed/replaced" / part
-        replaced.parent.mkdir(parents=True)
+        replaced.parent.mkdir(parents=True, exist_ok=True)
         (root / part).rename(replaced)
     after = Output(session, str(root), "run2")
     begin(after)
     assert [row["eolMediaURL"] for row in read_tags(after, "kind").collect()] == [A]
     assert [row["bundle"] for row in read_bundles(after, "kind").collect()] == ["one"]
+    for table in (IMAGES, SCORES):
+        known = read_facts(after, table)
+        assert known is not None
+        assert known.count() == 1
     assert not (root / "_staging/killed").exists()
 
 
 def test_a_bundle_is_replaced_and_the_others_stay(session: SparkSession, output: Output) -> None:
-    both = [{"eolMediaURL": A, "bundle": "000001"}, {"eolMediaURL": B, "bundle": "two", "bundle_row": 1}]
-    replace_bundles(output, bundle_rows(session, both).select(*IDENTITY), "kind")
-    replace_bundles(output, bundle_rows(session, [{"eolMediaURL": C, "bundle": "two"}]).select(*IDENTITY), "kind")
+    def keep(*rows: dict[str, Any]) -> None:
+        begin_change(output, task(), {row["bundle"] for row in rows})
+        replace_bundles(output, bundle_rows(session, rows).select(*IDENTITY))
+
+    keep({"eolMediaURL": A, "bundle": "000001"}, {"eolMediaURL": B, "bundle": "two", "bundle_row": 1})
+    keep({"eolMediaURL": C, "bundle": "two"})
     assert sorted((row["bundle"], row["eolMediaURL"]) for row in read_bundles(output, "kind").collect()) == [
         ("000001", A),
         ("two", C),
     ]
-    odd = "a b:c=100%é"
-    replace_bundles(
-        output, bundle_rows(session, [{"eolMediaURL": C, "bundle": odd, "bundle_row": 1}]).select(*IDENTITY), "kind"
-    )
-    assert sorted(bundle_names(output, "kind")) == ["000001", odd, "two"]
+    odd = "x_breakdown.v-2"
+    keep({"eolMediaURL": C, "bundle": odd, "bundle_row": 1})
+    assert bundles_of(output, "kind") == ["000001", "two", odd]
+    assert sorted(row["bundle"] for row in read_bundles(output, "kind").collect()) == ["000001", "two", odd]
 
 
 def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(
@@ -131,7 +163,7 @@ def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(
         "m=main.label",
     )
     kind = task(columns=columns, rules=(rule("bad", "label = 'bad'", "bad"),), missing="NA")
-    replace_tags(output, tag_rows(bundle_rows(session, rows), predictions(session, known), kind), "kind")
+    replace_tags(output, tag_rows(bundle_rows(session, rows), facts(session, known), kind), "kind")
     for _ in range(2):
         export_tags(output, kind)
         folder = tmp_path / "out/tsv/kind"
@@ -154,7 +186,7 @@ def test_the_tsv_is_in_row_order_with_the_columns_asked_for_and_failures_beside(
 def decided(output: Output, session: SparkSession, content: list[dict[str, Any]], **of_task: Any) -> Task:
     """Tags of rows that are all predicted as bad."""
     kind = task(**of_task)
-    known = predictions(session, [{"eolMediaURL": row["eolMediaURL"], "label": "bad"} for row in content])
+    known = facts(session, [{"eolMediaURL": row["eolMediaURL"], "label": "bad"} for row in content])
     replace_tags(output, tag_rows(bundle_rows(session, content), known, kind), "kind")
     return kind
 
@@ -179,7 +211,7 @@ def test_the_tsv_keeps_the_order_of_the_bundle_however_many_files_are_written_at
     changed = decided(output, session, rows, rules=(rule("all", "label = 'bad'", "x"),))
     export_tags(output, changed)
     second = tsv_of(output)
-    assert second == {name: text.replace("\tNA\t\n", "\tx\t\n") for name, text in first.items()}
+    assert second == {name: text.replace("\tNA\t0.9\n", "\tx\t0.9\n") for name, text in first.items()}
     monkeypatch.setattr("eoltag.spark.tables.writers.export._MOST_OPEN", 1)
     export_tags(output, changed)
     assert tsv_of(output) == second
@@ -189,33 +221,34 @@ def test_the_tsv_keeps_the_order_of_the_bundle_however_many_files_are_written_at
 def test_a_break_in_a_tag_is_mended(session: SparkSession, output: Output, mark: str) -> None:
     kind = decided(output, session, [{"eolMediaURL": A}], rules=(rule("all", "true", f"a{mark}b"),))
     export_tags(output, kind)
-    assert tsv_of(output)["list_finaltags.tsv"].splitlines()[1] == f"{A}\t\t\tNA\ta b\t"
+    assert tsv_of(output)["list_finaltags.tsv"].splitlines()[1] == f"{A}\t\t\tNA\ta b\t0.9"
 
 
 def test_a_break_in_a_bundle_row_is_mended(session: SparkSession, output: Output) -> None:
     kind = decided(output, session, [{"eolMediaURL": A}, {"eolMediaURL": B, "ancestry": "a\u2028b"}])
     export_tags(output, kind)
-    assert tsv_of(output)["list_finaltags.tsv"].splitlines()[1:] == [f"{A}\t\t\tNA\tNA\t", f"{B}\t\t\ta b\tNA\t"]
+    assert tsv_of(output)["list_finaltags.tsv"].splitlines()[1:] == [f"{A}\t\t\tNA\tNA\t0.9", f"{B}\t\t\ta b\tNA\t0.9"]
 
 
 def test_failures_that_were_mended_leave_no_stale_file(session: SparkSession, output: Output, tmp_path: Path) -> None:
     rows = bundle_rows(session, [{"eolMediaURL": A}])
     for outcome in ("timeout", "ok"):
-        known = predictions(session, [{"eolMediaURL": A, "outcome": outcome, "label": "bad"}])
+        known = facts(session, [{"eolMediaURL": A, "outcome": outcome, "label": "bad"}])
         replace_tags(output, tag_rows(rows, known, task()), "kind")
         export_tags(output, task())
     assert [path.name for path in (tmp_path / "out/tsv/kind").iterdir()] == ["list_finaltags.tsv"]
 
 
-@pytest.mark.parametrize("content", ['{"schema_version": 99}', "[]", "no json"])
+@pytest.mark.parametrize("content", ['{"schema_version": 99}', '{"schema_version": 1}', "[]", "no json"])
 def test_an_output_of_another_schema_version_is_refused(session: SparkSession, tmp_path: Path, content: str) -> None:
     (tmp_path / "_schema.json").write_text(content)
     with pytest.raises(OutputError, match=r"_schema\.json|schema version"):
         open_output(session, str(tmp_path))
 
 
-def test_tables_of_unknown_origin_are_refused(session: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "predictions").mkdir()
+@pytest.mark.parametrize("table", ["images", "tags"])
+def test_tables_of_unknown_origin_are_refused(session: SparkSession, tmp_path: Path, table: str) -> None:
+    (tmp_path / table).mkdir()
     with pytest.raises(OutputError, match="not written by this eoltag"):
         open_output(session, str(tmp_path))
 

@@ -15,12 +15,21 @@ from eoltag.report.top_k import Thumbnail, ThumbnailPlan, sample_order
 from eoltag.spark.tables import thumbnails
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import WORKER_OUTPUT
-from eoltag.spark.tables.thumbnails import merge_thumbnails, read_thumbnails, trim_thumbnails, worker_rows
+from eoltag.spark.tables.thumbnails import (
+    merge_thumbnails,
+    read_thumbnails,
+    share_thumbnails,
+    trim_thumbnails,
+    worker_rows,
+)
 
 pytestmark = pytest.mark.spark
 
 CUT = Cut("sure", "main", "logit", 5.25, ("map",))
-TASKS = [cast(Task, SimpleNamespace(name=name)) for name in ("kind", "other")]
+TASKS, LATER = (
+    [cast(Task, SimpleNamespace(name=name)) for name in names] for names in (("kind", "other"), ("third", "fourth"))
+)
+MODELS = {"kind": "v2", "other": "v9", "third": "v2", "fourth": "v8"}
 
 
 class Table:
@@ -41,6 +50,10 @@ class Table:
         self._limit = limit
         return trim_thumbnails(self._output, TASKS, limit)
 
+    def share(self) -> None:
+        """Two tasks come later, one with the model of the first."""
+        share_thumbnails(self._output, [*TASKS, *LATER], self._limit)
+
     def urls(self, task: str = "kind") -> set[str]:
         """Addresses of a task's thumbnails."""
         found = [one.url for one in read_thumbnails(self._output, task)]
@@ -54,10 +67,10 @@ class Table:
 
 @pytest.fixture
 def table(session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
-    """For two tasks, six thumbnails each."""
+    """For two tasks with a model each, six thumbnails each."""
 
     def plans_of(tasks: list[Any], limit: int) -> dict[str, ThumbnailPlan]:
-        return {task.name: ThumbnailPlan("main", "v2", limit, 3, (CUT,)) for task in tasks}
+        return {task.name: ThumbnailPlan("main", MODELS[task.name], limit, 3, (CUT,)) for task in tasks}
 
     monkeypatch.setattr(thumbnails, "plans_of", plans_of)
     return Table(session, tmp_path, limit=6)
@@ -79,9 +92,22 @@ def test_waves_merge_to_the_best_of_all_and_a_wave_that_comes_twice_changes_noth
         table.add([image(number) for number in wave])
     assert table.urls() == {url(number) for number in (0, 59, 10, 11, *drawn)}
     assert table.urls("other") == set()
-    table.add([image(number, task="other") for number in range(3)])
+    table.add([image(number, task="other", version="v9") for number in range(3)])
     assert table.urls("other") == {url(0), url(1), url(2)}
     assert len(table.urls()) == 6
+
+
+def test_a_task_that_comes_later_gets_the_thumbnails_that_others_have_of_its_model(table: Table) -> None:
+    table.share()
+    assert table.urls("third") == set(), "there is nothing to share yet"
+    table.add([image(number) for number in range(5)])
+    table.add([image(number, task="other", version="v9") for number in range(5, 10)])
+    table.share()
+    assert table.urls("third") == table.urls("kind") == {url(number) for number in range(5)}
+    assert table.urls("fourth") == set()
+    table.add([image(number) for number in range(20, 40)])
+    table.share()
+    assert table.urls("third") == {url(number) for number in range(5)} != table.urls("kind"), "it has its own now"
 
 
 def test_of_an_image_that_is_seen_again_the_later_thumbnail_stays(table: Table) -> None:

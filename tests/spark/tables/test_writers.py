@@ -17,7 +17,7 @@ from eoltag.spark.tables.tags import replace_tags
 from eoltag.spark.tables.writers import registry
 from eoltag.spark.tables.writers.export import export_tags, exported_files
 from eoltag.spark.tables.writers.writer import TableWriter
-from tests.support.tables import bundle_rows, predictions, rule, task
+from tests.support.tables import bundle_rows, facts, rule, task
 
 pytestmark = pytest.mark.spark
 A, B, C = "https://eol.org/a.jpg", "https://eol.org/b.jpg", "https://eol.org/c.jpg"
@@ -35,11 +35,11 @@ def decided(session: SparkSession, output: Output, **content: Any) -> Task:
     kind = task(columns=COLUMNS, rules=RULES, missing="NA", **content)
     rows = [{"eolMediaURL": B, "ancestry": "Plantae|\nRosa"}, {"eolMediaURL": A}, {"eolMediaURL": C}]
     known: list[dict[str, Any]] = [
-        {"eolMediaURL": A, "label": "good"},
+        {"eolMediaURL": A, "label": "good", "logit": 1.0},
         {"eolMediaURL": B, "label": "bad", "logit": 2.5},
         {"eolMediaURL": C, "outcome": "gone", "http_status": 404, "detail": "HTTP 404"},
     ]
-    replace_tags(output, tag_rows(bundle_rows(session, rows), predictions(session, known), kind), "kind")
+    replace_tags(output, tag_rows(bundle_rows(session, rows), facts(session, known), kind), "kind")
     return kind
 
 
@@ -53,7 +53,7 @@ def test_json_lines_hold_the_columns_of_the_tsv_with_their_types_and_null(
     kind = decided(session, output, formats=("tsv", "jsonl"))
     export_tags(output, kind)
     found = [json.loads(line) for line in lines(output, "jsonl/kind/list_finaltags.jsonl")]
-    model = {"confidence": None, "model_version": "aaaaaaaaaaaa"}
+    model = {"confidence": 0.9, "model_version": "aaaaaaaaaaaa"}
     assert found == [
         {
             "eolMediaURL": B,
@@ -66,8 +66,8 @@ def test_json_lines_hold_the_columns_of_the_tsv_with_their_types_and_null(
             "eolMediaURL": A,
             "ancestry": None,
             "imclass": "NA",
-            "logit": None,
-            "all": {"label": "good", "logit": None, **model},
+            "logit": 1.0,
+            "all": {"label": "good", "logit": 1.0, **model},
         },
     ]
     assert list(found[0]) == ["eolMediaURL", "ancestry", "imclass", "logit", "all"]

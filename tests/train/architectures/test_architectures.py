@@ -6,8 +6,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from eoltag.model.card import KERAS_FILE
 from eoltag.model.engines import load_engine
-from eoltag.model.package import KERAS_FILE, Package, unpack
+from eoltag.model.package import Package, unpack
 from eoltag.records import Pixels
 from tests.support.pictures import save_two_classes
 from train.__main__ import main

@@ -8,18 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eoltag.model.card import INT8_FILES, KERAS_FILE, OPENVINO_FILES, CardInput
 from eoltag.model.engines import load_engine
 from eoltag.model.engines.precision import cpu_precisions
-from eoltag.model.package import (
-    INT8_FILES,
-    KERAS_FILE,
-    OPENVINO_FILES,
-    Card,
-    CardInput,
-    read_package,
-    unpack,
-    write_card,
-)
+from eoltag.model.package import Card, read_package, unpack, write_card
 from eoltag.records import Pixels, Scores
 from tests.support.colours import SIDE, TRAINED_ON, draw
 from train.__main__ import main

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from eoltag.errors import PackageError
-from eoltag.model.package import KERAS_FILE, OPENVINO_FILES, Package, read_package
+from eoltag.model.card import KERAS_FILE, OPENVINO_FILES
+from eoltag.model.package import Package, read_package
 from eoltag.records import InputSpec, Outcome
 from tests.support.paths import ROOT
 from train.__main__ import main

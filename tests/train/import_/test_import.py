@@ -1,5 +1,6 @@
 """`python -m train import`: foreign models become packages that score as their source does, or one clear line."""
 
+import hashlib
 import json
 import zipfile
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from PIL import Image
 
 from eoltag.model.engines import load_engine
 from eoltag.model.package import Package, read_package, unpack
-from eoltag.pipeline.partition import ModelSource, predict_images
-from eoltag.records import FetchRequest, ModelSlot, Pixels, Scores, Wanted
+from eoltag.pipeline.models import Models, ModelSource
+from eoltag.pipeline.partition import Job, tag_images
+from eoltag.pipeline.rows import ScoreRow
+from eoltag.records import FetchRequest, Pixels, Scores, WantedImage
 from eoltag.settings import EngineSettings, FetchSettings, Settings
 from tests.support.colours import LABELS, SIDE, draw, network
 from tests.support.loopback import Loopback
@@ -117,27 +120,29 @@ def test_an_imported_model_runs_in_the_main_job_with_the_scores_of_its_source(
 ) -> None:
     package = imported(foreign.folder / form, tmp_path / "package")
     paths = draw(tmp_path / "served", 6, contrast=20, seed=4)
-    slot = ModelSlot("colour", "main", package.version)
     settings = Settings(fetch=FetchSettings(allow_private_hosts=True), engine=EngineSettings(batch_size=4))
 
     @dataclass
     class Held:
         value: bytes
 
-    source = ModelSource("openvino", package.card, Held(package.pack("openvino", "auto")))
+    source = ModelSource("openvino", package.card, whole=Held(package.pack("openvino", "auto")))
+    job = Job(Models({package.version: source}, (), settings.engine, threads=1), settings)
+    path_of = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in paths}
     with Loopback(tmp_path / "served") as server:
-        wanted = [Wanted(FetchRequest(server.url(path.name)), (slot.key,), (path,)) for path in paths]
-        found = list(
-            predict_images(wanted, {slot.key: slot}, {package.version: source}, settings, threads=1, rate_share=1.0)
-        )
-    assert len(found) == 6
-    for item, prediction in found:
-        pixels = np.asarray(Image.open(str(item.carried[0])), np.float32) / 255
+        wanted = [WantedImage(FetchRequest(server.url(path.name))) for path in paths]
+        found = [row for _, row in tag_images(wanted, job, rate_share=1.0) if isinstance(row, ScoreRow)]
+    assert len(found) == len(path_of) == 6
+    labels = set()
+    for row in found:
+        pixels = np.asarray(Image.open(path_of[row.content_sha256]), np.float32) / 255
         expected = foreign.softmax.predict_on_batch(pixels[None])[0]
-        assert prediction.engine == "openvino-f32"
-        assert prediction.label == LABELS[int(expected.argmax())]
-        assert prediction.scores == pytest.approx(dict(zip(LABELS, expected.tolist(), strict=True)), abs=1e-5)
-    assert len({prediction.label for _, prediction in found}) == 3
+        (verdict,) = package.card.verdicts(row.scores[None])
+        assert (row.engine, row.precision) == ("openvino", "f32")
+        assert verdict.label == LABELS[int(expected.argmax())]
+        assert verdict.scores == pytest.approx(dict(zip(LABELS, expected.tolist(), strict=True)), abs=1e-5)
+        labels.add(verdict.label)
+    assert len(labels) == 3
 
 
 def test_labels_may_come_from_a_file_and_the_size_from_the_command_line(tmp_path: Path) -> None:

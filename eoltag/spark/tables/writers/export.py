@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, tsv_columns, tsv_condition
 from eoltag.records import Outcome
+from eoltag.spark.tables.files import configured
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import read_tags
 from eoltag.spark.tables.writers import registry
@@ -129,7 +130,7 @@ def _write_lines(
         placed = placed.sortWithinPartitions("file", "bundle_row")
     # A task that keeps all its files open takes rows as they come; Spark would sort them otherwise.
     open_files = len(wanted) if len(wanted) <= _MOST_OPEN else 0
-    with _configured(output.session, "spark.sql.maxConcurrentOutputFileWriters", open_files):
+    with configured(output.session, "spark.sql.maxConcurrentOutputFileWriters", open_files):
         placed.select("file", "line").write.mode("overwrite").partitionBy("file").text(staged)
 
 
@@ -137,16 +138,5 @@ def _write_lines(
 def _whole_files(session: SparkSession) -> Iterator[None]:
     """Inside, each file that is read is one partition, so that its rows stay together and in their order."""
     keys = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
-    with _configured(session, keys[0], _LARGER_THAN_FILES), _configured(session, keys[1], _LARGER_THAN_FILES):
+    with configured(session, keys[0], _LARGER_THAN_FILES), configured(session, keys[1], _LARGER_THAN_FILES):
         yield
-
-
-@contextmanager
-def _configured(session: SparkSession, key: str, value: int) -> Iterator[None]:
-    """Inside, the session has this setting."""
-    before = str(session.conf.get(key))
-    session.conf.set(key, value)
-    try:
-        yield
-    finally:
-        session.conf.set(key, before)

@@ -1,0 +1,94 @@
+"""Rows that a Spark task finds out, one kind for each table of facts."""
+
+from datetime import datetime
+from typing import ClassVar, Literal, NamedTuple
+
+from eoltag.records import Scores
+
+ScoreSource = Literal["fetch", "pixels", "features"]
+"""What was scored: the image as its server sent it, a kept copy of it, or its kept features."""
+
+
+class ImageRow(NamedTuple):
+    """One answer of a server for one image."""
+
+    outcome: str
+    detail: str | None
+    http_status: int | None
+    attempts: int
+    etag: str | None
+    last_modified: str | None
+    content_sha256: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    color_mode: str | None
+    perceptual_hash: str | None
+    rendition: str | None
+    asked_at: datetime
+
+
+class ScoreRow(NamedTuple):
+    """What a model gave for one content."""
+
+    content_sha256: str
+    model_version: str
+    engine: str
+    precision: str
+    source: ScoreSource
+    scores: Scores
+    """(C,) float32: every raw number, in the order of the card's labels."""
+    scored_at: datetime
+
+
+class MeasureRow(NamedTuple):
+    """One image feature of one content."""
+
+    content_sha256: str
+    name: str
+    value: float
+
+
+class VectorRow(NamedTuple):
+    """The features that a base gave for one content."""
+
+    content_sha256: str
+    base_version: str
+    vector: bytes
+    """float16, little-endian."""
+    source: ScoreSource
+    """The picture that they were computed of: `fetch` or `pixels`."""
+
+
+class PixelsRow(NamedTuple):
+    """A small copy of one picture."""
+
+    content_sha256: str
+    side_px: int
+    """Its shorter side."""
+    image: bytes
+    """JPEG or WebP."""
+    source_width: int
+    source_height: int
+
+
+Row = ImageRow | ScoreRow | MeasureRow | VectorRow | PixelsRow
+
+
+class Tables:
+    """Names of the tables that workers fill."""
+
+    IMAGES: ClassVar = "images"
+    SCORES: ClassVar = "scores"
+    MEASURES: ClassVar = "measures"
+    FEATURES: ClassVar = "features"
+    PIXELS: ClassVar = "pixels"
+
+
+TABLE_OF: dict[type[Row], str] = {
+    ImageRow: Tables.IMAGES,
+    ScoreRow: Tables.SCORES,
+    MeasureRow: Tables.MEASURES,
+    VectorRow: Tables.FEATURES,
+    PixelsRow: Tables.PIXELS,
+}

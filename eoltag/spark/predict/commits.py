@@ -1,0 +1,55 @@
+"""A wave of worker rows becomes rows of the tables: each table is appended, the images last."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from eoltag.decide.task import Task
+from eoltag.spark.tables.facts import FACTS, IMAGES, FactTable, append_facts
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.thumbnails import merge_thumbnails
+
+
+class Committed(NamedTuple):
+    """What a wave added to one table."""
+
+    rows: int
+    bytes: int
+
+
+def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails: int) -> dict[str, Committed]:
+    """Append the rows of a wave (schemas.WORKER_OUTPUT), which lie on disk; returns what each table got.
+
+    A kill in between leaves facts about contents whose images are asked for again, and nothing twice.
+    thumbnails: how many each task keeps.
+    """
+    key = F.xxhash64("content_sha256", "model_version", "name", "base_version")
+    counted = staged.groupBy("table").agg(F.count(F.lit(1)), F.count_distinct(key)).collect()
+    numbers = {str(name): (int(rows), int(keys)) for name, rows, keys in counted}
+    done = {}
+    for table in FACTS:
+        if table.name in numbers:
+            count, keys = numbers[table.name]
+            rows = rows_of(staged, table, output.run_id)
+            if table.key and keys < count:  # two Spark tasks have met the same bytes
+                rows = rows.dropDuplicates([*table.key])
+            done[table.name] = Committed(count, append_facts(output, table, rows, count))
+    if "thumbnails" in numbers:
+        merge_thumbnails(output, tasks, thumbnails, staged.where("table = 'thumbnails'"))
+    return done
+
+
+def rows_of(staged: DataFrame, table: FactTable, run_id: str) -> DataFrame:
+    """The rows of one table; an answer once for each version of its URL."""
+    rows = staged.where(F.col("table") == table.name).withColumn("run_id", F.lit(run_id))
+    if table is IMAGES:
+        version = F.explode("versions").alias("version")
+        rows = rows.select("*", version).withColumn(
+            "dataObjectVersionID", F.when(F.col("version") != "", F.col("version"))
+        )
+    now: dict[str, Column] = {
+        name: F.current_timestamp() for name in ("computed_at", "kept_at") if name in table.schema.fieldNames()
+    }
+    return rows.withColumns(now).select(*table.schema.fieldNames())

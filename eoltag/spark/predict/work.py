@@ -1,0 +1,100 @@
+"""What the waves of a run have done so far, and what a summary says of it."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from pyspark.sql import DataFrame
+
+from eoltag.report import Work
+from eoltag.spark.predict.commits import commit
+from eoltag.spark.predict.ladder import Rung
+from eoltag.spark.predict.plan import Plan
+from eoltag.spark.tables.facts import IMAGES
+from eoltag.spark.tables.runs import Run
+
+_IS_NOT_MODIFIED: Final = "table = 'images' AND http_status = 304 AND outcome = 'ok'"
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Images and seconds of the waves so far."""
+
+    images: int = 0
+    seconds: float = 0.0
+
+    @property
+    def images_per_s(self) -> float | None:
+        """None before the first wave."""
+        return self.images / self.seconds if self.seconds > 0 else None
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the waves of a run have done so far."""
+
+    images: int = 0
+    seconds: float = 0.0
+    """Of whole waves."""
+    commit_s: float = 0.0
+    """Of these, spent on committing."""
+    rows: Counter[str] = field(default_factory=Counter)
+    """Table -> rows that the waves gave."""
+    bytes: Counter[str] = field(default_factory=Counter)
+    """Table -> bytes of the files that the waves gave."""
+    not_modified: int = 0
+    """Answers of servers that said so."""
+    stage_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of all tasks by stage."""
+    slots: int = 1
+    """Spark tasks at a time."""
+
+    @property
+    def speed(self) -> Speed:
+        """What the next wave is cut for."""
+        return Speed(self.images, self.seconds)
+
+    def add(self, run: Run, wave: DataFrame, images: int) -> None:
+        """Run and commit one wave. images: of which it consists."""
+        started = time.monotonic()
+        staged = run.output.stage("wave", wave)
+        computed = time.monotonic()
+        done = commit(run.output, staged, run.tasks, run.request.settings.run.thumbnails)
+        self.rows.update({name: one.rows for name, one in done.items()})
+        self.bytes.update({name: one.bytes for name, one in done.items()})
+        self.not_modified += staged.where(_IS_NOT_MODIFIED).count() if IMAGES.name in done else 0
+        ended = time.monotonic()
+        self.images, self.seconds = self.images + images, self.seconds + ended - started
+        self.commit_s += ended - computed
+
+    def merge(self, other: "Progress") -> None:
+        """Add what other waves have done, but for their speed, which says nothing of these."""
+        self.commit_s += other.commit_s
+        self.rows.update(other.rows)
+        self.bytes.update(other.bytes)
+
+
+def work_of(plan: Plan, progress: Progress) -> Work:
+    """For the summary. rows by rung are those of the plan."""
+    counts = plan.counts
+    by_rung = {
+        Rung.SCORES: counts.from_scores,
+        Rung.FEATURES: counts.from_features,
+        Rung.PIXELS: counts.from_pixels,
+        Rung.NOT_MODIFIED: counts.asked_if_modified,
+        Rung.FETCH: counts.to_fetch,
+        Rung.NOWHERE: counts.without_features,
+    }
+    return Work(
+        rows={str(rung): number for rung, number in by_rung.items()},
+        requests=counts.requests,
+        not_modified=progress.not_modified,
+        scores=progress.rows["scores"],
+        waves_s=round(progress.seconds, 2),
+        stage_s={
+            name: round(seconds, 2) for name, seconds in {**progress.stage_s, "commit": progress.commit_s}.items()
+        },
+        bytes_per_row={name: round(size / progress.rows[name], 1) for name, size in progress.bytes.items()},
+        slots=progress.slots,
+    )
