@@ -1,0 +1,1 @@
+"""Feature vectors that somebody else computed: read, checked, and brought to the form in which features are stored."""
