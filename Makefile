@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint reference bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-serve bench-train clean
+.PHONY: help demo test test-slow lint reference bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-reuse bench-serve bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
@@ -19,6 +19,8 @@ help:
 	@echo "make bench-start  a run of 20 images beside the smallest PySpark program (minutes)"
 	@echo "make bench-tasks  EOL's four tasks in one run, beside their five models alone"
 	@echo "make bench-decide deciding a million rows again, beside predicting them"
+	@echo "make bench-growth a new head over a million images whose features are stored (minutes)"
+	@echo "make bench-reuse  each rung of the ladder beside fetching: ARGS='--images DIR --weights PATH --other-weights PATH'"
 	@echo "make bench-serve  the HTTP service under load, against one image at a time"
 	@echo "make bench-train  a fit on a frozen base against one pass over the images: ARGS='--data DIR --weights PATH'"
 	@echo "make clean        remove what the targets above made"
@@ -68,6 +70,12 @@ bench-tasks: $(INSTALLED)
 
 bench-decide: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.deciding $(ARGS)
+
+bench-growth: $(INSTALLED)
+	@$(JAVA) $(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-reuse: $(INSTALLED)
+	@$(JAVA) $(BIN)/python -m benchmarks.reuse $(ARGS)
 
 bench-train: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.frozen_fit $(ARGS)

@@ -41,6 +41,7 @@ http {{
     tcp_nopush on;
     keepalive_requests 10000000;
     open_file_cache max=20000 inactive=1h;
+    open_file_cache_valid 1s;
     types {{ image/jpeg jpg jpeg; image/png png; image/gif gif; image/webp webp; }}
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
