@@ -99,7 +99,7 @@ MAY_IMPORT = {
     ],
     "train.thresholds": ["eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
     "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],
-    "train.import_": ["eoltag.model", "train", "train.package"],
+    "train.import_": ["eoltag.model", "train", "train.architectures", "train.package"],
     "train.serving": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "train", "train.evaluate",
     ],
