@@ -103,9 +103,11 @@ MAY_IMPORT = {
     "train.serving": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "train", "train.evaluate",
     ],
+    "train.optimization": ["train"],
     "train.fit": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines",
-        "train", "train.architectures", "train.data", "train.evaluate", "train.images", "train.package",
+        "train", "train.architectures", "train.data", "train.evaluate", "train.images", "train.optimization",
+        "train.package",
     ],
     "train.compare": ["eoltag.model", "eoltag.model.engines", "train", "train.evaluate", "train.fit", "train.report"],
     "train.tune": ["train", "train.data", "train.fit", "train.images", "train.report"],

@@ -193,6 +193,21 @@ def test_an_attempt_is_gone_on_with(pictures: Path, weights: Path, config: Path,
     ]  # fmt: skip
     assert find_package(tmp_path / "out").card.hyperparameters["epochs_run"] == 4
     assert not (tmp_path / "out/001/checkpoint").exists()
+    assert fit(config, pictures, weights, tmp_path / "whole") == 0
+    assert find_package(tmp_path / "out").version == find_package(tmp_path / "whole").version
+
+
+def test_a_solved_head_is_one_line_of_the_history_and_the_second_phase_begins_with_it(
+    pictures: Path, weights: Path, config: Path, tmp_path: Path
+) -> None:
+    more = [word for change in ("head_units=[]", "augmentation=off") for word in ("--set", change)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.fit.run._recorder", killing_after(2))
+        assert fit(config, pictures, weights, tmp_path / "out", *more) == 130
+    assert fit(config, pictures, weights, tmp_path / "out", "--resume", *more) == 0
+    assert fit(config, pictures, weights, tmp_path / "whole", *more) == 0
+    assert [row["phase"] for row in history(tmp_path / "out/001")] == ["head", "fine_tuning", "fine_tuning"]
+    assert find_package(tmp_path / "out").version == find_package(tmp_path / "whole").version
 
 
 def killing_after(epochs: int) -> Callable[..., Callable[[Epoch], bool]]:

@@ -14,7 +14,7 @@ from train.data.dataset import Dataset, read_dataset, split
 from train.fit.checkpoints import Checkpoint, Epoch
 from train.fit.features import FeatureCache
 from train.fit.loop import Trained, learn
-from train.fit.precise_bn import batch_norms_of, recalibrate_batch_norm
+from train.optimization.precise_bn import batch_norms_of, recalibrate_batch_norm
 from train.settings import FitSettings
 
 SIDE_PX = 32
