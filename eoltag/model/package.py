@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from eoltag.errors import PackageError
+from eoltag.model.attempts import CARD_FILE, find_package
 from eoltag.model.outputs import OUTPUTS, Verdict
 from eoltag.records import Fit, InputSpec, Resample, Scores
 from eoltag.settings import Strict, parse
@@ -20,7 +21,6 @@ from eoltag.settings import Strict, parse
 __all__ = ["Card", "Package", "read_package"]
 
 CARD_VERSION: Final = 1
-CARD_FILE: Final = "card.json"
 KERAS_FILE: Final = "model.keras"
 OPENVINO_FILES: Final = ("openvino/model.xml", "openvino/model.bin")
 INT8_FILES: Final = ("openvino/int8/model.xml", "openvino/int8/model.bin")
@@ -204,8 +204,10 @@ def unpack(packed: bytes) -> Unpacked:
 def read_package(path: Path) -> Package:
     """The package at `path`, every file checked against its sha256. Raises PackageError.
 
-    One that is written to meanwhile is read once more: what it was before or what it is then, not a mixture.
+    A folder of attempts means the chosen one. A package that is written to meanwhile is read once more: what it was
+    before or what it is then, not a mixture.
     """
+    path = find_package(path)
     while True:
         text = _card_text(path)
         try:
@@ -218,7 +220,7 @@ def read_package(path: Path) -> Package:
 def _card_text(path: Path) -> str:
     card_path = path / CARD_FILE
     if not card_path.is_file():
-        raise PackageError(f"{path}: not a model package (wanted a directory with {CARD_FILE}{_hint(path)})")
+        raise PackageError(f"{path}: not a model package (wanted a directory with {CARD_FILE})")
     try:
         return card_path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
@@ -237,13 +239,6 @@ def _read_package(path: Path, text: str) -> Package:
     card = parse(Card, content, str(card_path), PackageError)
     _verify(path, card)
     return Package(path, card, model_version(card))
-
-
-def _hint(path: Path) -> str:
-    """Which package below a folder of attempts may have been meant: the newest. A path that said so by itself would
-    change tags with every training."""
-    found = [card.parent for card in path.glob(f"*/package/{CARD_FILE}") if card.parent.parent.name.isdecimal()]
-    return f", such as {max(found, key=lambda package: int(package.parent.name))}" if found else ""
 
 
 def write_card(path: Path, card: Card, unlisted: Collection[str] = ()) -> Package:

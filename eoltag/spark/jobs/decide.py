@@ -24,7 +24,7 @@ __all__ = ["decide_tags"]
 def decide_tags(request: DecideRequest) -> ExitCode:
     """Decide the requested tasks again, or show what that would change. Raises UsageError."""
     started = time.monotonic()
-    tasks = read_tasks(request.tasks, request.root)
+    tasks = read_tasks(request.tasks, request.root, request.models)
     output = open_output(open_session("eoltag decide"), request.output)
     for task in tasks:
         check_task(output.session, task)
@@ -37,7 +37,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
             begin_change(output, task)
             decide(output, task, {})
         bundles = sorted({name for task in tasks for name in bundle_names(output, task.name)})
-        summary = summarise(output, tasks, bundles, started)
+        summary = summarise(output, tasks, bundles, started, notes=[note for task in tasks for note in task.taken])
         write_record(output, {**task_record(output, tasks), "job": "decide_tags", "summary": summary.as_dict()})
         write_report(output)
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)

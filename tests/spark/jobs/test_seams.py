@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from eoltag.image.decode import decode
-from eoltag.model.package import CARD_FILE
+from eoltag.model.attempts import CARD_FILE
 from tests.support.loopback import Loopback
 from tests.support.paths import ROOT
 from tests.support.tiny_package import write_tiny_package
