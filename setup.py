@@ -23,6 +23,7 @@ train = [
     "scipy>=1.13",
     "sqlalchemy>=2.0.30",
     "tensorboard>=2.20",
+    "threadpoolctl>=3.5",
     *report,
 ]
 serve = ["fastapi>=0.115", "prometheus-client>=0.21", "python-multipart>=0.0.18", "uvicorn>=0.32"]

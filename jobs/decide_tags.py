@@ -38,7 +38,15 @@ def main() -> ExitCode:
     options = parser().parse_args()
     if options.flips is not None and not options.dry_run:
         raise SettingsError("--flips: wanted --dry-run as well, which finds what changes")
-    request = DecideRequest(options.task, options.output, ROOT, options.json, options.dry_run, options.flips)
+    request = DecideRequest(
+        tasks=options.task,
+        output=options.output,
+        root=ROOT,
+        as_json=options.json,
+        is_dry_run=options.dry_run,
+        models=options.model,
+        flips=options.flips,
+    )
     start_java()
     from eoltag.spark.jobs.decide import decide_tags  # takes a while, in which Java starts
 

@@ -119,6 +119,7 @@ def main() -> ExitCode:
         output=options.output,
         settings=settings_of(options),
         root=ROOT,
+        models=options.model,
         limit=options.limit,
         sample=options.sample,
         seed=options.seed,

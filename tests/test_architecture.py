@@ -111,13 +111,15 @@ MAY_IMPORT = {
     ],
     "train.thresholds": ["eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
     "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],
-    "train.import_": ["eoltag.model", "train", "train.package"],
+    "train.import_": ["eoltag.model", "train", "train.architectures", "train.package"],
     "train.serving": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "train", "train.evaluate",
     ],
+    "train.optimization": ["train"],
     "train.fit": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines",
-        "train", "train.architectures", "train.data", "train.evaluate", "train.images", "train.package",
+        "train", "train.architectures", "train.data", "train.evaluate", "train.images", "train.optimization",
+        "train.package",
     ],
     "train.compare": ["eoltag.model", "eoltag.model.engines", "train", "train.evaluate", "train.fit", "train.report"],
     "train.tune": ["train", "train.data", "train.fit", "train.images", "train.report"],

@@ -62,6 +62,12 @@ class ManifestRow:
     outcome: str = "ok"
     """ok, an eoltag.records.Outcome, or one of train's own reasons such as too_small."""
     detail: str | None = None
+    stars: int | None = None
+    """Of an image that people rated: 1 to 5, 5 is best."""
+    ancestry: str | None = None
+    """Names of the taxa above what is shown, joined by |."""
+    file_sha256: str | None = None
+    """Digest of the file in the set, which differs from that of what came where it was converted."""
 
     @property
     def is_kept(self) -> bool:

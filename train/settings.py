@@ -80,7 +80,11 @@ class FitSettings(Strict):
     resample: Resample = "bilinear"
     """How pictures are made smaller."""
     first_filters: int = Field(64, ge=1, le=1024)
-    """`scratch`: filters of the first convolution; each later one has twice as many."""
+    """`scratch`: filters of the first convolution."""
+    first_kernel_px: int = Field(5, ge=1, le=15)
+    """`scratch`: height and width of that convolution's kernel; EOL tried 3, 5 and 7."""
+    second_filters: int = Field(0, ge=0, le=1024)
+    """`scratch`: filters of the second convolution, 0 for as many as the first; the third has twice as many."""
     pooling: Literal["average", "max", "flatten"] = "average"
     """How the feature maps of the base become one row of features."""
     head_units: tuple[Units, ...] = Field((), strict=False)
@@ -94,6 +98,10 @@ class FitSettings(Strict):
     """Share left out in training, after each dense layer; without dense layers, of the features."""
     l2: float = Field(0.0, ge=0, le=1, strict=False)
     """Penalty on the squared weights of the head."""
+    head_solver: Literal["auto", "epochs"] = "auto"
+    """`auto`: a head without `head_units` on a frozen base whose features are all known beforehand (no augmentation, or
+    `cached_views`) is solved to its optimum at once; `dropout`, `l2`, `epochs`, the optimizer and its learning rate are
+    then those of no phase but the second. `"epochs"`: it learns step by step like every other."""
     epochs: int = Field(35, ge=1, le=10_000)
     """Of the first phase, at most; see `early_stopping_patience`."""
     batch_size: int = Field(32, ge=1, le=4096)
@@ -108,6 +116,11 @@ class FitSettings(Strict):
     """Of the second phase."""
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     """The optimizer."""
+    optimizer_epsilon: float = Field(1e-7, gt=0, le=10, strict=False)
+    """`adam`, `adamw` and `rmsprop`: added to the divisor of every step; large ones such as 1 make steps even."""
+    loss: Literal["categorical_crossentropy", "binary_crossentropy"] = "categorical_crossentropy"
+    """What training makes small: `"binary_crossentropy"` counts every class by itself, on the softmax's
+    probabilities."""
     weight_decay: float = Field(0.0, ge=0, le=1, strict=False)
     """`adamw` and `sgd`: for each step and unit of learning rate."""
     momentum: float = Field(0.9, ge=0, lt=1, strict=False)
@@ -164,6 +177,13 @@ class FitSettings(Strict):
         """Whether the base has learned something that the first phase must not spoil."""
         return self.has_base and self.weights != "none"
 
+    @property
+    def has_solvable_head(self) -> bool:
+        """Whether the head is one layer, whose best weights may be computed where its features are known."""
+        is_one_layer = not self.head_units and self.head_batch_norm == "off"
+        is_open = self.head_solver == "auto" and self.loss == "categorical_crossentropy"
+        return is_open and self.is_frozen_first and is_one_layer
+
     @model_validator(mode="after")
     def _fits_together(self) -> "FitSettings":
         if 0 < self.image_size_px < LEAST_SIDE_PX:
@@ -177,7 +197,8 @@ class FitSettings(Strict):
         elif self.architecture not in _SCALED:
             self._refuse(("alpha",), f"architecture '{self.architecture}' has one width")
         if self.architecture != "scratch":
-            self._refuse(("first_filters",), f"architecture '{self.architecture}' has its published filters")
+            names = ("first_filters", "first_kernel_px", "second_filters")
+            self._refuse(names, f"architecture '{self.architecture}' has its published filters")
         if bool(self.fine_tune_epochs) != bool(self.fine_tune_from):
             raise ValueError("fine_tune_from and fine_tune_epochs: wanted both or neither")
         if self.fine_tune_epochs and not self.is_frozen_first:

@@ -1,16 +1,17 @@
 """Task files to SQL: which rule gives which tag. Strings only; Spark runs them, and no image is touched."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pydantic import Field, model_validator
 
+from eoltag.decide.packages import given_models, read_packages
 from eoltag.errors import TaskError
 from eoltag.image.features import FEATURES
-from eoltag.model.package import Package, read_package
+from eoltag.model.package import Package
 from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
 
@@ -25,8 +26,8 @@ class ModelEntry(Strict):
     """One model of a task."""
 
     package: str = Field(min_length=1)
-    """A model package: an absolute path, or relative to the task file, else to the current directory, else to the
-    project."""
+    """A model package, or a folder of attempts, of which the chosen one is meant: an absolute path, or relative to the
+    task file, else to the current directory, else to the project."""
 
 
 class Rule(Strict):
@@ -120,28 +121,45 @@ class Task:
         """As in the tables: task=NAME."""
         return self.file.name
 
+    @property
+    def taken(self) -> list[str]:
+        """A sentence for each model of which an attempt was taken, or another package than the task file names."""
+        return [
+            f"task {self.name}: {model} is {package.path}, model version {package.version}"
+            for model, package in self.packages.items()
+            if not str(package.path).endswith(str(Path(self.file.models[model].package)))
+        ]
 
-def read_task(name_or_file: str, root: Path) -> Task:
+
+def read_task(name_or_file: str, root: Path, models: Mapping[str, Path] | None = None) -> Task:
     """The task NAME of conf/tasks (below the current directory, else below `root`), or a task file.
 
+    models: TASK or TASK.MODEL to the package that takes the place of its own; those of other tasks are passed over.
     Raises TaskError, and PackageError for its packages.
     """
     path = _find_task(name_or_file, root)
     file = parse(TaskFile, read_toml(path, TaskError), str(path), TaskError)
-    packages = {name: read_package(_find_package(entry.package, path, root)) for name, entry in file.models.items()}
-    task = Task(path, file, packages)
+    entries = {name: entry.package for name, entry in file.models.items()}
+    task = Task(path, file, read_packages(file.name, entries, path, root, models or {}))
     refuse_slips(task)
     return task
 
 
-def read_tasks(names: list[str], root: Path) -> list[Task]:
-    """Each task once. Raises TaskError where two files carry the same name."""
+def read_tasks(names: list[str], root: Path, models: Sequence[str] = ()) -> list[Task]:
+    """Each task once. models: TASK=PATH or TASK.MODEL=PATH, packages in place of those that the task files name.
+
+    Raises TaskError where two files carry the same name, and where a model is for none of them.
+    """
     tasks: dict[str, Task] = {}
+    given = given_models(models)
     for name in names:
-        task = read_task(name, root)
+        task = read_task(name, root, given)
         known = tasks.setdefault(task.name, task)
         if known.path != task.path:
             raise TaskError(f"{task.path}: task '{task.name}' is already given by {known.path}")
+    strangers = [key for key in given if key.partition(".")[0] not in tasks]
+    if strangers:
+        raise TaskError(f"--model: no task '{strangers[0].partition('.')[0]}' is run; running: {', '.join(tasks)}")
     return list(tasks.values())
 
 
@@ -261,8 +279,3 @@ def _find_task(name_or_file: str, root: Path) -> Path:
             return folder / f"{name_or_file}.toml"
     known = sorted({path.stem for folder in (TASK_FOLDER, root / TASK_FOLDER) for path in folder.glob("*.toml")})
     raise TaskError(f"unknown task '{name_or_file}'; known: {', '.join(known) or 'none'} (or give a .toml file)")
-
-
-def _find_package(entry: str, task_path: Path, root: Path) -> Path:
-    candidates = [Path(entry)] if Path(entry).is_absolute() else [task_path.parent / entry, Path(entry), root / entry]
-    return next((path for path in candidates if path.is_dir()), candidates[-1] if len(candidates) == 1 else Path(entry))

@@ -12,7 +12,6 @@ from eoltag.records import Fit, InputSpec, Resample, Scores
 from eoltag.settings import Strict
 
 CARD_VERSION: Final = 1
-CARD_FILE: Final = "card.json"
 KERAS_FILE: Final = "model.keras"
 OPENVINO_FILES: Final = ("openvino/model.xml", "openvino/model.bin")
 INT8_FILES: Final = ("openvino/int8/model.xml", "openvino/int8/model.bin")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import PackageError
+from eoltag.model.attempts import CARD_FILE, find_package
 from eoltag.model.card import (
-    CARD_FILE,
     CARD_VERSION,
     FILES_OF,
     INT8_FILES,
@@ -129,8 +129,10 @@ def unpack(packed: bytes) -> Unpacked:
 def read_package(path: Path) -> Package:
     """The package at `path`, every file checked against its sha256. Raises PackageError.
 
-    One that is written to meanwhile is read once more: what it was before or what it is then, not a mixture.
+    A folder of attempts means the chosen one. A package that is written to meanwhile is read once more: what it was
+    before or what it is then, not a mixture.
     """
+    path = find_package(path)
     while True:
         text = _card_text(path)
         try:
@@ -143,7 +145,7 @@ def read_package(path: Path) -> Package:
 def _card_text(path: Path) -> str:
     card_path = path / CARD_FILE
     if not card_path.is_file():
-        raise PackageError(f"{path}: not a model package (wanted a directory with {CARD_FILE}{_hint(path)})")
+        raise PackageError(f"{path}: not a model package (wanted a directory with {CARD_FILE})")
     try:
         return card_path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
@@ -162,13 +164,6 @@ def _read_package(path: Path, text: str) -> Package:
     card = parse(Card, content, str(card_path), PackageError)
     _verify(path, card)
     return Package(path, card, model_version(card))
-
-
-def _hint(path: Path) -> str:
-    """Which package below a folder of attempts may have been meant: the newest. A path that said so by itself would
-    change tags with every training."""
-    found = [card.parent for card in path.glob(f"*/package/{CARD_FILE}") if card.parent.parent.name.isdecimal()]
-    return f", such as {max(found, key=lambda package: int(package.parent.name))}" if found else ""
 
 
 def write_card(path: Path, card: Card, unlisted: Collection[str] = ()) -> Package:

@@ -1,5 +1,6 @@
 """The requests of the jobs: their command lines as values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ class TagRequest:
     settings: Settings
     root: Path
     """The project's folder, where conf/tasks lies."""
+    models: Sequence[str] = ()
+    """TASK=PATH or TASK.MODEL=PATH: packages in place of those that the task files name."""
     limit: int | None = None
     sample: int | None = None
     seed: int = 0
@@ -43,6 +46,8 @@ class DecideRequest:
     is_dry_run: bool = False
     flips: Path | None = None
     """Where a dry run lists every row whose tag would change; with several tasks, NAME_TASK beside it for each."""
+    models: Sequence[str] = ()
+    """As those of TagRequest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def test_a_task_file_that_is_not_there_is_named(folder: Path) -> None:
 
 def test_a_missing_package_is_named(folder: Path) -> None:
     written(folder, Path("no/package"), 'name = "kind"\n')
-    with pytest.raises(PackageError, match="no/package: not a model package"):
+    with pytest.raises(PackageError, match="the model package no/package is not there; make it with"):
         read_task("kind", folder)
 
 

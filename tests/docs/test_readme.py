@@ -33,7 +33,10 @@ SPARKS_OWN: Final = {
     "--py-files",
 }
 """Options of spark-submit that a page may name."""
-OTHERS_OWN: Final = {"--iterations", "--logdir", "--no-verify"}
+OTHERS_OWN: Final = {
+    *("--iterations", "--logdir", "--no-verify"),
+    *("--augment-samples", "--evaluate", "--extract", "--img", "--min", "--task", "--transfer", "--val"),
+}
 """Options of other programs that a page may name."""
 
 

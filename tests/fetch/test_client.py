@@ -557,7 +557,7 @@ RENDITIONS = {"127.0.0.1": ".580x360"}
 def test_a_smaller_copy_is_asked_for_where_the_settings_say_so(server: Loopback) -> None:
     found = fetch(server.url("picture.jpg"), renditions=RENDITIONS)
     assert (found.data, found.attempts) == (SMALLER, 1)
-    assert found.detail == f"read from {server.url('picture.580x360.jpg')}"
+    assert (found.rendition, found.detail) == (server.url("picture.580x360.jpg"), None)
     assert fetch(server.url("picture.jpg"), renditions={"content.eol.org": ".580x360"}).data == PICTURE
 
 
@@ -633,7 +633,12 @@ def test_after_a_redirect_only_an_etag_tells_that_nothing_was_modified(
 def test_the_version_of_a_smaller_copy_is_not_taken_for_that_of_the_image(server: Loopback) -> None:
     url = server.url("/versioned/abc/0/other.png")
     found = fetch_if_modified(FetchRequest(url, '"abc"'), renditions=RENDITIONS)
-    assert (found.data, found.is_not_modified) == (OTHER, False)
+    smaller, whole = server.headers[-2:]
+    assert ("If-None-Match" in smaller, whole["If-None-Match"], found.is_not_modified) == (False, '"abc"', True)
+    of_smaller = FetchRequest(url, '"abc"', rendition=server.url("/versioned/abc/0/other.580x360.png"))
+    again = fetch_if_modified(of_smaller, renditions=RENDITIONS)
+    assert (again.data, again.is_not_modified) == (OTHER, False)
+    assert [("If-None-Match" in sent) for sent in server.headers[-2:]] == [True, False]
 
 
 def test_an_image_that_opts_out_has_done_so_when_it_is_not_modified(server: Loopback) -> None:

@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from eoltag.errors import PackageError
+from eoltag.model.attempts import CARD_FILE
 from eoltag.model.card import (
     BASE_OPENVINO_FILES,
-    CARD_FILE,
     HEAD_OPENVINO_FILES,
     OPENVINO_FILES,
     Card,

@@ -11,8 +11,8 @@ import pytest
 
 from eoltag.errors import PackageError
 from eoltag.model import package as module
+from eoltag.model.attempts import CARD_FILE
 from eoltag.model.card import (
-    CARD_FILE,
     INT8_FILES,
     KERAS_FILE,
     OPENVINO_FILES,

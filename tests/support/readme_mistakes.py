@@ -58,8 +58,12 @@ MISTAKES: Final[dict[str, tuple[Files, str]]] = {
         TAG,
     ),
     "there is no package": ({"kind.toml": KIND.replace('"model"', '"models/none"')}, TAG),
-    "the task names the attempts of a training": (
-        {"kind.toml": KIND.replace('"model"', '"mine"'), "mine/002/package/card.json": "{}"},
+    "a folder holds several attempts, none of them chosen": (
+        {
+            "kind.toml": KIND.replace('"model"', '"mine"'),
+            "mine/001/package/card.json": "{}",
+            "mine/002/package/card.json": "{}",
+        },
         TAG,
     ),
     "a file of the package was changed": ({"model/openvino/model.bin": "other"}, TAG),

@@ -68,7 +68,7 @@ def collect(
     environment: Mapping[str, str] = os.environ,
 ) -> dict[str, Any]:
     """Collects; returns the report. Images stay also where the search breaks off. Raises DataError."""
-    fetch = fetch or FetchSettings()
+    fetch = _within_policy(fetch or FetchSettings(), provider)
     credentials = {name: environment[name] for name in (*provider.needs, *provider.takes) if environment.get(name)}
     collection = Collection(out)
     client = ApiClient(provider.name, fetch, provider.requests_per_s, base_url=base_url, secrets=credentials.values())
@@ -85,6 +85,12 @@ def collect(
         with closing(collection):
             collection.write_manifest()
     return _report(quotas, provider, out, collection)
+
+
+def _within_policy(fetch: FetchSettings, provider: Provider) -> FetchSettings:
+    """The settings with no more images in flight than the provider's policy allows."""
+    most = provider.images_in_flight
+    return fetch if most is None else fetch.model_copy(update={"concurrency": min(most, fetch.concurrency)})
 
 
 def _collect(search: ImageSearch, quotas: Sequence[TermQuota], collection: Collection) -> Iterator[ManifestRow]:

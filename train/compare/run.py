@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError, PackageError
-from eoltag.model.card import CARD_FILE, KERAS_FILE, OPENVINO_FILES
+from eoltag.model.attempts import CARD_FILE, PACKAGE_FOLDER, attempts
+from eoltag.model.card import KERAS_FILE, OPENVINO_FILES
 from eoltag.model.package import Package, read_package
 from train.cli import log, progress
 from train.compare.speed import images_per_s
 from train.evaluate.metrics import macro
 from train.evaluate.run import Request, evaluate
-from train.fit.attempts import PACKAGE_FOLDER, attempts
 
 MEGABYTE: Final = 1_000_000
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from eoltag.errors import DataError
+from train.evaluate.label_map import LabelMap
 from train.images.listing import list_images
 from train.records import ImageSet, LabelledImage, Split
 
@@ -18,22 +19,27 @@ _PREFERRED: Final = (Split.TEST, Split.VAL, Split.TRAIN)
 SplitChoice = Split | Literal["validation", "all"]
 
 
-def find_images(data: Path, labels: Sequence[str], choice: SplitChoice | None) -> ImageSet:
-    """The images of `data` that are to be scored, with the package's labels in their order.
+def find_images(
+    data: Path, labels: Sequence[str], choice: SplitChoice | None, mapping: LabelMap | None = None
+) -> ImageSet:
+    """The images of `data` that are to be scored, with the package's labels in their order, or those of the map.
 
     choice: a split that `data` has (default: the first of test, val, train that is there); all or validation: every
     image. Raises DataError for a split that is not there, classes that are no labels, or no images.
     """
-    found = list_images(data, labels)
-    taken = replace(found, labels=tuple(labels), images=_taken(found, choice))
-    if not taken.images:
-        raise DataError(f"{data}: no images")
-    strangers = sorted({image.label for image in taken.images} - set(labels))
+    known = mapping.known if mapping else tuple(labels)
+    found = list_images(data, known)
+    images = _taken(found, choice)
+    strangers = sorted({image.label for image in images} - set(known))
     if strangers:
         raise DataError(
-            f"{data}: classes that are no labels of the package: {', '.join(strangers)}; "
-            f"its labels: {', '.join(labels)}"
+            f"{data}: classes that are no labels of the package: {', '.join(strangers)}; its labels: {', '.join(known)}"
         )
+    if mapping is not None:
+        images = tuple(named for image in images if (named := mapping.image(image)) is not None)
+    taken = replace(found, labels=mapping.labels if mapping else tuple(labels), images=images)
+    if not taken.images:
+        raise DataError(f"{data}: no images")
     notes = []
     if choice is None and len(found.splits) > 1:
         notes.append(f"took the split '{taken.part}' of {found.part}; --split takes another")

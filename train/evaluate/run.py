@@ -14,6 +14,7 @@ from eoltag.records import Scores
 from train.evaluate.calibration import LEAST_IMAGES, Calibration, cross_calibrate
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, SplitChoice, find_images
+from train.evaluate.label_map import read_label_map
 from train.evaluate.metrics import (
     Curve,
     accuracy,
@@ -43,6 +44,8 @@ class Request:
     is_unseen_only: bool = False
     slices: tuple[str, ...] = ()
     breakdowns: tuple[Path, ...] = ()
+    label_map: str | None = None
+    """LABEL=NAME,...; see read_label_map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Evaluation:
     @property
     def labels(self) -> tuple[str, ...]:
         """In the order of the scores."""
-        return self.package.card.labels
+        return self.found.labels
 
     @property
     def wrong(self) -> list[int]:
@@ -127,6 +130,7 @@ class Evaluation:
             "data": str(self.found.data),
             "split": self.request.split if self.request.split == HELD_BACK else self.found.part,
             "labels": list(self.labels),
+            "map": self.request.label_map,
             "images": self._counts(),
             "accuracy": accuracy(truth, predicted) if images else None,
             "accuracy_interval": list(wilson_interval(hits, len(images), LEVEL)) if images else None,
@@ -153,15 +157,16 @@ class Evaluation:
 
 def evaluate(package: Package, request: Request) -> Evaluation:
     """Find, decode, score and measure. Raises DataError, PackageError and BundleError."""
-    labels, temperature = package.card.labels, package.card.temperature
-    found = find_images(request.data, labels, request.split)
+    temperature, mapping = package.card.temperature, read_label_map(request.label_map, package.card.labels)
+    found = find_images(request.data, package.card.labels, request.split, mapping)
+    labels = found.labels
     in_training = read_data_table(package)
     if in_training is None and (request.is_unseen_only or request.split == HELD_BACK):
         raise DataError(f"{package.path}: does not record its training images, so they cannot be told from others")
     ancestries = read_ancestries(request.breakdowns, found.images)
     slices(None, labels, request.slices, ancestries)  # a mistake in them is told before the work
     keep = wanted(request.split, is_unseen_only=request.is_unseen_only)
-    scored = score_images(package, found, in_training, request.engine, keep)
+    scored = score_images(package, found, in_training, request.engine, keep, mapping)
     if not scored.images and not scored.unreadable:
         kind = "recorded as held back from training" if request.split == HELD_BACK else "new to the model"
         raise DataError(f"{request.data}: none of its {len(found.images)} images is {kind}")

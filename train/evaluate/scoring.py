@@ -16,6 +16,7 @@ from eoltag.records import Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings
 from train.evaluate.classify import EngineChoice, load, scored
 from train.evaluate.images import HELD_BACK, SplitChoice
+from train.evaluate.label_map import LabelMap
 from train.images.decoding import decode_ahead, log_skipped
 from train.images.files import read_image_file
 from train.records import ImageSet, LabelledImage, Split
@@ -83,8 +84,9 @@ def score_images(
     in_training: InTraining | None,
     engine: EngineChoice = "auto",
     is_wanted: Wanted = lambda _: True,
+    mapping: LabelMap | None = None,
 ) -> ScoredSet:
-    """Decode and score every wanted image, as the Spark job would. Raises PackageError."""
+    """Decode and score every wanted image, as the Spark job would. mapping: names of `found`. Raises PackageError."""
     model = load(package, engine)
     read = partial(_read, package=package, in_training=in_training or {}, is_wanted=is_wanted)
     images: list[ScoredImage] = []
@@ -105,7 +107,9 @@ def score_images(
     for broken in unreadable:
         log_skipped(broken.image.path, broken.outcome, broken.detail)
     stacked = np.stack(logits) if logits else np.empty((0, len(package.card.labels)), np.float32)
-    truth = np.array([package.card.labels.index(one.image.label) for one in images], np.int64)
+    if mapping is not None:
+        stacked = mapping.logits(stacked, package.card.temperature)
+    truth = np.array([found.labels.index(one.image.label) for one in images], np.int64)
     return ScoredSet(tuple(images), tuple(unreadable), left_out, stacked, truth)
 
 

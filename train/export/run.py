@@ -12,7 +12,7 @@ from eoltag.errors import DataError, PackageError
 from eoltag.model.card import BASE_OPENVINO_FILES, INT8_FILES, KERAS_FILE, OPENVINO_FILES, Card, Precision
 from eoltag.model.package import Package, write_card
 from eoltag.records import Pixels
-from train.cli import start_keras
+from train.cli import log, start_keras
 from train.export.agreement import LEAST_IMAGES, Agreement
 from train.export.held_out import Pictures, read_pictures
 from train.export.proving import cpu_ms, prove
@@ -197,6 +197,8 @@ def _images(package: Package, request: ExportRequest) -> tuple[Pictures, Picture
             f"{_names(of_proof)}: wanted {LEAST_IMAGES} or more images that the package was not trained on. "
             "Received: none"
         )
+    if len(held.pixels) < LEAST_IMAGES and (request.int8 or request.bf16):
+        log(f"{len(held.pixels)} held-out images, {LEAST_IMAGES} are the least for a proof: there will be figures only")
     return held, calibration
 
 

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from eoltag.errors import DataError, OutputError, PackageError, SettingsError
-from eoltag.model.card import CARD_FILE
+from eoltag.errors import DataError, OutputError, SettingsError
+from eoltag.model.attempts import CARD_FILE, PACKAGE_FOLDER, attempts
 from eoltag.model.package import Package, read_package
+from train.cli import log
 from train.fit.checkpoints import Checkpoint, Epoch
 from train.settings import FitSettings, read_fit_settings, write_settings
 
-PACKAGE_FOLDER: Final = "package"
 CONFIG_FILE: Final = "config.toml"
 HISTORY_FILE: Final = "history.csv"
 CURVES_FILE: Final = "curves.png"
@@ -48,6 +48,12 @@ class Attempt:
         """The folder of cached features, for resuming."""
         return self.folder / CHECKPOINT_FOLDER / "features"
 
+    @property
+    def begun_with(self) -> Path | None:
+        """The package whose weights it started from; None where it started afresh."""
+        begun: dict[str, str] = json.loads((self.folder / STARTED_FILE).read_text(encoding="utf-8"))
+        return Path(begun["from"]) if "from" in begun else None
+
     def write_history(self, history: Sequence[Epoch]) -> None:
         """The whole of history.csv, replaced at once: a kill leaves the old one, not half of the new."""
         staged = self.folder / f"{HISTORY_FILE}.tmp"
@@ -62,8 +68,13 @@ class Attempt:
         shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
 
 
-def start_attempt(out: Path, settings: FitSettings, source: str, digest: str) -> Attempt:
-    """The next number below `out`. source: words of the command line that name the images. Raises OutputError."""
+def start_attempt(
+    out: Path, settings: FitSettings, source: str, digest: str, earlier: Package | None = None
+) -> Attempt:
+    """The next number below `out`. Raises OutputError.
+
+    source: words of the command line that name the images. earlier: the package whose weights it starts from.
+    """
     last = max((int(folder.name) for folder in attempts(out)), default=0)
     folder = out / f"{last + 1:03d}"
     try:
@@ -74,6 +85,8 @@ def start_attempt(out: Path, settings: FitSettings, source: str, digest: str) ->
         raise OutputError(f"{folder}: cannot be written ({problem.strerror})") from problem
     write_settings(settings, folder / CONFIG_FILE, f"python -m train fit THIS_FILE {source} --out {out}")
     started = {"data": source, "data_digest": digest}
+    if earlier is not None:
+        started |= {"from": str(earlier.path), "from_version": earlier.version}
     (folder / STARTED_FILE).write_text(json.dumps(started, indent=2) + "\n", encoding="utf-8")
     return Attempt(folder)
 
@@ -111,25 +124,11 @@ def check_out(out: Path, data: Path | None = None) -> None:
 
 
 def find_package(path: Path) -> Package:
-    """The package at `path`: a package, an attempt, or a folder of attempts, whose newest finished one is meant.
+    """The package at `path`: a package, an attempt, or a folder of attempts, of which the chosen one is meant.
 
-    Raises PackageError.
+    Says which attempt that is. Raises PackageError.
     """
-    if (path / CARD_FILE).is_file():
-        return read_package(path)
-    finished = [
-        folder for folder in (path, *reversed(attempts(path))) if (folder / PACKAGE_FOLDER / CARD_FILE).is_file()
-    ]
-    if finished:
-        return read_package(finished[0] / PACKAGE_FOLDER)
-    if attempts(path):
-        raise PackageError(f"{path}: none of its attempts is finished; go on with `python -m train fit --resume`")
-    return read_package(path)
-
-
-def attempts(out: Path) -> list[Path]:
-    """The attempts below `out`, oldest first, finished or not."""
-    if not out.is_dir():
-        return []
-    folders = (folder for folder in out.iterdir() if folder.is_dir() and folder.name.isdecimal())
-    return sorted(folders, key=lambda folder: int(folder.name))
+    package = read_package(path)
+    if package.path != path:
+        log(f"{path}: taking {package.path}, model version {package.version}")
+    return package

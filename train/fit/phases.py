@@ -12,7 +12,7 @@ from train.architectures import Network
 from train.data.augment import augment
 from train.data.dataset import Dataset, Indices
 from train.fit.features import FeatureCache, Features, extract_rows, extractor
-from train.fit.multi_step import steps_per_execution
+from train.optimization.multi_step import steps_per_execution
 from train.settings import FitSettings
 
 PhaseName = Literal["whole", "head", "fine_tuning"]
@@ -42,6 +42,8 @@ class PhaseInputs:
     """Steps that one call of the optimiser may take."""
     is_precomputed: bool = False
     """The inputs are features in full precision, so that scores cost next to nothing."""
+    features: Features | None = None
+    """All that the phase ever sees, (views, N, D), where that is known and the head can be solved at once."""
 
 
 def phases(settings: FitSettings) -> tuple[Phase, ...]:
@@ -72,10 +74,10 @@ def phase_inputs(
         return _feature_inputs(phase, upper, settings, maps)
     if keeps_maps:
         maps = cache.get("maps", network.trunk, dataset, settings, views)
-        return _feature_inputs(phase, network.head, settings, cache.continued("pooled", network.tail, maps))
+        return _feature_inputs(phase, _learner(network), settings, cache.continued("pooled", network.tail, maps))
     pooled = cache.get("pooled", network.features, dataset, settings, max(1, views))
     if views:
-        return _feature_inputs(phase, network.head, settings, pooled)
+        return _feature_inputs(phase, _learner(network), settings, pooled)
     return _augmented_feature_inputs(phase, network, settings, dataset, pooled)
 
 
@@ -96,7 +98,12 @@ def _feature_inputs(phase: Phase, network: Any, settings: FitSettings, features:
     is_row = features.ndim == len(("view", "image", "feature"))
     steps = steps_per_execution(math.prod(features.shape[2:]), settings.batch_size)
     return PhaseInputs(
-        network, train_inputs, lambda rows: np.asarray(features[0, rows], np.float32), steps, is_precomputed=is_row
+        network,
+        train_inputs,
+        lambda rows: np.asarray(features[0, rows], np.float32),
+        steps,
+        is_precomputed=is_row,
+        features=features if is_row and phase.name == "head" and settings.has_solvable_head else None,
     )
 
 
@@ -109,7 +116,12 @@ def _augmented_feature_inputs(
     def train_inputs(rows: Indices, epoch: int) -> Any:
         return extract_rows(extract, _changed(phase, settings, dataset, rows, epoch))
 
-    return PhaseInputs(network.head, train_inputs, lambda rows: pooled[0, rows], is_precomputed=True)
+    return PhaseInputs(_learner(network), train_inputs, lambda rows: pooled[0, rows], is_precomputed=True)
+
+
+def _learner(network: Network) -> Any:
+    """The head as a model of its own, for the optimiser: compiled itself, it would carry that into the package."""
+    return keras.Model(network.head.input, network.head.output, name="head_in_training")
 
 
 def _changed(phase: Phase, settings: FitSettings, dataset: Dataset, rows: Indices, epoch: int) -> Any:

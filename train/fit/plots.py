@@ -23,7 +23,8 @@ def draw_curves(history: Sequence[Epoch], best: Epoch, path: Path) -> None:
     dots = {"marker": "o", "markersize": 3} if len(history) <= MOST_MARKED else {}
     for axes, name in zip(figure.subplots(1, 3), ("loss", "accuracy", "learning_rate"), strict=True):
         if name == "learning_rate":
-            axes.set_yscale("log")
+            if any(epoch.learning_rate for epoch in history):  # a head that was solved has had none
+                axes.set_yscale("log")
             _draw_values(axes, history, name, color=TRAINING, **dots)
         else:
             _draw_values(axes, history, name, label="training", color=TRAINING, **dots)

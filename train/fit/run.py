@@ -18,10 +18,12 @@ from train.fit.attempts import (
     Attempt,
     check_out,
     check_same_images,
+    find_package,
     start_attempt,
     unfinished_attempt,
 )
 from train.fit.checkpoints import Epoch
+from train.fit.choosing import choose_after, said
 from train.fit.package import write_package
 from train.fit.plots import draw_curves
 from train.package.staging import staged
@@ -42,26 +44,36 @@ class FitInputs:
     network: "Network"
     attempt: Attempt | None
     """The one to go on with."""
+    earlier: Package | None = None
+    """The package whose weights the network starts from."""
 
 
-def fit_package(settings: FitSettings, data: Path, out: Path, *, is_resumed: bool = False) -> dict[str, Any]:
+def fit_package(
+    settings: FitSettings, data: Path, out: Path, *, is_resumed: bool = False, begin_with: Path | None = None
+) -> dict[str, Any]:
     """Train on a folder of classes, package, check; returns the summary. Raises UsageError.
 
-    What is wrong with settings, weights or images is told before an attempt begins; a training that fails leaves its
-    attempt without a package.
+    begin_with: a package, attempt or folder of attempts whose weights the training starts from. What is wrong with
+    settings, weights or images is told before an attempt begins; a training that fails leaves its attempt without a
+    package.
     """
     started = time.monotonic()
     check_out(out, data)
     if settings.features_of:
         raise SettingsError("features_of: names stored features; wanted --features and --labels. Received: --data")
     attempt = unfinished_attempt(out, settings) if is_resumed else None
+    begin_with = attempt.begun_with if attempt is not None else begin_with
+    earlier = find_package(begin_with) if begin_with is not None else None
     found = training_images(data)
     start_keras()
+    from train.fit.earlier import take_weights
     from train.fit.loop import start_network
 
     network = start_network(settings, len(found.labels))  # before the images: it is quick to say what is wrong
+    if earlier is not None:
+        take_weights(network, earlier, found.labels)
     dataset = read_dataset(found, settings.spec)
-    return train_and_package(settings, FitInputs(f"--data {data}", dataset, network, attempt), out, started)
+    return train_and_package(settings, FitInputs(f"--data {data}", dataset, network, attempt, earlier), out, started)
 
 
 def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, started: float) -> dict[str, Any]:
@@ -73,7 +85,7 @@ def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, start
     rows = split(dataset, settings.validation_fraction, settings.seed)
     loss_weights(settings.class_weights, dataset, rows[0])
     if attempt is None:
-        attempt = start_attempt(out, settings, inputs.source, dataset.digest())
+        attempt = start_attempt(out, settings, inputs.source, dataset.digest(), inputs.earlier)
     else:
         check_same_images(attempt, dataset.digest())
     log(
@@ -92,7 +104,12 @@ def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, start
         )
         package = _packaged(attempt, settings, dataset, rows, trained, started)
     attempt.close()
-    return _summary(attempt, package, dataset, rows, trained, time.monotonic() - started)
+    choice = choose_after(out)
+    return {
+        **_summary(attempt, package, dataset, rows, trained, time.monotonic() - started),
+        "chosen": choice.attempt,
+        "choice": said(out, choice),
+    }
 
 
 def _packaged(

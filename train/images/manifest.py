@@ -34,9 +34,15 @@ SCHEMA: Final = pa.schema(
         pa.field("color_mode", pa.string()),
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("detail", pa.string()),
+        pa.field("stars", pa.int32()),
+        pa.field("ancestry", pa.string()),
+        pa.field("file_sha256", pa.string()),
     ]
 )
 """In the order of the fields of ManifestRow, whose `label` is the column `class`."""
+
+LATER: Final = ("stars", "ancestry", "file_sha256")
+"""Columns that manifests of before lack."""
 
 
 def write_manifest(path: Path, rows: Iterable[ManifestRow]) -> None:
@@ -60,10 +66,13 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     except (OSError, pa.ArrowException) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise DataError(f"{path}: cannot be read as a manifest ({reason})") from problem
-    missing = [name for name in SCHEMA.names if name not in table.column_names]
+    missing = [name for name in SCHEMA.names if name not in (*table.column_names, *LATER)]
     if missing:
         raise DataError(f"{path}: wanted a manifest with the column '{missing[0]}'. Received: {table.column_names}")
-    columns: dict[str, list[Any]] = {name: table.column(name).to_pylist() for name in SCHEMA.names}
+    columns: dict[str, list[Any]] = {
+        name: table.column(name).to_pylist() if name in table.column_names else [None] * len(table)
+        for name in SCHEMA.names
+    }
     columns["split"] = [_split(path, name) for name in columns["split"]]
     return [ManifestRow(*values) for values in zip(*columns.values(), strict=True)]
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from eoltag.errors import DataError
 from eoltag.records import Fit, Pixels, Resample, Scores
 from train.import_.scaling import Scaling
+from train.settings import FitSettings
 
 OutputKind = Literal["logits", "softmax"]
 
@@ -30,6 +31,8 @@ class ImportRequest:
     name: str
     out: Path
     overwrite: bool
+    network: FitSettings | None = None
+    """The network of a file that holds weights alone; it scales pixels by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Foreign:
     """Its own output for raw RGB images (N, H, W, 3), scaled outside its graph, from the runtime it was made for."""
     write: Callable[[Path], None]
     """Fill a package folder with model files that take uint8 and give logits."""
+    half_precision: str | None = None
+    """`float16` or `bfloat16` where it computes in that; the package computes in float32."""
 
 
 def input_size(shape: tuple[int | None, ...], request: ImportRequest) -> tuple[int, int]:

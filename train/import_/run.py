@@ -10,7 +10,8 @@ import numpy as np
 
 from eoltag import __version__
 from eoltag.errors import DataError, PackageError
-from eoltag.model.card import CARD_FILE, CARD_VERSION, CardInput
+from eoltag.model.attempts import CARD_FILE
+from eoltag.model.card import CARD_VERSION, CardInput
 from eoltag.model.package import Card, Package, write_card
 from eoltag.records import Pixels, Scores
 from train.cli import start_keras
@@ -19,6 +20,8 @@ from train.package.runtimes import TOLERANCE, check_agreement, predict, tolerate
 from train.package.staging import check_destination, staged
 
 COMPARED_IMAGES: Final = 16
+HALF_TOLERANCE: Final = {"float16": 0.02, "bfloat16": 0.1}
+"""Largest difference from a source that computes in 16 bits: some twenty steps of a number near 1."""
 _PICKLES: Final = (".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".npy")
 
 
@@ -29,13 +32,14 @@ def import_model(request: ImportRequest) -> dict[str, Any]:
     start_keras()
     foreign = _open(request)
     pixels = noise_pictures(COMPARED_IMAGES, foreign.height, foreign.width)
-    wanted = _logits(foreign.scores(pixels), request)
+    output = foreign.scores(pixels)
+    _check_output(output, request, foreign.half_precision)
     with staged(request.out, overwrite=request.overwrite) as folder:
         foreign.write(folder)
         package = _package(folder, request, foreign)
         if len(package.engines) > 1:
             check_agreement(package, pixels)
-        difference = _check_scores(package, pixels, wanted, request.source)
+        difference = _check_scores(package, pixels, output, request, foreign.half_precision)
         (folder / "README.md").write_text(_readme(package.card, request, foreign), encoding="utf-8")
         metrics = {"differs_from_source_by": difference}
         package = write_card(folder, package.card.model_copy(update={"metrics": metrics}))
@@ -49,25 +53,6 @@ def import_model(request: ImportRequest) -> dict[str, Any]:
         "differs_by": difference,
         "images_compared": len(pixels),
     }
-
-
-def read_labels(text: str) -> tuple[str, ...]:
-    """Labels from A,B,C or from a file with one a line. Raises DataError."""
-    path = Path(text)
-    if path.is_file():
-        try:
-            parts = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as problem:
-            raise DataError(f"--labels: {path} cannot be read as text ({problem})") from problem
-        labels = tuple(line.strip() for line in parts if line.strip())
-    else:
-        labels = tuple(part.strip() for part in text.split(","))
-    if len(labels) < 2 or not all(labels):
-        raise DataError(f"--labels: wanted two labels or more as A,B,C or a file with one a line. Received: {text!r}")
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
-        raise DataError(f"--labels: every label once was wanted. Received twice: {', '.join(twice)}")
-    return labels
 
 
 def read_size(text: str | None) -> tuple[int, int] | None:
@@ -96,7 +81,10 @@ def _check_source(source: Path) -> None:
     if not source.exists():
         raise DataError(f"{source}: no such file or folder")
     if name.endswith(_PICKLES):
-        raise DataError(f"{source}: pickled files are refused, since loading one runs its code")
+        raise DataError(
+            f"{source}: pickled files are refused, since loading one runs its code; decathlon's "
+            "hyperparameters_search.pickle becomes settings with --out FILE.toml"
+        )
     if (source / CARD_FILE).is_file():
         raise DataError(f"{source}: is a model package already")
     if name == "checkpoint" or re.search(r"\.ckpt($|\.)|\.index$|\.data-\d+-of-\d+$", name):
@@ -116,29 +104,30 @@ def _open(request: ImportRequest) -> Foreign:
         from train.import_.saved_model import open_saved_model
 
         return open_saved_model(request)
+    if request.network is not None:
+        from train.import_.weights import open_weights
+
+        return open_weights(request, request.network)
     from train.import_.keras import open_keras
 
     return open_keras(request)
 
 
-def _logits(output: Scores, request: ImportRequest) -> Scores:
-    """What the package is to give for that output of the source. Raises DataError where --output cannot be true."""
+def _check_output(output: Scores, request: ImportRequest, half_precision: str | None) -> None:
+    """Raises DataError where --output cannot be true of what the source gave."""
     check_outputs(output.shape, request)
-    sums_to_one = np.abs(output.sum(axis=1) - 1).max() < 1e-3 and output.min() >= 0
-    if request.output == "logits":
-        if sums_to_one:
-            raise DataError(
-                f"{request.source}: its outputs sum to 1 for every image, so they are probabilities; "
-                "wanted --output softmax. Received: --output logits"
-            )
-        return output
-    if not sums_to_one:
+    rounding = HALF_TOLERANCE[half_precision] if half_precision else 1e-3
+    sums_to_one = np.abs(output.sum(axis=1) - 1).max() < rounding and output.min() >= 0
+    if request.output == "logits" and sums_to_one:
+        raise DataError(
+            f"{request.source}: its outputs sum to 1 for every image, so they are probabilities; "
+            "wanted --output softmax. Received: --output logits"
+        )
+    if request.output == "softmax" and not sums_to_one:
         raise DataError(
             f"{request.source}: its outputs are no probabilities (one image gives {output[0].min():.3g} to "
             f"{output[0].max():.3g}, sum {output[0].sum():.3g}); wanted --output logits. Received: --output softmax"
         )
-    logits: Scores = np.log(np.maximum(output, LEAST_PROBABILITY)).astype(np.float32)
-    return logits
 
 
 def _package(folder: Path, request: ImportRequest, foreign: Foreign) -> Package:
@@ -162,15 +151,28 @@ def _package(folder: Path, request: ImportRequest, foreign: Foreign) -> Package:
     )
 
 
-def _check_scores(package: Package, pixels: Pixels, wanted: Scores, source: Path) -> float:
-    """The largest difference from the source's logits. Raises PackageError above package.runtimes' tolerance."""
-    came = predict(package, package.fastest_engine, pixels)
+def _check_scores(
+    package: Package, pixels: Pixels, output: Scores, request: ImportRequest, half_precision: str | None
+) -> float:
+    """The largest difference from what the source gave. Raises PackageError above what rounding explains.
+
+    Logits are compared; of a source that computes in 16 bits, whose small probabilities round to nothing, its output.
+    """
+    came, is_softmax = predict(package, package.fastest_engine, pixels), request.output == "softmax"
+    if half_precision:
+        wanted = output
+        came = np.exp(came) if is_softmax else came
+        allowed = HALF_TOLERANCE[half_precision] * np.maximum(1.0, np.abs(wanted).max(axis=1, keepdims=True))
+    else:
+        wanted = np.log(np.maximum(output, LEAST_PROBABILITY)).astype(np.float32) if is_softmax else output
+        allowed = tolerated(wanted)
     differences = np.abs(came - wanted)
-    if not np.all(differences <= tolerated(wanted)):
+    if not np.all(differences <= allowed):
+        least = HALF_TOLERANCE[half_precision] if half_precision else TOLERANCE
         raise PackageError(
-            f"{source}: the package's logits differ from the source's by up to {differences.max():.2g} over "
-            f"{len(pixels)} images; wanted {TOLERANCE:g} or less, or that share of the largest logit. "
-            "Nothing was written"
+            f"{request.source}: the package's {'outputs' if half_precision else 'logits'} differ from the source's by "
+            f"up to {differences.max():.2g} over {len(pixels)} images; wanted {least:g} or less, or that share of the "
+            "largest. Nothing was written"
         )
     return float(differences.max())
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eoltag.errors import OutputError
-from eoltag.model.card import CARD_FILE
+from eoltag.model.attempts import CARD_FILE
 
 
 def check_destination(out: Path, *, overwrite: bool) -> None:

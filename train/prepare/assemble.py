@@ -86,7 +86,7 @@ def look_at_all(offer: Offer, plan: Plan, downloads: Downloads | None, work: Pat
         findings = iter(list(examine_all(jobs, plan.processes)))
         return [rejected(one) if one.rejected else Examined(one, next(findings)) for one in brought]
 
-    examined = gather(offer.candidates, plan.cap, plan.seed, look_at)
+    examined = gather(offer, plan.cap, plan.seed, look_at)
     _say_rejected(examined)
     if not any(one.is_usable for one in examined):
         raise DataError(_nothing_left(examined, plan))

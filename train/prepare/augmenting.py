@@ -98,6 +98,7 @@ def _row_of(row: ManifestRow, copy: AugmentedCopy, folder: Path) -> ManifestRow:
         row,
         path=copy.target.relative_to(folder).as_posix(),
         sha256=None,
+        file_sha256=None,
         perceptual_hash=None,
         width=None,
         height=None,

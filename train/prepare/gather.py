@@ -1,7 +1,7 @@
 """Which of the candidates are looked at: all, or as many as a cap asks for, drawn by the seed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from eoltag.records import Outcome
 from train.prepare.examine import Finding
-from train.prepare.sources.candidate import Candidate
+from train.prepare.sources.candidate import Candidate, Offer
 
 _SALT: Final = 7_000
 """Keeps these draws apart from others of the same seed."""
@@ -34,27 +34,26 @@ def rejected(candidate: Candidate) -> Examined:
 
 
 def gather(
-    candidates: Sequence[Candidate],
-    cap: int | None,
-    seed: int,
-    look_at: Callable[[Sequence[Candidate]], Sequence[Examined]],
+    offer: Offer, cap: int | None, seed: int, look_at: Callable[[Sequence[Candidate]], Sequence[Examined]]
 ) -> list[Examined]:
     """Examines until every stratum has `cap` usable images or no candidate is left; sorted by the candidates' key.
 
-    One that fails is replaced by the next in the order that was drawn, so that a cap is reached where it can be.
+    cap: of each stratum for which the offer has none of its own. An image that fails is replaced by the next in the
+    order that was drawn, so that a cap is reached where it can be.
     """
-    known = [rejected(candidate) for candidate in candidates if candidate.rejected]
-    waiting = _drawn([candidate for candidate in candidates if not candidate.rejected], seed)
+    known = [rejected(candidate) for candidate in offer.candidates if candidate.rejected]
+    waiting = drawn([candidate for candidate in offer.candidates if not candidate.rejected], seed)
+    caps = {stratum: offer.caps.get(stratum, cap) for stratum in waiting}
     usable: Counter[str] = Counter()
     examined: list[Examined] = []
-    while batch := _next_batch(waiting, usable, cap):
+    while batch := _next_batch(waiting, usable, caps):
         looked_at = look_at(batch)
         usable.update(one.candidate.stratum for one in looked_at if one.is_usable)
         examined += looked_at
     return sorted([*known, *examined], key=lambda one: one.candidate.key)
 
 
-def _drawn(candidates: Sequence[Candidate], seed: int) -> dict[str, list[Candidate]]:
+def drawn(candidates: Sequence[Candidate], seed: int) -> dict[str, list[Candidate]]:
     """By stratum, in an order that depends on the seed and not on how they were found; the next one last."""
     strata: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in sorted(candidates, key=lambda candidate: candidate.key):
@@ -65,9 +64,12 @@ def _drawn(candidates: Sequence[Candidate], seed: int) -> dict[str, list[Candida
     }
 
 
-def _next_batch(waiting: dict[str, list[Candidate]], usable: Counter[str], cap: int | None) -> list[Candidate]:
+def _next_batch(
+    waiting: dict[str, list[Candidate]], usable: Counter[str], caps: Mapping[str, int | None]
+) -> list[Candidate]:
     batch: list[Candidate] = []
     for stratum, members in waiting.items():
+        cap = caps[stratum]
         count = len(members) if cap is None else min(len(members), cap - usable[stratum])
         batch += [members.pop() for _ in range(max(0, count))]
     return batch

@@ -12,24 +12,31 @@ from eoltag.errors import DataError
 from eoltag.fetch.client import download
 from eoltag.settings import FetchSettings, read_settings
 from train.data.splitting import parse_shares
+from train.labels import read_labels
 from train.prepare.assemble import Plan, prepare
 from train.prepare.download import FOLDER, Downloads
 from train.prepare.examine import Finish
 from train.prepare.output import check_output
 from train.prepare.preview import Preview, draw_preview
+from train.prepare.rating_lists import RatingLists, write_rating_lists
 from train.prepare.report import Report
 from train.prepare.sources.candidate import Offer, check_labels
 from train.prepare.sources.folders import read_folder
 from train.prepare.sources.lists import parse_classes, read_lists, read_null_folder
 from train.prepare.sources.plantclef import read_plantclef
-from train.prepare.sources.ratings import EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
+from train.prepare.sources.ratings import EOL_CAP, EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
+from train.prepare.sources.tfrecords import read_tfrecords
 from train.similar.hamming import LARGEST_DISTANCE
 
 MAX_SIDE_PX: Final = 8192
+_CAPS: Final = {"ratings": EOL_CAP}
+"""Kind -> its cap where none is given."""
 
 
-def prepare_kind(options: Namespace) -> Report | Preview:
+def prepare_kind(options: Namespace) -> Report | Preview | RatingLists:
     """What `python -m train prepare` does. Raises UsageError."""
+    if getattr(options, "lists", None) is not None:
+        return _rating_lists(options)
     if (options.out is None) == (options.preview is None):
         raise DataError("wanted either --out DIR, for the set, or --preview FILE, for a look at changed copies")
     plan = read_plan(options)
@@ -37,6 +44,9 @@ def prepare_kind(options: Namespace) -> Report | Preview:
         return _preview(options, plan)
     sources = [path for name in ("source", "null_folder") if (path := getattr(options, name, None)) is not None]
     check_output(options.out, sources, overwrite=options.overwrite)
+    if options.kind == "tfrecords":
+        with tempfile.TemporaryDirectory(prefix="eoltag-tfrecords-") as folder:
+            return prepare(_tfrecords(options, Path(folder)), plan, None)
     read: Callable[[Namespace], Offer] = _READ[options.kind]
     offer = read(options)
     if options.kind not in ("ratings", "lists"):
@@ -52,7 +62,9 @@ def _preview(options: Namespace, plan: Plan) -> Preview:
         downloads = None
         if options.kind in ("ratings", "lists"):
             downloads = Downloads(Path(folder) / FOLDER, _fetch(options), retry_failed=False)
-        return draw_preview(_READ[options.kind](options), plan, downloads, work, options.preview)
+        is_unpacked = options.kind == "tfrecords"
+        offer = _tfrecords(options, Path(folder) / "records") if is_unpacked else _READ[options.kind](options)
+        return draw_preview(offer, plan, downloads, work, options.preview)
 
 
 def read_plan(options: Namespace) -> Plan:
@@ -67,7 +79,7 @@ def read_plan(options: Namespace) -> Plan:
     return Plan(
         out=options.out or options.preview,
         seed=options.seed,
-        cap=getattr(options, "count", None) or options.cap,
+        cap=getattr(options, "count", None) or options.cap or _CAPS.get(options.kind),
         finish=Finish(size, options.fit, options.format, options.min_side, options.allow_animated),
         shares=parse_shares(options.split) if options.split else None,
         near_bits=options.near_bits,
@@ -101,6 +113,15 @@ def _fetch(options: Namespace) -> FetchSettings:
     return settings.model_copy(update={"allow_private_hosts": True}) if options.allow_private_hosts else settings
 
 
+def _rating_lists(options: Namespace) -> RatingLists:
+    """EOL's lists of rated images, without an image."""
+    if options.out is not None or options.preview is not None:
+        raise DataError("--lists writes lists alone; leave --out and --preview away")
+    _require("--seed", options.seed, 0, 2**32 - 1)
+    offer = _ratings(Namespace(**{**vars(options), "layout": "stars"}))
+    return RatingLists(options.lists, write_rating_lists(offer, options.cap or EOL_CAP, options.seed, options.lists))
+
+
 def _plantclef(options: Namespace) -> Offer:
     return read_plantclef(options.source, is_by_class=options.count is None)
 
@@ -112,7 +133,7 @@ def _ratings(options: Namespace) -> Offer:
         exemplars = None
         if not options.no_exemplars:
             exemplars = _local(options.exemplars or EXEMPLARS_URL, Path(folder) / "exemplars", settings)
-        return read_ratings(ratings, exemplars, options.layout)
+        return read_ratings(ratings, exemplars, options.layout, as_eol=options.cap is None)
 
 
 def _lists(options: Namespace) -> Offer:
@@ -133,8 +154,18 @@ def _lists(options: Namespace) -> Offer:
     return Offer((*offer.candidates, *null.candidates), offer.notes)
 
 
+def _tfrecords(options: Namespace, work: Path) -> Offer:
+    """Its images lie below `work` for as long as that is there."""
+    labels = read_labels(options.labels)
+    check_labels(labels)
+    return read_tfrecords(options.source, labels, work)
+
+
 def _folder(options: Namespace) -> Offer:
-    return read_folder(options.source)
+    for manifest in options.manifest:
+        if not manifest.is_file():
+            raise DataError(f"--manifest {manifest}: no such file; wanted a manifest.parquet")
+    return read_folder(options.source, options.manifest)
 
 
 def _local(origin: str, target: Path, settings: FetchSettings) -> TableFile:

@@ -1,9 +1,10 @@
 """Examined images to named files in the folder of their split and class, and their rows in the manifest."""
 
+import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from train.data.splitting import Shares, split_groups
@@ -23,6 +24,8 @@ class Placed:
     split: Split | None = None
     group: int = -1
     """Images of one group belong together."""
+    file_sha256: str | None = None
+    """Digest of the file in the set."""
 
     def row(self) -> ManifestRow:
         """What the manifest says of it."""
@@ -43,6 +46,9 @@ class Placed:
             color_mode=finding.color_mode,
             outcome=str(finding.outcome),
             detail=finding.detail,
+            stars=candidate.stars,
+            ancestry=candidate.ancestry,
+            file_sha256=self.file_sha256,
         )
 
 
@@ -61,10 +67,7 @@ def place_all(
     )
     places = iter(zip(_paths(kept, splits), splits, groups, strict=True))
     placed = [Placed(one, *next(places)) if one.is_usable else Placed(one, None) for one in examined]
-    for one in placed:
-        if one.path is not None:
-            _write(one.examined, folder / one.path)
-    return placed
+    return [one if one.path is None else _written(one, folder / one.path) for one in placed]
 
 
 def copy_rejected(placed: Sequence[Placed], folder: Path) -> int:
@@ -97,9 +100,14 @@ def _paths(kept: Sequence[Examined], splits: Sequence[Split | None]) -> list[str
     return paths
 
 
-def _write(one: Examined, target: Path) -> None:
+def _written(placed: Placed, target: Path) -> Placed:
+    """The same image, its file in its place."""
+    finding, source = placed.examined.finding, placed.examined.candidate.file
     target.parent.mkdir(parents=True, exist_ok=True)
-    if one.finding.made is not None:
-        one.finding.made.replace(target)
-    elif one.candidate.file is not None:
-        shutil.copyfile(one.candidate.file, target)
+    if finding.made is not None:
+        finding.made.replace(target)
+        with target.open("rb") as stream:
+            return replace(placed, file_sha256=hashlib.file_digest(stream, "sha256").hexdigest())
+    if source is not None:
+        shutil.copyfile(source, target)
+    return replace(placed, file_sha256=finding.sha256)

@@ -45,7 +45,7 @@ def draw_preview(offer: Offer, plan: Plan, downloads: Downloads | None, work: Pa
     check_labels({candidate.label for candidate in offer.candidates})
     strata = Counter(candidate.stratum for candidate in offer.candidates)
     few = replace(plan, cap=-(-SHOWN_ORIGINALS // max(1, len(strata))))
-    examined = _spread([one for one in look_at_all(offer, few, downloads, work) if one.is_usable])
+    examined = _spread([one for one in look_at_all(replace(offer, caps={}), few, downloads, work) if one.is_usable])
     placed = place_all(examined, work, shares=None, seed=plan.seed, near_bits=0)
     rows = [_row(work / str(one.path), number, plan) for number, one in enumerate(placed)]
     if not target.parent.is_dir():

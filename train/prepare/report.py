@@ -5,13 +5,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from train.data.splitting import straddling
 from train.prepare.output import REPORT_JSON, REPORT_TEXT
 from train.records import ManifestRow, Split
 
 UNSPLIT = "all"
+SHOWN_FAMILIES: Final = 5
+"""Of each class, in the text; the JSON has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Report:
     straddling: int
     """Groups torn apart by the splits that the source came with."""
     class_weights: dict[str, float]
+    families: dict[str, dict[str, int]]
+    """Class -> family -> kept images, the most first; of images whose ancestry is known."""
     notes: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
@@ -76,7 +80,14 @@ class Report:
             remarks.append(
                 f"{self.straddling} groups of like images lie in two splits of the source; --split mends that"
             )
+        remarks += [_shown(label, families) for label, families in self.families.items()]
         return [*remarks, *(f"note: {note}" for note in self.notes)]
+
+
+def _shown(label: str, families: dict[str, int]) -> str:
+    first = ", ".join(f"{family} {images}" for family, images in list(families.items())[:SHOWN_FAMILIES])
+    more = f" and {len(families) - SHOWN_FAMILIES} more" if len(families) > SHOWN_FAMILIES else ""
+    return f"{label}: images of {len(families)} families: {first}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +129,23 @@ def make_report(
         grouped=sum(size for size in members.values() if size > 1),
         straddling=straddling(groups, [row.split for row in kept]),
         class_weights=weights,
+        families=_families(kept),
         notes=notes,
     )
+
+
+def _families(kept: Sequence[ManifestRow]) -> dict[str, dict[str, int]]:
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in kept:
+        if family := family_of(row.ancestry):
+            counts[row.label][family] += 1
+    return {label: dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))) for label, found in counts.items()}
+
+
+def family_of(ancestry: str | None) -> str | None:
+    """The family among names joined by |, told by its ending: -aceae of plants and fungi, -idae of animals."""
+    names = [name.strip() for name in (ancestry or "").split("|")]
+    return next((name for name in reversed(names) if name.lower().endswith(("aceae", "idae"))), None)
 
 
 def write_report(folder: Path, report: Report) -> None:

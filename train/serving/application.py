@@ -10,6 +10,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
 from eoltag import __version__
@@ -44,7 +45,7 @@ BODY: Final = {
                         FIELD: {
                             "type": "array",
                             "items": {"type": "string", "format": "binary"},
-                            "description": "one image file, or several under the same name",
+                            "description": "one image file, or several; the field may be called image as well",
                         }
                     },
                 }
@@ -128,6 +129,9 @@ def build_application(package: Package, settings: ServeSettings) -> FastAPI:
     )
     application.state.service = service
     application.add_middleware(BodyLimit, settings=settings)
+    if settings.cors_origins:
+        methods = ["GET", "POST"]
+        application.add_middleware(CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=methods)
     _add_routes(application, service)
     _add_problems(application, service.metrics)
     return application

@@ -38,6 +38,9 @@ class ServeSettings(Strict):
     deadline_s: float = Field(30.0, gt=0, le=3_600, strict=False)
     """Seconds for the body of a request to arrive, and for the last requests to finish when the service stops."""
 
+    cors_origins: tuple[str, ...] = Field((), strict=False)
+    """Origins whose pages may ask from a browser, such as https://example.org; `*` for all."""
+
     @model_validator(mode="after")
     def _one_request_fits(self) -> "ServeSettings":
         for name, whole in (("max_images", "queue_images"), ("max_request_bytes", "max_held_bytes")):

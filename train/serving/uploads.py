@@ -14,10 +14,12 @@ from train.serving.refusals import Refused, bad_request, too_large, unsupported
 from train.serving.settings import ServeSettings
 
 FIELD: Final = "img"
+FIELDS: Final = (FIELD, "image")
+"""decathlon's service reads the first, its README names the second."""
 OTHER_PARTS: Final = 32
 """Form fields that are no files are passed over, up to this many."""
 LONGEST_NAME: Final = 200
-WANTED: Final = f"wanted multipart/form-data with image files in the field '{FIELD}'"
+WANTED: Final = f"wanted multipart/form-data with image files in the field '{FIELD}' or 'image'"
 LIMITS: Final = {
     "Too many files": "too_many_images",
     "Too many fields": "too_many_fields",
@@ -57,7 +59,7 @@ class _Parser(MultiPartParser):
 
 
 async def read_uploads(request: Request, settings: ServeSettings, reservation: Reservation) -> list[Upload]:
-    """The files of the field `img`, in order; at least one. Raises Refused, ClientDisconnect."""
+    """The files of the fields `img` and `image`, in order; at least one. Raises Refused, ClientDisconnect."""
     _check_kind(request)
     form = await _parsed(_Parser(request, settings, reservation))
     try:
@@ -70,13 +72,13 @@ def _files(form: FormData) -> list[UploadFile]:
     """Raises Refused (400) where the form holds something else, or nothing."""
     for name, value in form.multi_items():
         if isinstance(value, str):
-            if name == FIELD:
-                raise bad_request("no_file", f"the field '{FIELD}' holds text, no file; with curl: -F {FIELD}=@a.jpg")
-        elif name != FIELD:
+            if name in FIELDS:
+                raise bad_request("no_file", f"the field '{name}' holds text, no file; with curl: -F {name}=@a.jpg")
+        elif name not in FIELDS:
             raise bad_request("wrong_field", f"wanted files in the field '{FIELD}'. Received: {_clean(name)!r}")
         elif not value.filename:
-            raise bad_request("no_file", f"the field '{FIELD}' came without a file: none was chosen")
-    files = [value for value in form.getlist(FIELD) if isinstance(value, UploadFile)]
+            raise bad_request("no_file", f"the field '{name}' came without a file: none was chosen")
+    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if not files:
         came = ", ".join(repr(_clean(name)) for name in form) or "no fields"
         raise bad_request("no_file", f"{WANTED}. Received: {came[:LONGEST_NAME]}")

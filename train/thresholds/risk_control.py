@@ -17,6 +17,7 @@ on how many images are accepted, which is harmless as long as error(t) does not 
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -27,6 +28,9 @@ SCALES: Final[tuple[Scale, ...]] = ("logit", "probability")
 
 FORGIVEN: Final = (0, 1, 3, 7, 15, 31, 63)
 """Mistakes with which a walk may still begin; one walk each, as far as there are images for them."""
+
+MOST_FORGIVEN: Final = 2_000
+"""Mistakes beyond which it is not told how many more images would do."""
 
 _FINE: Final = np.arange(800, -801, -1) / 20
 _COARSE: Final = np.round(40 * 1.05 ** np.arange(1, 120))
@@ -79,18 +83,48 @@ class RiskCurve:
     chosen: Point | None
     needed: int
     """Images without a mistake that would have to be accepted at least."""
+    level: float
+    """Risk of one walk: what is left of the promise's after all that are looked at."""
 
     def reason(self, max_error: float) -> str | None:
-        """Why there is no threshold; None where there is one."""
+        """Why there is no threshold, and how many more images might give one; None where there is one."""
         if self.chosen is not None:
             return None
         if self.given < self.needed:
-            return f"only {self.given} images were given this label; at least {self.needed}, all right, are needed"
-        best = min(self.points, key=lambda point: point.bound)
+            return (
+                f"only {self.given} images were given this label; at least {self.needed}, all right, are needed: "
+                f"{self.needed - self.given} more"
+            )
+        best = self._nearest
+        more = self.more_needed(max_error)
         return (
             f"none holds the error below {max_error:g}: nearest is {best.threshold:g} with {best.wrong} wrong "
-            f"of {best.images}, bound {best.bound:.3f}"
+            f"of {best.images}, bound {best.bound:.3f} (corrected for all that were looked at); "
+            + (f"about {more:,} more images of this label might do" if more else "more images alone would not do")
         )
+
+    def more_needed(self, max_error: float) -> int | None:
+        """Further images given the label with which the nearest threshold would hold, if it went on as here.
+
+        None where it errs as often as is allowed, or so nearly that tens of thousands would be needed.
+        """
+        best = self._nearest
+        forgiven = best.wrong
+        while forgiven <= MOST_FORGIVEN:
+            images = images_needed(forgiven, max_error, self.level)
+            if best.error * images <= forgiven:
+                return max(1, ceil(images / best.coverage) - self.given)
+            forgiven += 1 + forgiven // 10
+        return None
+
+    def plain(self, max_error: float) -> Point | None:
+        """The lowest threshold above which the error was small enough *here*: no promise for other images."""
+        small = [point for point in self.points if point.images and point.error <= max_error]
+        return min(small, key=lambda point: point.threshold) if small else None
+
+    @property
+    def _nearest(self) -> Point:
+        return min(self.points, key=lambda point: point.bound)
 
 
 def risk_curve(
@@ -128,7 +162,8 @@ def risk_curve(
         for at in tells
     }
     needed = images_needed(0, max_error, 1 - confidence_level)
-    return RiskCurve(label, scale, len(scores), tuple(points.values()), None if last is None else points[last], needed)
+    chosen = None if last is None else points[last]
+    return RiskCurve(label, scale, len(scores), tuple(points.values()), chosen, needed, level)
 
 
 def upper_bound(wrong: NDArray[np.int64], images: NDArray[np.int64], level: float) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, SplitChoice, find_images
+from train.evaluate.label_map import read_label_map
 from train.evaluate.run import left_out
 from train.evaluate.scoring import InTraining, ScoredSet, count_trained_on, score_images, wanted
 from train.package.data_table import read_data_table
@@ -34,6 +35,8 @@ class RiskTarget:
     engine: EngineChoice = "auto"
     is_unseen_only: bool = False
     may_be_seen: bool = False
+    label_map: str | None = None
+    """LABEL=NAME,...; see train.evaluate.label_map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,13 @@ class Selection:
         """Label -> why it has no threshold."""
         reasons = {one.label: one.reason(self.target.max_error) for one in self.curves[self.target.scale]}
         return {label: reason for label, reason in reasons.items() if reason}
+
+    @property
+    def plain(self) -> dict[str, Point]:
+        """Of labels without a threshold: the lowest one above which the error was small enough on these images."""
+        curves = {one.label: one for one in self.curves[self.target.scale] if one.label in self.unmet}
+        found = {label: one.plain(self.target.max_error) for label, one in curves.items()}
+        return {label: point for label, point in found.items() if point is not None}
 
     def notes(self) -> list[str]:
         """What a reader must know to read the numbers right."""
@@ -104,6 +114,7 @@ class Selection:
             "thresholds": {label: point.threshold for label, point in self.chosen.items()},
             "chosen": {label: point.document() for label, point in self.chosen.items()},
             "unmet": self.unmet,
+            "no_promise": {label: point.document() for label, point in self.plain.items()},
             "previous": {
                 "thresholds": self.package.card.thresholds,
                 "on": self.package.card.threshold_record.get("on"),
@@ -125,12 +136,12 @@ def select_thresholds(package: Package, target: RiskTarget) -> Selection:
     for name, value in (("--max-error", target.max_error), ("--confidence-level", target.confidence_level)):
         if not 0 < value < 1:
             raise SettingsError(f"{name}: wanted a share above 0 and below 1, such as 0.05. Received: {value:g}")
-    labels = package.card.labels
-    found = find_images(target.data, labels, target.split)
+    mapping = read_label_map(target.label_map, package.card.labels)
+    found = find_images(target.data, package.card.labels, target.split, mapping)
     in_training = read_data_table(package)
     _check_unseen(package, target, found, in_training)
     keep = wanted(target.split, is_unseen_only=target.is_unseen_only)
-    scored = score_images(package, found, in_training, target.engine, keep)
+    scored = score_images(package, found, in_training, target.engine, keep, mapping)
     if not scored.images:
         raise DataError(f"{target.data}: no image is left of {len(found.images)} that could be read and is wanted")
     first = _first_of_each(scored)
@@ -140,7 +151,7 @@ def select_thresholds(package: Package, target: RiskTarget) -> Selection:
         target=target,
         found=found,
         scored=scored,
-        curves={scale: _risk_curves(package.card, scored, first, scale, target) for scale in SCALES},
+        curves={scale: _risk_curves(package.card, found, scored, first, scale, target) for scale in SCALES},
         in_training=None if in_training is None else known,
         copies=len(scored.images) - len(first),
     )
@@ -198,7 +209,9 @@ def _first_of_each(scored: ScoredSet) -> list[int]:
     return list(first.values())
 
 
-def _risk_curves(card: Card, scored: ScoredSet, rows: list[int], scale: Scale, target: RiskTarget) -> list[RiskCurve]:
+def _risk_curves(
+    card: Card, found: ImageSet, scored: ScoredSet, rows: list[int], scale: Scale, target: RiskTarget
+) -> list[RiskCurve]:
     logits, truth = scored.logits[rows], scored.truth[rows]
     scores = logits if scale == "logit" else card.probabilities(logits)
     predicted = logits.argmax(axis=1)
@@ -212,7 +225,7 @@ def _risk_curves(card: Card, scored: ScoredSet, rows: list[int], scale: Scale, t
             target.max_error,
             target.confidence_level,
         )
-        for at, label in enumerate(card.labels)
+        for at, label in enumerate(found.labels)
     ]
 
 

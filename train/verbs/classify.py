@@ -22,6 +22,7 @@ labels, best first, as serve answers them; scores holds all of them, in the mode
 examples:
   python -m train classify artifacts/demo_model photo.jpg scans/ --top 3
   python -m train classify artifacts/demo_model https://content.eol.org/data/media/80/19/a6/542.4888050484.jpg
+  python -m train classify artifacts/demo_model photo.jpg --format dict
   cut -f 1 urls.tsv | python -m train classify artifacts/demo_model - --json > predictions.json
 """
 
@@ -31,7 +32,9 @@ def _arguments(parser: ArgumentParser) -> None:
         "package", type=Path, metavar="PACKAGE", help="model package, or the folder that `fit` wrote it to"
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder, URL, or - for stdin")
-    parser.add_argument("--top", type=int, default=1, metavar="K", help="the K best labels, best first (default 1)")
+    parser.add_argument("--top", type=int, metavar="K", help="the K best labels, best first (default 1; of dict all)")
+    dictionary = "table, or dict: {'label': probability, ...} as decathlon's toolkit prints it (default table)"
+    parser.add_argument("--format", choices=("table", "dict"), default="table", help=dictionary)
     parser.add_argument("--engine", choices=("auto", "openvino", "keras"), default="auto", help="what runs the model")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="settings of the Spark job; [fetch] holds for URLs here as well"
@@ -45,7 +48,7 @@ def _run(options: Namespace) -> Answer:
     from train.fit.attempts import find_package
     from train.images.sources import find_sources
 
-    if options.top < 1:
+    if options.top is not None and options.top < 1:
         raise DataError(f"--top: wanted 1 or more. Received: {options.top}")
     package = find_package(options.package)
     sources = find_sources(options.paths, sys.stdin)
@@ -57,7 +60,18 @@ def _run(options: Namespace) -> Answer:
         raise DataError(f"{', '.join(options.paths)}: no images")
     failed = all(row.outcome is not Outcome.OK for row in rows)
     code = ExitCode.TOO_MANY_FAILURES if failed else ExitCode.DONE
-    return Answer([row.document(options.top) for row in rows], _table(rows, options.top), code)
+    text = _dictionaries(rows, options.top) if options.format == "dict" else _table(rows, options.top or 1)
+    return Answer([row.document(options.top or 1) for row in rows], text, code)
+
+
+def _dictionaries(rows: list["Row"], top: int | None) -> str:
+    """A Python dictionary for each image, its path in front where there are several."""
+    from train.evaluate.classify import ranked
+
+    lines = [str(dict(ranked(row.verdict, top)) if row.verdict else f"{row.outcome}: {row.detail}") for row in rows]
+    return (
+        lines[0] if len(lines) == 1 else "\n".join(f"{row.path}  {line}" for row, line in zip(rows, lines, strict=True))
+    )
 
 
 def _table(rows: list["Row"], top: int) -> str:

@@ -34,6 +34,12 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="deals a term's images to its sets (default 0)"
     )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings; [fetch] says who asks, how fast each host, how many at once",
+    )
     parser.add_argument("--base-url", metavar="URL", help="ask a mirror of the API instead")
     parser.add_argument(
         "--allow-private-hosts", action="store_true", help="fetch images from private addresses as well"
@@ -43,7 +49,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(options: Namespace) -> Answer:
     import os
 
-    from eoltag.settings import FetchSettings
+    from eoltag.settings import read_settings
     from train.collect.providers.licences import parse_licences
     from train.collect.search import collect, find_provider
     from train.collect.search_terms import read_terms
@@ -52,13 +58,14 @@ def _run(options: Namespace) -> Answer:
     provider = find_provider(options.provider, licences, os.environ)
     if options.base_url is not None and urlsplit(options.base_url).scheme not in ("http", "https"):
         raise DataError(f"--base-url: wanted an http or https URL. Received: {options.base_url!r}")
+    fetch = read_settings(options.config).fetch
     report = collect(
         read_terms(options.terms),
         provider,
         options.out,
         licences=licences,
         seed=options.seed,
-        fetch=FetchSettings(allow_private_hosts=options.allow_private_hosts),
+        fetch=fetch.model_copy(update={"allow_private_hosts": True}) if options.allow_private_hosts else fetch,
         base_url=options.base_url,
     )
     return Answer(report, _text(report))

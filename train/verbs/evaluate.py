@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Final
 
-from eoltag.errors import ExitCode
+from eoltag.errors import DataError, ExitCode
 from train.cli import Answer, Verb
 from train.records import Split
 
@@ -18,11 +18,16 @@ trained on, by content: the answer says how many of DIR are among them, --unseen
 validation takes just those that `fit` held back. With --out all of it is a page to look at (index.html), with every
 misclassified image.
 
+With --tags it is the tags of an output of jobs/tag_bundles.py that are judged, rules and all: precision and recall of
+each, against a CSV or TSV with the columns eolMediaURL (or url) and tag (or label).
+
 examples:
   python -m train evaluate models/mine photos/test --out reports/mine
   python -m train evaluate models/mine data/photos --split val --json
   python -m train evaluate models/mine photos --split validation
+  python -m train evaluate models/rating_06 data/rating --map 1=bad,2=bad,3=,4=good,5=good
   python -m train evaluate models/mine data/types --breakdown plants_breakdown.txt --slice ancestry=Poaceae
+  python -m train evaluate --tags /data/eol --task rating --labels looked_at.csv
 """
 
 ENGINES: Final = ("auto", "openvino", "keras")
@@ -30,8 +35,12 @@ OTHER_SPLITS: Final = ("validation", "all")
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("package", type=Path, metavar="PACKAGE", help="model package, attempt, or folder of attempts")
-    add_images(parser)
+    package = "model package, attempt, or folder of attempts"
+    parser.add_argument("package", type=Path, nargs="?", metavar="PACKAGE", help=package)
+    add_images(parser, is_optional=True)
+    parser.add_argument("--tags", type=Path, metavar="OUTPUT", help="judge the tags of this output, and no package")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="with --tags: a table of URLs and their true tags")
+    parser.add_argument("--task", metavar="NAME", help="with --tags: which of the output's tasks")
     parser.add_argument(
         "--slice", action="append", default=[], metavar="KEY=TEXT", help="ancestry=TAXON or path=TEXT; repeatable"
     )
@@ -42,11 +51,14 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace the report that --out holds")
 
 
-def add_images(parser: ArgumentParser) -> None:
+def add_images(parser: ArgumentParser, *, is_optional: bool = False) -> None:
     """What `evaluate` and `thresholds` both ask: which images, which runtime."""
-    parser.add_argument("data", type=Path, metavar="DIR", help="folder of classes, split folder, or manifest")
+    data = "folder of classes, split folder, or manifest"
+    parser.add_argument("data", type=Path, nargs="?" if is_optional else None, metavar="DIR", help=data)
     add_split(parser)
     parser.add_argument("--unseen", action="store_true", help="leave out images that the model was trained on")
+    merged = "labels put together, as 1=bad,2=bad,4=good,5=good; a label without a name (3=) is left out"
+    parser.add_argument("--map", metavar="LABEL=NAME,...", help=merged)
     engine = "auto, openvino or keras; auto is OpenVINO where the package has it"
     parser.add_argument("--engine", choices=ENGINES, default="auto", metavar="ENGINE", help=engine)
 
@@ -68,12 +80,24 @@ def _run(options: Namespace) -> Answer:
     from train.fit.attempts import find_package
     from train.report.pages import check_report_folder
 
+    if options.tags is not None:
+        return _judge_tags(options)
+    if options.package is None or options.data is None:
+        raise DataError(
+            "evaluate: wanted PACKAGE and DIR, or --tags and --labels (see python -m train evaluate --help)"
+        )
     package = find_package(options.package)
     if options.out is not None:
         apart = (options.data, package.path)
         check_report_folder(options.out, MARKER, overwrite=options.overwrite, apart_from=apart)
     request = Request(
-        options.data, options.split, options.engine, options.unseen, tuple(options.slice), tuple(options.breakdown)
+        data=options.data,
+        split=options.split,
+        engine=options.engine,
+        is_unseen_only=options.unseen,
+        slices=tuple(options.slice),
+        breakdowns=tuple(options.breakdown),
+        label_map=options.map,
     )
     evaluation = evaluate(package, request)
     if options.out is not None:
@@ -81,6 +105,32 @@ def _run(options: Namespace) -> Answer:
     document = evaluation.document()
     code = ExitCode.DONE if document["images"]["evaluated"] else ExitCode.TOO_MANY_FAILURES
     return Answer(document, _text(document, options.out), code)
+
+
+def _judge_tags(options: Namespace) -> Answer:
+    from train.evaluate.tags import evaluate_tags
+
+    if options.package is not None or options.labels is None:
+        raise DataError("evaluate: --tags wants --labels FILE, and neither PACKAGE nor DIR")
+    found = evaluate_tags(options.tags, options.labels, options.task).document()
+    width = max(map(len, ("tag", *found["per_tag"])))
+    lines = [f"{'tag':{width}}  tagged  labelled  precision  (95 %)          recall  (95 %)"]
+    for tag, row in found["per_tag"].items():
+        shares = "  ".join(_share(row, name) for name in ("precision", "recall"))
+        lines.append(f"{tag:{width}}  {row['tagged']:6d}  {row['labelled']:8d}  {shares}")
+    images = found["images"]
+    lines.append(
+        f"task {found['task']}: {images['labelled']} labelled images have a tag, {images['failed']} could not be read, "
+        f"{images['not_in_output']} are not in the output"
+    )
+    return Answer(found, "\n".join(lines))
+
+
+def _share(row: dict[str, Any], name: str) -> str:
+    if row[name] is None:
+        return f"{'-':>9}  {'':14}"
+    low, high = row[f"{name}_interval"]
+    return f"{row[name]:9.3f}  {low:.3f} to {high:.3f}"
 
 
 def _text(found: dict[str, Any], out: Path | None) -> str:

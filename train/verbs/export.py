@@ -21,6 +21,7 @@ examples:
   python -m train export models/mine --bf16 --held-out photos
   python -m train export models/mine --int8 --bf16 --calibration photos --held-out other_photos --out models/mine_fast
   python -m train export models/mine
+  python -m train export models/mine --saved-model served/mine/1
 """
 
 
@@ -43,8 +44,11 @@ def _arguments(parser: ArgumentParser) -> None:
         "--most-images", type=int, default=2000, metavar="N", help="measure on N images at most (default 2000)"
     )
     parser.add_argument("--renew", action="store_true", help="make the f32 OpenVINO files anew even if they are there")
+    parser.add_argument(
+        "--saved-model", type=Path, metavar="DIR", help="write a TensorFlow SavedModel there, and nothing else"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write a new package (default: change this one)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the package that --out holds")
+    parser.add_argument("--overwrite", action="store_true", help="replace what --out or --saved-model holds")
 
 
 def _run(options: Namespace) -> Answer:
@@ -53,6 +57,8 @@ def _run(options: Namespace) -> Answer:
 
     if options.most_images < 1:
         raise DataError(f"--most-images: wanted 1 or more. Received: {options.most_images}")
+    if options.saved_model is not None:
+        return _saved_model(options)
     summary = export_package(
         find_package(options.package),
         ExportRequest(
@@ -67,6 +73,20 @@ def _run(options: Namespace) -> Answer:
         ),
     )
     return Answer(summary, "\n".join(lines(summary)))
+
+
+def _saved_model(options: Namespace) -> Answer:
+    from train.export.saved_model import export_saved_model
+    from train.fit.attempts import find_package
+
+    if options.int8 or options.bf16 or options.renew or options.out is not None:
+        raise DataError("--saved-model writes a SavedModel alone; leave --int8, --bf16, --renew and --out away")
+    summary = export_saved_model(find_package(options.package), options.saved_model, overwrite=options.overwrite)
+    text = (
+        f"{summary['out']}: takes uint8 RGB (N, H, W, 3) and gives logits, {len(summary['labels'])} labels in "
+        f"labels.txt; differs from the package by up to {summary['differs_by']:.2g}"
+    )
+    return Answer(summary, text)
 
 
 VERB: Final = Verb(

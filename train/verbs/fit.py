@@ -18,18 +18,22 @@ card.json and a README.md with plots. --resume goes on with the newest attempt t
 base that the config builds, or that it names as features_of. --labels is a CSV with the columns label, one of
 eolMediaURL (or url), identifier and content_sha256, and perhaps split (train, validation, test).
 
+A path to --out means its chosen attempt, for every verb and job: the best by validation accuracy, unless --choose names
+another. DIR/chosen.json says which it is.
+
 examples:
   python -m train fit conf/train/demo.toml --data artifacts/sample --out artifacts/demo_model
   python -m train fit conf/train/flowers5.toml --data photos --weights mobilenet_7_5_224_tf_no_top.h5 --out models/mine
   python -m train fit conf/train/demo.toml --data photos --out models/mine --set epochs=40 --set augmentation=simple
   python -m train fit head.toml --features /data/output --labels labels.csv --out models/mine
   python -m train fit conf/train/demo.toml --data photos --set augmentation=simple --preview changed.jpg
+  python -m train fit --out models/mine --choose 002
 """
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="settings; see conf/train/")
-    source = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.toml", help="settings; see conf/train/")
+    source = parser.add_mutually_exclusive_group()
     source.add_argument("--data", type=Path, metavar="DIR", help="one folder of images per label")
     source.add_argument("--features", type=Path, metavar="OUTPUT", help="output directory that keeps features")
     parser.add_argument("--labels", type=Path, metavar="FILE.csv", help="with --features: what the images show")
@@ -41,6 +45,12 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on with the newest attempt that was not ended")
     parser.add_argument(
+        "--from", type=Path, dest="begin_with", metavar="ATTEMPT", help="start from the weights of a finished attempt"
+    )
+    parser.add_argument(
+        "--choose", metavar="NNN", help="train nothing: this attempt is the one meant, or the `best` by validation"
+    )
+    parser.add_argument(
         "--preview", type=Path, metavar="FILE", help="draw changed copies as the training would see them, and stop"
     )
 
@@ -48,6 +58,9 @@ def _arguments(parser: ArgumentParser) -> None:
 def _run(options: Namespace) -> Answer:
     from train.settings import read_fit_settings
 
+    if options.choose is not None:
+        return _chosen(options)
+    _require(options, "config", *(() if options.features is not None else ("data",)))
     settings = read_fit_settings(options.config, options.set, seed=options.seed, weights=options.weights)
     if (options.features is None) != (options.labels is None):
         raise SettingsError("fit: wanted --features and --labels together, or --data")
@@ -58,8 +71,7 @@ def _run(options: Namespace) -> Answer:
 
         shown = draw_preview(settings, options.data, options.preview)
         return Answer({"preview": str(options.preview), "images": shown}, f"{options.preview}: {shown} images drawn")
-    if options.out is None:
-        raise SettingsError("fit: --out is missing (wanted a folder for attempts; see python -m train fit --help)")
+    _require(options, "out")
     if options.features is not None:
         from train.fit.stored import fit_head
 
@@ -67,14 +79,34 @@ def _run(options: Namespace) -> Answer:
     else:
         from train.fit.run import fit_package
 
-        summary = fit_package(settings, options.data, options.out, is_resumed=options.resume)
+        summary = fit_package(
+            settings, options.data, options.out, is_resumed=options.resume, begin_with=options.begin_with
+        )
     text = (
         f"{summary['package']}: version {summary['model_version']}, validation accuracy "
         f"{summary['val_accuracy']:.3f} ({summary['images']['train']} images trained on, "
         f"{summary['images']['validation']} validated, {len(summary['skipped'])} skipped), "
-        f"best of {summary['epochs_run']} epochs in {summary['seconds']:.0f} s"
+        f"best of {summary['epochs_run']} epochs in {summary['seconds']:.0f} s\n{summary['choice']}"
     )
     return Answer(summary, text)
+
+
+def _chosen(options: Namespace) -> Answer:
+    from train.fit.choosing import choose, said
+
+    _require(options, "out")
+    if options.config is not None:
+        raise SettingsError("fit: --choose trains nothing; leave CONFIG.toml away")
+    choice = choose(options.out, options.choose)
+    return Answer({"out": str(options.out), **choice.model_dump(mode="json")}, said(options.out, choice))
+
+
+def _require(options: Namespace, *names: str) -> None:
+    """Raises SettingsError where one of these is not given."""
+    spelled = {"config": "CONFIG.toml", "data": "--data", "out": "--out"}
+    absent = [spelled[name] for name in names if getattr(options, name) is None]
+    if absent:
+        raise SettingsError(f"fit: {', '.join(absent)} missing (see python -m train fit --help)")
 
 
 VERB: Final = Verb("train a model from a folder of images and write a model package", TEACHING, _arguments, _run)

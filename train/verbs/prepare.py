@@ -8,17 +8,19 @@ from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 KIND says what there is: plantclef (PlantCLEF 2016, an XML file beside each JPEG), ratings (EOL's image ratings and
-exemplars), lists (classes as lists of URLs) or folder (a folder of classes). --out gets images/[SPLIT/]CLASS, which
-`fit --data` takes, manifest.parquet with a row for every image that was looked at, report.txt, report.json and
-class_weights.json. Sources are read only. Downloads are kept in OUT/downloads: what was stopped goes on where it was.
-The same seed gives the same set. Before --augment-to, look at what it would make: --preview FILE draws changed copies
-of a few images, and makes no set.
+exemplars), lists (classes as lists of URLs), tfrecords (decathlon's shards) or folder (a folder of classes). --out gets
+images/[SPLIT/]CLASS, which `fit --data` takes, manifest.parquet with a row for every image that was looked at,
+report.txt, report.json and class_weights.json. Sources are read only. Downloads are kept in OUT/downloads: what was
+stopped goes on where it was. The same seed gives the same set. Before --augment-to, look at what it would make:
+--preview FILE draws changed copies of a few images, and makes no set.
 
 examples:
   python -m train prepare folder photos --out data/photos --size 224 --split 0.8,0.1,0.1
   python -m train prepare plantclef PlantCLEF2016/train --out data/flowers --count 6000 --size 224
   python -m train prepare ratings --layout quality --out data/rating --size 224
+  python -m train prepare ratings --lists mine/bundles
   python -m train prepare lists map=maps.txt phylo=Phylogeny_images.txt --null-folder others --out data/types --cap 800
+  python -m train prepare tfrecords shards --labels labels.txt --out data/sports
   python -m train prepare folder photos --preview copies.jpg --augment-set phylogeny --size 224
   python -m train prepare KIND --help
 """
@@ -27,6 +29,7 @@ _KINDS: Final = {
     "plantclef": "PlantCLEF 2016: seven contents become six classes",
     "ratings": "EOL's image ratings and exemplars: classes 1 to 5, or bad and good",
     "lists": "one list of URLs per class: any file, URL or glob that is a bundle",
+    "tfrecords": "TFRecords of decathlon's toolkit: an image and the number of its class in each record",
     "folder": "a folder of classes, flat or with train, val and test inside",
 }
 
@@ -56,9 +59,13 @@ def _ratings(parser: ArgumentParser) -> None:
     parser.add_argument("--no-exemplars", action="store_true", help="use ratings alone")
     layout = "stars: classes 1 to 5, 5 is best; quality: 1 and 2 are bad, 4 and 5 good (default stars)"
     parser.add_argument("--layout", choices=("stars", "quality"), default="stars", help=layout)
-    parser.add_argument(
-        "--cap", type=int, default=7000, metavar="N", help="draw N images of each star at most (default 7000)"
+    cap = (
+        "draw N images of each star at most (default, as EOL: 7000 of one to four stars; of five all that are rated so"
     )
+    cap += ", all exemplars chosen more than once, and 4000 of the others)"
+    parser.add_argument("--cap", type=int, metavar="N", help=cap)
+    lists = "write EOL's lists one_download.txt to five_download_7k.txt there, and no images"
+    parser.add_argument("--lists", type=Path, metavar="DIR", help=lists)
 
 
 def _lists(parser: ArgumentParser) -> None:
@@ -72,10 +79,28 @@ def _lists(parser: ArgumentParser) -> None:
 
 def _folder(parser: ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="SRC", help="folder of classes")
+    known = (
+        "of a set whose images were sorted or renamed since: tells by their content where they came from; repeatable"
+    )
+    parser.add_argument("--manifest", type=Path, action="append", default=[], metavar="FILE", help=known)
     parser.add_argument("--cap", type=int, metavar="N", help="draw N images of each class at most")
 
 
-_OWN: Final = {"plantclef": _plantclef, "ratings": _ratings, "lists": _lists, "folder": _folder}
+def _tfrecords(parser: ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, metavar="SRC", help="folder of .tfrec files")
+    parser.add_argument(
+        "--labels", required=True, metavar="A,B,C|FILE", help="names of the classes 0, 1, 2, ...; a file: one a line"
+    )
+    parser.add_argument("--cap", type=int, metavar="N", help="draw N images of each class at most")
+
+
+_OWN: Final = {
+    "plantclef": _plantclef,
+    "ratings": _ratings,
+    "lists": _lists,
+    "tfrecords": _tfrecords,
+    "folder": _folder,
+}
 
 
 def _add_output(parser: ArgumentParser) -> None:
@@ -124,7 +149,7 @@ def _run(options: Namespace) -> Answer:
     from train.prepare.kinds import prepare_kind
 
     made = prepare_kind(options)
-    if options.preview is not None:
+    if options.out is None:
         return Answer(made.document(), made.text())
     return Answer({"out": str(options.out), **made.document()}, f"{options.out}\n{made.text()}")
 

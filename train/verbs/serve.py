@@ -8,10 +8,11 @@ from eoltag.errors import SettingsError
 from train.cli import Answer, Verb
 
 TEACHING: Final = """\
-POST /classify takes images in the multipart field img and answers {"predictions": [{"label", "probability"}, ...],
-"success": true}, best label first; several images get a list of results. / is a page to drop pictures on; /health,
-/metrics and /openapi.json are for machines. Images of all requests are decoded, batched and scored together, as the
-Spark job would. What is over a limit or no image is answered with 4xx and a line that says why; a full queue with 503.
+POST /classify takes images in the multipart field img, or image, and answers {"predictions": [{"label",
+"probability"}, ...], "success": true}, best label first; several images get a list of results. / is a page to drop
+pictures on; /health, /metrics and /openapi.json are for machines. Images of all requests are decoded, batched and
+scored together, as the Spark job would. What is over a limit or no image is answered with 4xx and a line that says why;
+a full queue with 503.
 
 Only this machine is let in unless --host says otherwise: there is no password and no encryption, so put a proxy that
 has both before it. URLs are never fetched for a client: send the bytes. SIGTERM and Ctrl-C finish what is in flight.
@@ -41,6 +42,9 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     for name, value, about in numbers:
         parser.add_argument(name, type=int, metavar=value, help=about)
+    parser.add_argument(
+        "--cors-origins", nargs="+", metavar="ORIGIN", help="pages that may ask from a browser, or * (default none)"
+    )
     parser.add_argument("--wait-ms", type=float, metavar="MS", help="longest wait for others to batch with (default 0)")
     parser.add_argument(
         "--deadline-s",

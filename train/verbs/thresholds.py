@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Final
 
+from eoltag.errors import SettingsError
 from train.cli import Answer, Verb
 from train.verbs.evaluate import add_images
 
@@ -54,6 +55,8 @@ def _run(options: Namespace) -> Answer:
     from train.thresholds.report import MARKER, write_report
     from train.thresholds.run import RiskTarget, select_thresholds, write_thresholds
 
+    if options.map and options.write:
+        raise SettingsError("thresholds: --write puts thresholds beside the package's own labels; leave --map away")
     package = find_package(options.package)
     if options.out is not None:
         apart = (options.data, package.path)
@@ -67,6 +70,7 @@ def _run(options: Namespace) -> Answer:
         engine=options.engine,
         is_unseen_only=options.unseen,
         may_be_seen=options.allow_seen,
+        label_map=options.map,
     )
     selection = select_thresholds(package, target)
     is_written = bool(options.write and selection.chosen)
@@ -86,7 +90,13 @@ def _text(found: dict[str, Any], options: Namespace) -> str:
             f"{label:{width}}  {point['threshold']:11g}  {100 * point['coverage']:5.1f} %  {point['images']:6d}  "
             f"{point['wrong']:5d}  {point['bound']:6.3f}"
         )
-    lines += [f"{label:{width}}  no threshold: {reason}" for label, reason in found["unmet"].items()]
+    for label, reason in found["unmet"].items():
+        lines.append(f"{label:{width}}  no threshold: {reason}")
+        if point := found["no_promise"].get(label):
+            lines.append(
+                f"{'':{width}}  no promise: from {point['threshold']:g} on, {point['wrong']} of {point['images']} were "
+                "wrong here"
+            )
     lines.append(
         f"each label by itself: error at most {found['max_error']:g} with {100 * found['confidence_level']:g} % "
         f"confidence, from {found['images']['used']} images"

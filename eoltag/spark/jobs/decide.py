@@ -26,7 +26,7 @@ __all__ = ["decide_tags"]
 def decide_tags(request: DecideRequest) -> ExitCode:
     """Decide the requested tasks again, or show what that would change. Raises UsageError."""
     started = time.monotonic()
-    tasks = read_tasks(request.tasks, request.root)
+    tasks = read_tasks(request.tasks, request.root, request.models)
     output = open_output(open_session("eoltag decide"), request.output)
     for task in tasks:
         check_task(output.session, task)
@@ -40,7 +40,8 @@ def decide_tags(request: DecideRequest) -> ExitCode:
             decide(output, task, {})
         refresh_views(output)
         bundles = sorted({name for task in tasks for name in bundles_of(output, task.name)})
-        summary = summarise(output, tasks, bundles, started)
+        taken = [note for task in tasks for note in task.taken]
+        summary = summarise(output, tasks, bundles, started, notes=taken)
         write_record(output, {**task_record(output, tasks), "job": "decide_tags", "summary": summary.as_dict()})
         write_report(output)
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)

@@ -39,7 +39,7 @@ NOTHING_TO_DO = "nothing to do: no row, rule or model is new or changed; tags an
 def tag_bundles(request: TagRequest) -> ExitCode:
     """Tag the images of the requested bundles. Raises UsageError before anything is written."""
     started = time.monotonic()
-    tasks = read_tasks(request.tasks, request.root)
+    tasks = read_tasks(request.tasks, request.root, request.models)
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
         staged = stage_bundles(request, tasks, Path(folder))
         run = Run(open_output(open_session("eoltag"), request.output), tasks, staged, request)

@@ -43,6 +43,16 @@ class Parser(ArgumentParser):
                 if has_all_tasks
                 else "a name in conf/tasks, or a file",
             )
+        if has_tasks and not has_all_tasks:
+            self.add_argument(
+                "--model",
+                nargs="+",
+                action="extend",
+                default=[],
+                metavar="TASK=PATH",
+                help="another package or folder of attempts than the task file names; TASK.MODEL=PATH where a task "
+                "has several models",
+            )
         self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Namespace | None = None) -> Namespace:  # type: ignore[override]

@@ -53,7 +53,7 @@ def record_of(run: Run) -> dict[str, Any]:
 def notes_of(run: Run) -> list[str]:
     """What may surprise whoever reads the summary or the plan of a run."""
     request, staged = run.request, run.staged
-    notes = list(staged.notes)
+    notes = [*(note for task in run.tasks for note in task.taken), *staged.notes]
     if staged.skipped_lines:
         notes.append(f"{staged.skipped_lines:,} blank or comment lines skipped")
     if request.limit is not None or request.sample is not None:
@@ -76,6 +76,7 @@ def task_record(output: Output, tasks: list[Task]) -> dict[str, Any]:
                 "content": task.file.model_dump(mode="json"),
                 "conditions": dict(rule_conditions(task)),
                 "models": {name: package.version for name, package in task.packages.items()},
+                "model_paths": {name: str(package.path.resolve()) for name, package in task.packages.items()},
             }
             for task in tasks
         },

@@ -166,7 +166,7 @@ def test_help_teaches_and_needs_no_spark() -> None:
 
 def test_a_run_killed_in_the_middle_goes_on_where_it_was(folder: Path, sample_images: Path) -> None:
     names = sorted(str(path.relative_to(sample_images)) for path in sample_images.rglob("*") if path.is_file())[:60]
-    Path("job.toml").write_text("[fetch]\nconcurrency = 2\n[run]\nfirst_wave_images = 8\nwave_s = 0.5\n")
+    Path("job.toml").write_text("[fetch]\nconcurrency = 2\n[run]\nfirst_wave_images = 8\nwave_s = 2.0\n")
     with Loopback(sample_images, latency_s=0.2) as server:
         urls = [server.url(f"/files/{quote(name)}") for name in names]
         Path("list.txt").write_text("\n".join(urls) + "\n")
@@ -182,6 +182,7 @@ def test_a_run_killed_in_the_middle_goes_on_where_it_was(folder: Path, sample_im
         committed = duckdb.sql("SELECT count(*) FROM 'out/images/*.parquet'").fetchall()[0][0]
         assert 0 < committed < len(urls)
         server.latency_s = 0.0
+        Path("job.toml").write_text("[fetch]\nconcurrency = 2\n")
         done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=True)
     summary = json.loads(done.stdout)
     assert summary["images_fetched"] == len(urls) - committed

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from eoltag.model.package import read_package
 from eoltag.spark.decide.decision import begin_change
 from eoltag.spark.jobs.compact import compact
+from eoltag.spark.requests import CompactRequest
 from eoltag.spark.runtime.command import run_command
 from eoltag.spark.tables.bundles import replace_bundles
 from eoltag.spark.tables.facts import FACTS, PIXELS, SCORES, append_facts
@@ -224,8 +225,8 @@ def test_many_files_become_few_with_the_same_rows_and_columns(
     assert names(root) == BEFORE
     code, text, _ = job(compact_tables, "--output", many.root)
     assert (code, text.splitlines()[0].endswith("13 files fewer")) == (0, True)
-    assert re.search(rf"^  scores/model_version={VERSION}: 10 rows, 0.0 MB, 5 -> 1 files$", text, re.MULTILINE)
-    assert re.search(r"^  images: 12 rows, 0.0 MB, 7 -> 1 files$", text, re.MULTILINE)
+    assert re.search(rf"^  scores/model_version={VERSION}: 10 rows, 0.0 MB before, 5 -> 1 files$", text, re.MULTILINE)
+    assert re.search(r"^  images: 12 rows, 0.0 MB before, 7 -> 1 files$", text, re.MULTILINE)
     assert names(root) == dict.fromkeys(BEFORE, 1)
     assert read(root) == before
     assert sorted(path.name for path in root.iterdir()) == ["_schema.json", "images", "measures", "pixels", "scores"]
@@ -244,9 +245,24 @@ def test_a_kill_between_the_two_renames_is_mended_by_the_next_run(
     again = Output(session, many.root, "run3")
     begin(again)
     assert read(root) == before
-    assert compact(again, SCORES, VERSION, 4).files_after <= 3
+    assert compact(again, SCORES, VERSION, CompactRequest(again.root, rows_per_file=4)).files_after <= 3
     end(again)
     assert read(root) == before
+
+
+def test_kept_pixels_are_dropped_by_age_and_nothing_else(
+    many: Output, job: Callable[..., tuple[int, str, str]]
+) -> None:
+    root = Path(many.root)
+    before = read(root)
+    words = ("--output", many.root, "--drop", "pixels")
+    assert job(compact_tables, *words, "--older-than", "36500")[0] == 0
+    assert read(root) == before
+    code, text, _ = job(compact_tables, *words)
+    assert (code, "pixels: 0 rows, 2 dropped" in text) == (0, True)
+    assert not (root / "pixels").exists()
+    kept = {name: rows for name, rows in read(root).items() if name != "pixels"}
+    assert kept == {name: rows for name, rows in before.items() if name != "pixels"}
 
 
 def test_it_is_refused_while_a_run_is_at_work(many: Output, job: Callable[..., tuple[int, str, str]]) -> None:

@@ -78,6 +78,7 @@ IMAGE_TYPE: Final = [
     ((ZOO, PLANT, 1.0, "illus", 3.0), "1.0\tillus\t3.0\tnon-photo\tillus\tmaybe"),
     ((ZOO, PLANT, 9.0, "illus", 0.5), "9.0\tillus\t0.5\tphoto\tnull\tmaybe"),
     ((ZOO, GRASS, 9.0, "null", 3.0), "9.0\tnull\t3.0\tphoto\tnull\tmaybe"),
+    ((ZOO, GRASS.upper(), 9.0, "null", 3.0), "9.0\tnull\t3.0\tphoto\tnull\tmaybe"),
     ((ZOO, PLANT, 1.0, "null", 3.0), "1.0\tnull\t3.0\tnon-photo\tnull\t"),
     ((ZOO, PLANT, 9.0, "herb", 3.0), "9.0\therb\t3.0\tphoto\tnull\t"),
     ((PLANTS, PLANT, 15.0, "herb", 0.5), "15.0\therb\t0.5\tnon-photo\therb\t"),
@@ -102,6 +103,7 @@ FLOWER_FRUIT: Final = [
     ((PLANT, "Fruit", 9.0, "Flower", 9.0), "N", "N"),
     ((PLANT, "Null", 9.0, "Flower", 9.0), "N", "N"),
     ((GRASS, "Flower", 9.0, "Flower", 9.0), "N", "N"),
+    ((GRASS.lower(), "Flower", 9.0, "Flower", 9.0), "N", "N"),
     ((None, "Flower", 9.0, "Flower", 9.0), "Y", "Y"),
 ]
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from eoltag.image.decode import decode
-from eoltag.model.card import CARD_FILE
+from eoltag.model.attempts import CARD_FILE
 from tests.support.flat import predictions
 from tests.support.loopback import Loopback
 from tests.support.paths import ROOT

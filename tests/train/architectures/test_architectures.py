@@ -94,6 +94,14 @@ def test_the_published_networks_have_their_published_parameters(name: str, param
     assert model.count_params() + (7 * 7 - 1) * of_pixels == parameters
 
 
+def test_scratch_is_the_network_of_eols_notebook() -> None:
+    model = build(FitSettings(), 6).model
+    assert model.count_params() == 2_770_310
+    assert [model.get_layer(f"conv_{n}").kernel.shape[0::3] for n in (1, 2, 3)] == [(5, 64), (3, 64), (3, 128)]
+    wider = build(FitSettings(first_kernel_px=7, second_filters=128, image_size_px=32), 6).model
+    assert [wider.get_layer(f"conv_{n}").kernel.shape[0::3] for n in (1, 2, 3)] == [(7, 64), (3, 128), (3, 256)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BASES)
 def test_every_block_can_be_named(name: str) -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from eoltag import __version__
 from eoltag.image.decode import decode
+from eoltag.settings import FetchSettings
 from tests.support.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
 from train.__main__ import main
 from train.collect.journal import Collection
 from train.collect.providers import PROVIDERS
 from train.collect.providers.licences import CODES, licence_code
+from train.collect.search import _within_policy
 from train.images.manifest import read_manifest
 from train.records import ManifestRow
 
@@ -203,6 +206,19 @@ def test_the_suffix_is_that_of_the_content(tmp_path: Path, server: ApiServer, sa
     server.push_back("/images/0.png", 200, jpeg)
     assert collect(table, tmp_path / "out", server) == 0
     assert {Path(name).suffix for name in files(tmp_path / "out")} == {".jpg", ".png"}
+
+
+def test_who_asks_and_how_fast_come_from_a_config(tmp_path: Path, terms: Path, server: ApiServer) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[fetch]\ncontact = "by /u/somebody"\nhosts = { "127.0.0.1" = 0.0 }\n')
+    assert collect(terms, tmp_path / "out", server, "--config", str(config)) == 0
+    assert {asked.headers["User-Agent"] for asked in server.asked} == {f"eoltag/{__version__} (+by /u/somebody)"}
+
+
+def test_commons_gives_two_images_at_a_time_at_most() -> None:
+    found = [_within_policy(FetchSettings(concurrency=most), PROVIDERS["commons"]).concurrency for most in (1, 16)]
+    assert found == [1, 2]
+    assert _within_policy(FetchSettings(), PROVIDERS["gbif"]).concurrency == FetchSettings().concurrency
 
 
 def test_only_images_under_a_wanted_licence_are_fetched(tmp_path: Path, server: ApiServer) -> None:

@@ -1,5 +1,6 @@
 """`python -m train classify`: files, folders, URLs and lists, judged as the Spark job would."""
 
+import ast
 import io
 import json
 import shutil
@@ -155,6 +156,17 @@ def test_private_hosts_are_not_asked_unless_told_to(
         code, rows = classify(capsys, small_package, f"{server.base}/files/a.jpg")
         assert server.requests == []
     assert (code, rows[0]["outcome"]) == (3, "blocked_host")
+
+
+def test_a_dictionary_is_printed_as_decathlons_toolkit_prints_it(
+    small_package: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["classify", str(small_package), str(images / "a.jpg"), "--format", "dict"]) == 0
+    found = ast.literal_eval(capsys.readouterr().out)
+    assert set(found) == set(read_package(small_package).card.labels)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert main(["classify", str(small_package), str(images / "a.jpg"), "--format", "dict", "--top", "2"]) == 0
+    assert ast.literal_eval(capsys.readouterr().out) == dict(list(found.items())[:2])
 
 
 def test_the_table_shows_the_best_labels_first(

@@ -19,6 +19,7 @@ from train.export.agreement import LEAST_IMAGES, compare
 from train.export.held_out import read_pictures
 from train.export.quantizing import RECIPES
 from train.package.data_table import read_data_table
+from train.package.runtimes import predict
 from train.records import Split
 
 CARD = Card(card_version=1, name="kind", labels=("bad", "good"), input=CardInput(height=32, width=32), files={})
@@ -210,6 +211,20 @@ def test_what_is_there_stays_as_it_is_unless_it_is_to_be_renewed(
         assert (tmp_path / "kept" / name).read_bytes() == (proven_package / name).read_bytes()
 
 
+def test_a_saved_model_gives_the_logits_of_the_package(colour_package: Path, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    assert main(["export", str(colour_package), "--saved-model", str(tmp_path / "saved")]) == 0
+    package = read_package(colour_package)
+    pixels = np.random.default_rng(4).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_allclose(
+        np.asarray(loaded.serve(pixels)), predict(package, "keras", pixels), rtol=1e-4, atol=1e-4
+    )
+    assert (tmp_path / "saved/labels.txt").read_text().split() == list(package.card.labels)
+    assert main(["export", str(colour_package), "--saved-model", str(tmp_path / "saved")]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -220,6 +235,9 @@ def test_what_is_there_stays_as_it_is_unless_it_is_to_be_renewed(
         (["UNKNOWN", "--int8", "--held-out", "hard"], "does not say what it was trained on (no data.tsv)"),
         (["PACKAGE", "--most-images", "0"], "--most-images: wanted 1 or more. Received: 0"),
         (["PACKAGE", "--out", "hard"], "holds other files and is no model package"),
+        (["NO_KERAS", "--saved-model", "saved"], "--saved-model is made from model.keras, which this package lacks"),
+        (["PACKAGE", "--saved-model", "hard"], "holds other files and no saved_model.pb"),
+        (["PACKAGE", "--saved-model", "saved", "--int8"], "--saved-model writes a SavedModel alone"),
         (["NO_KERAS", "--renew"], "--renew makes OpenVINO files from model.keras, which this package lacks"),
         (["empty"], "empty: not a model package"),
     ],

@@ -3,20 +3,14 @@
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from tests.support.base_weights import base_weights
 from tests.support.paths import ROOT
 from tests.support.pictures import save_two_classes
 from train.__main__ import main
-from train.cli import start_keras
 from train.fit.attempts import find_package
-from train.settings import WHOLE, FitSettings, read_fit_settings
-
-start_keras()
-
-from train.architectures.bases import BASES  # noqa: E402
-from train.fit.precise_bn import recalibrate_batch_norm  # noqa: E402
+from train.settings import WHOLE, read_fit_settings
 
 CONFIGS = sorted(path for path in ROOT.glob("conf/train/*.toml") if not path.stem.startswith("tune"))
 SIDE_PX = 80
@@ -33,22 +27,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_two_classes(tmp_path_factory.mktemp("pictures"), 20, (48, 64))
 
 
-def base_weights(settings: FitSettings, path: Path) -> Path:
-    """Random ones, whose batch normalisation fits them, as keras.applications would save them."""
-    import keras
-
-    keras.utils.set_random_seed(5)
-    more = {"alpha": settings.alpha} if settings.architecture.startswith("mobilenet") else {}
-    base = getattr(keras.applications, BASES[settings.architecture].builder)(
-        include_top=False, weights=None, input_shape=(SIDE_PX, SIDE_PX, 3), **more
-    )
-    recalibrate_batch_norm(
-        base, [np.random.default_rng(0).uniform(-1, 1, (16, SIDE_PX, SIDE_PX, 3)).astype(np.float32)]
-    )
-    base.save_weights(path)
-    return path
-
-
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_a_training_file_that_comes_with_eoltag_trains(config: Path, pictures: Path, tmp_path: Path) -> None:
     settings = read_fit_settings(config)
@@ -56,7 +34,7 @@ def test_a_training_file_that_comes_with_eoltag_trains(config: Path, pictures: P
     words = ["fit", str(config), "--data", str(pictures), "--out", str(tmp_path / "out")]
     words += ["--set", "epochs=1", "--set", f"image_size_px={side_px}"]
     if settings.has_base:
-        words += ["--weights", str(base_weights(settings, tmp_path / "base.weights.h5"))]
+        words += ["--weights", str(base_weights(settings, SIDE_PX, tmp_path / "base.weights.h5"))]
     if settings.fine_tune_epochs:
         words += ["--set", "fine_tune_epochs=1"]
     assert main(words) == 0

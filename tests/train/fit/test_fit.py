@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eoltag.errors import PackageError
 from eoltag.model.card import KERAS_FILE, OPENVINO_FILES
 from eoltag.model.package import Package, read_package
 from eoltag.records import InputSpec, Outcome
@@ -163,7 +162,7 @@ def test_the_network_takes_raw_bytes_and_scales_them_itself(small_package: Path)
         "InputLayer", "Rescaling", "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D",
         "Flatten", "Dense", "Dropout", "Dense",
     ]  # fmt: skip
-    assert [layer.filters for layer in model.layers if hasattr(layer, "filters")] == [8, 16, 32]
+    assert [layer.filters for layer in model.layers if hasattr(layer, "filters")] == [8, 8, 16]
     assert model.get_layer("conv_1").kernel_size == (5, 5)
     assert model.get_layer("dense").units == 64
     assert model.get_layer("to_unit_range").scale == pytest.approx(1 / 255)
@@ -220,8 +219,8 @@ def test_a_training_that_diverges_is_said_to_do_so(
     from train import architectures
     from train.fit import loop as learning
 
-    def spoilt(settings: FitSettings, classes: int) -> Any:
-        network = architectures.build(settings, classes)
+    def spoilt(settings: FitSettings, classes: int, feature_length: int = 0) -> Any:
+        network = architectures.build(settings, classes, feature_length)
         network.model.get_layer("logits").bias.assign(np.full(2, np.nan))
         return network
 
@@ -334,11 +333,14 @@ def test_each_fit_makes_the_next_attempt(data: Path, config: Path, tmp_path: Pat
     out = tmp_path / "out"
     for seed in ("0", "5"):
         assert fit(config, data, out, "--seed", seed) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["001", "002"]
+    assert sorted(path.name for path in out.iterdir()) == ["001", "002", "chosen.json"]
     one, two = (read_package(out / name / "package") for name in ("001", "002"))
     assert (one.card.hyperparameters["seed"], two.card.hyperparameters["seed"]) == (0, 5)
     assert one.version != two.version
-    assert find_package(out).version == two.version
+    best = max(
+        (one, two), key=lambda package: (package.card.metrics["val_accuracy"], -package.card.metrics["val_loss"])
+    )
+    assert find_package(out).version == best.version
     assert find_package(out / "001").version == one.version
     assert sorted(path.name for path in (out / "002").iterdir()) == [
         "config.toml", "curves.png", "history.csv", "package", "started.json", "tensorboard",
@@ -379,9 +381,44 @@ def test_attempts_among_their_own_images_are_refused(
     assert "lies in the data folder" in refused(capsys)
 
 
-def test_a_task_that_names_a_folder_of_attempts_is_told_which_package_to_name(small_package: Path) -> None:
-    with pytest.raises(PackageError, match=r"wanted a directory with card\.json, such as .*small/001/package"):
-        read_package(small_package.parent.parent)
+def test_what_a_person_has_chosen_stays_chosen_after_the_next_fit(
+    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert fit(config, data, out) == 0
+    assert main(["fit", "--out", str(out), "--choose", "001"]) == 0
+    assert fit(config, data, out, "--set", "epochs=4") == 0
+    assert f"{out} now means attempt 001, by hand (validation accuracy: 001 " in capsys.readouterr().out
+    assert find_package(out).path == out / "001/package"
+
+
+def test_a_finished_attempt_is_trained_further(data: Path, config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert fit(config, data, out) == 0
+    assert fit(config, data, out, "--from", str(out / "001"), "--set", "learning_rate=1e-12") == 0
+    first, second = (keras_weights(out / name) for name in ("001", "002"))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert json.loads((out / "002/started.json").read_text())["from"] == str(out / "001/package")
+
+
+def keras_weights(attempt: Path) -> list[Any]:
+    """Of its package."""
+    import keras
+
+    model = keras.saving.load_model(attempt / "package" / KERAS_FILE, compile=False)
+    found: list[Any] = model.get_weights()
+    return found
+
+
+def test_another_network_is_not_trained_further(
+    data: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(config, data, tmp_path / "out") == 0
+    capsys.readouterr()
+    more = ("--from", str(tmp_path / "out"), "--set", "first_filters=3")
+    assert fit(config, data, tmp_path / "out", *more) == 2
+    assert "is another network (scratch at 16 pixels) than the settings make" in refused(capsys)
 
 
 def test_what_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from train.data.augment import ONLINE_SETS, augment
 from train.data.class_weights import loss_weights
 from train.data.dataset import read_dataset, split, training_images
 from train.evaluate.calibration import calibrate
-from train.fit.optimizer import learning_rate
 from train.fit.preview import draw_preview
+from train.optimization.optimizer import learning_rate
 from train.records import Split
 from train.settings import FitSettings
 

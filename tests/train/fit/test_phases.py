@@ -154,7 +154,11 @@ def test_a_training_can_be_watched_and_stopped(weights: Path, config: Path, tmp_
 
 @pytest.mark.parametrize(
     ("survived", "more"),
-    [(1, []), (2, ["augmentation=off"]), (3, ["cached_views=2", "schedule=plateau", "plateau_patience=1"])],
+    [
+        (1, []),
+        pytest.param(2, ["augmentation=off"], marks=pytest.mark.slow),
+        pytest.param(3, ["cached_views=2", "schedule=plateau", "plateau_patience=1"], marks=pytest.mark.slow),
+    ],
 )
 def test_a_training_goes_on_exactly_wherever_it_was_killed(
     weights: Path, config: Path, tmp_path: Path, sample: Sample, survived: int, more: list[str]
@@ -188,6 +192,21 @@ def test_an_attempt_is_gone_on_with(pictures: Path, weights: Path, config: Path,
     assert not package.has_base  # it was fine-tuned, and is like no other
     assert "base.keras" not in package.card.files
     assert not (tmp_path / "out/001/checkpoint").exists()
+    assert fit(config, pictures, weights, tmp_path / "whole") == 0
+    assert find_package(tmp_path / "out").version == find_package(tmp_path / "whole").version
+
+
+def test_a_solved_head_is_one_line_of_the_history_and_the_second_phase_begins_with_it(
+    pictures: Path, weights: Path, config: Path, tmp_path: Path
+) -> None:
+    more = [word for change in ("head_units=[]", "augmentation=off") for word in ("--set", change)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.fit.run._recorder", killing_after(2))
+        assert fit(config, pictures, weights, tmp_path / "out", *more) == 130
+    assert fit(config, pictures, weights, tmp_path / "out", "--resume", *more) == 0
+    assert fit(config, pictures, weights, tmp_path / "whole", *more) == 0
+    assert [row["phase"] for row in history(tmp_path / "out/001")] == ["head", "fine_tuning", "fine_tuning"]
+    assert find_package(tmp_path / "out").version == find_package(tmp_path / "whole").version
 
 
 def killing_after(epochs: int) -> Callable[..., Callable[[Epoch], bool]]:

@@ -9,11 +9,12 @@ PUBLISHED = {
     # architecture, side, epochs of the whole network, batch, learning rate, dropout, label smoothing, augmentation
     "rating_18": ("mobilenet_v2", 224, 10, 16, 1e-3, 0.2, 0.0, "off"),
     "rating_20": ("inception_v3", 299, 10, 32, 1e-3, 0.0, 0.0, "off"),
+    "rating_06": ("inception_v3", 299, 15, 64, 1e-1, 0.0, 0.0, "off"),
     "image_type_13": ("mobilenet_v2", 224, 30, 16, 1e-5, 0.3, 0.0, "off"),
     "image_type_11": ("inception_v3", 299, 30, 16, 1e-4, 0.2, 0.0, "off"),
     "flower_fruit_07": ("mobilenet_v2", 224, 60, 16, 1e-3, 0.3, 0.1, "simple"),
     "flower_fruit_11": ("mobilenet_v2", 224, 60, 16, 1e-3, 0.3, 0.1, "simple"),
-    "flowers": ("scratch", 150, 35, 32, 1e-3, 0.2, 0.1, "simple"),
+    "flowers": ("scratch", 150, 35, 64, 1e-3, 0.2, 0.0, "simple"),
 }
 
 

@@ -68,7 +68,7 @@ def test_a_killed_training_reaches_the_model_of_an_unbroken_one(sample_images: P
     words = command(config, sample_images, killed, "--resume")
     done = subprocess.run([sys.executable, "-m", "train", *words], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in killed.iterdir()) == ["001"]
+    assert sorted(path.name for path in killed.iterdir()) == ["001", "chosen.json"]
     assert "whole epoch 2/" not in done.stderr
     assert len(history(whole)) == EPOCHS
     assert history(killed) == history(whole)

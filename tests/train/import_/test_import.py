@@ -286,7 +286,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "pair.keras": ({}, "wanted a model with one input and one output. Received: 2 inputs"),
     "only.weights.h5": ({}, "weights only, no network"),
     "reader": ({}, "holds the operations ReadFile, which reach beyond its images; refused"),
-    "broken.keras": ({}, "not a Keras file that holds a whole model (File is not a zip file)"),
+    "broken.keras": ({}, "not a Keras file that holds a whole model (Unable to"),
     "broken.h5": ({}, "not a Keras file that holds a whole model"),
     "unknown.keras": ({}, "cannot read it ("),
     "broken": ({}, "saved_model.pb cannot be read"),

@@ -54,15 +54,15 @@ def test_seven_contents_become_six_classes(source: Path, tmp_path: Path) -> None
     assert run(source, "--out", tmp_path / "set") == 0
     rows = rows_of(tmp_path / "set")
     assert Counter(row.label for row in rows) == {
-        "entire": 3,
-        "fruit": 3,
-        "branch": 3,
-        "stem": 3,
-        "flower": 6,
-        "leaf": 7,
+        "Entire": 3,
+        "Fruit": 3,
+        "Branch": 3,
+        "Stem": 3,
+        "Flower": 6,
+        "Leaf": 7,
     }
     first = next(row for row in rows if row.source_path == "0.jpg")
-    assert (first.label, first.page, first.author) == ("entire", "plantclef:observation/1000", "Ann Émond")
+    assert (first.label, first.page, first.author) == ("Entire", "plantclef:observation/1000", "Ann Émond")
 
 
 def test_a_count_is_drawn_over_all_classes_by_the_seed(source: Path, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_count_is_drawn_over_all_classes_by_the_seed(source: Path, tmp_path: P
 def test_a_cap_is_drawn_from_each_class(source: Path, tmp_path: Path) -> None:
     assert run(source, "--out", tmp_path / "set", "--cap", 4) == 0
     counts = Counter(row.label for row in rows_of(tmp_path / "set"))
-    assert counts == {"entire": 3, "fruit": 3, "branch": 3, "stem": 3, "flower": 4, "leaf": 4}
+    assert counts == {"Entire": 3, "Fruit": 3, "Branch": 3, "Stem": 3, "Flower": 4, "Leaf": 4}
 
 
 def test_photos_of_one_observation_stay_in_one_split(source: Path, tmp_path: Path) -> None:

@@ -93,6 +93,38 @@ def test_bad_is_one_and_two_good_is_four_and_five(server: Loopback, tmp_path: Pa
     assert found(tmp_path / "set", server) == expected
 
 
+def test_five_stars_are_drawn_as_eol_draws_them(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.prepare.sources.ratings.EOL_EXEMPLARS", 0)
+    monkeypatch.setattr("train.prepare.kinds._CAPS", {"ratings": 1})
+    assert run(server, tmp_path / "set") == 0
+    kept = found(tmp_path / "set", server)
+    assert Counter(kept.values()) == {"1": 1, "2": 1, "3": 1, "4": 1, "5": 3}
+    assert {6, 7, 21} <= set(kept), "all that are rated five, and the exemplar that was chosen twice"
+
+
+def test_stars_stay_in_the_manifest_of_every_layout(server: Loopback, tmp_path: Path) -> None:
+    assert run(server, tmp_path / "set", "--layout", "quality") == 0
+    rows = read_manifest(tmp_path / "set" / FILE_NAME)
+    assert Counter((row.label, row.stars) for row in rows) == {
+        ("bad", 1): 1, ("bad", 2): 2, ("good", 4): 2, ("good", 5): 4,
+    }  # fmt: skip
+
+
+def test_eols_lists_are_written_where_asked_and_no_image_is_fetched(server: Loopback, tmp_path: Path) -> None:
+    words = ["prepare", "ratings", "--allow-private-hosts", "--lists", str(tmp_path / "lists"), "--cap", "1"]
+    words += ["--ratings", server.url("image_ratings.txt.zip")]
+    assert main([*words, "--exemplars", server.url("images_selected_as_exemplar.txt.zip")]) == 0
+    names = [f"{star}_download{more}.txt" for star in ("five", "four", "one", "three", "two") for more in ("", "_7k")]
+    assert sorted(path.name for path in (tmp_path / "lists").iterdir()) == sorted(names)
+    two, drawn = ((tmp_path / f"lists/two_download{more}.txt").read_text().splitlines() for more in ("", "_7k"))
+    assert two == [server.url("1.jpg"), server.url("2.jpg")]
+    assert len(drawn) == 1
+    assert set(drawn) <= set(two)
+    assert not [path for path in server.requests if path.endswith(".jpg")]
+
+
 def test_the_cap_counts_by_stars_in_both_layouts(server: Loopback, tmp_path: Path) -> None:
     assert run(server, tmp_path / "set", "--layout", "quality", "--cap", 1) == 0
     kept = found(tmp_path / "set", server)

@@ -90,7 +90,7 @@ BAD: Final[dict[str, tuple[bytes, int, str, str]]] = {
         "broken_multipart",
         "is broken",
     ),
-    "another field": (post(form(("a.jpg", JPEG), field="image")), 400, "wrong_field", "Received: 'image'"),
+    "another field": (post(form(("a.jpg", JPEG), field="file")), 400, "wrong_field", "Received: 'file'"),
     "text in the field": (post(multipart(part(b'name="img"', b"a.jpg"))), 400, "no_file", "-F img=@a.jpg"),
     "no file chosen": (post(multipart(part(b'name="img"; filename=""', b""))), 400, "no_file", "none was chosen"),
     "no image at all": (post(multipart(part(b'name="note"', b"x"))), 400, "no_file", "Received: 'note'"),

@@ -71,6 +71,23 @@ def test_one_image_gets_its_labels_by_falling_probability(
         assert all(set(each) == {"label", "probability"} for each in answer.json["predictions"])
 
 
+def test_the_field_may_be_called_image_as_well(service: Served, by_hand: dict[Path, dict[str, float]]) -> None:
+    (path, *_) = by_hand
+    answer = service.send(post(form(("a.jpg", path), field="image")))
+    assert (answer.status, answer.json) == (200, service.post(path).json)
+
+
+def test_pages_of_other_origins_may_ask_only_where_they_are_named(small_package: Path, service: Served) -> None:
+    def allowed(running: Served, origin: str) -> str | None:
+        answer = httpx.get(f"http://127.0.0.1:{running.port}/health", headers={"Origin": origin})
+        return answer.headers.get("access-control-allow-origin")
+
+    assert allowed(service, "https://example.org") is None
+    with served(small_package, cors_origins=("https://example.org",)) as open_to_one:
+        assert allowed(open_to_one, "https://example.org") == "https://example.org"
+        assert allowed(open_to_one, "https://example.com") is None
+
+
 def test_top_keeps_the_best(service: Served, by_hand: dict[Path, dict[str, float]]) -> None:
     (path, *_) = by_hand
     everything = service.post(path).json["predictions"]
@@ -322,7 +339,8 @@ def test_help_names_every_default(capsys: pytest.CaptureFixture[str]) -> None:
         option = f"--{name.replace('_', '-')} "
         shown = re.search(rf"{option}.*?\(default ([\w.]+)", text)
         assert shown, name
-        assert shown.group(1) in (str(field.default), f"{field.default:g}" if field.annotation is float else ""), name
+        default = field.default or "none" if name == "cors_origins" else field.default
+        assert shown.group(1) in (str(default), f"{default:g}" if field.annotation is float else ""), name
 
 
 def test_only_this_machine_is_let_in_unless_told_otherwise() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,29 @@ def test_fifty_nine_images_without_a_mistake_are_the_least_for_five_percent() ->
     assert risk_curve("a", "logit", np.linspace(1, 2, 59), right, 0.05, 0.95).chosen is not None
     short = risk_curve("a", "logit", np.linspace(1, 2, 58), right[:58], 0.05, 0.95)
     assert short.chosen is None
-    assert short.reason(0.05) == "only 58 images were given this label; at least 59, all right, are needed"
+    assert short.reason(0.05) == "only 58 images were given this label; at least 59, all right, are needed: 1 more"
+
+
+def test_a_label_without_a_threshold_is_told_how_many_more_images_would_do() -> None:
+    scores, wrong = np.linspace(9, 5, 60), np.zeros(60, bool)
+    wrong[[10, 40]] = True
+    found = risk_curve("a", "logit", scores, wrong, 0.05, 0.95)
+    assert found.chosen is None
+    more = found.more_needed(0.05)
+    assert more is not None
+    assert f"about {more} more images of this label might do" in str(found.reason(0.05))
+    times = ceil((60 + more) / 60)
+    again = risk_curve("a", "logit", np.tile(scores, times), np.tile(wrong, times), 0.05, 0.95)
+    assert again.chosen is not None
+    plain = found.plain(0.05)
+    assert plain is not None
+    assert (plain.images, plain.wrong) == (60, 2)
+
+
+def test_a_label_that_errs_too_often_is_not_helped_by_more_images() -> None:
+    found = risk_curve("a", "logit", np.linspace(9, 5, 200), np.arange(200) % 4 == 0, 0.05, 0.95)
+    assert (found.chosen, found.more_needed(0.05)) == (None, None)
+    assert str(found.reason(0.05)).endswith("more images alone would not do")
 
 
 def test_testing_stops_at_the_first_threshold_that_fails_though_a_lower_one_would_pass() -> None:

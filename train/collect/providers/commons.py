@@ -72,4 +72,5 @@ def _plain(markup: str) -> str:
     return " ".join("".join(parser.parts).split())
 
 
-PROVIDER: Final = Provider("commons", 2.0, search)
+# Two at a time: https://wikitech.wikimedia.org/wiki/Robot_policy
+PROVIDER: Final = Provider("commons", 2.0, search, images_in_flight=2)

@@ -42,6 +42,8 @@ class Provider:
     """Environment variables without which it does not answer."""
     takes: tuple[str, ...] = ()
     """Environment variables with which it answers faster."""
+    images_in_flight: int | None = None
+    """Images that may be fetched at the same time, where its policy says so."""
     states_licences: bool = True
     """False: it cannot be asked for licences."""
     is_filtered: bool = False

@@ -1,7 +1,7 @@
 """What may become a training image, before anybody has looked at it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,10 @@ class Candidate:
     author: str | None = None
     split: Split | None = None
     """Where the source has put it."""
+    stars: int | None = None
+    """1 to 5, of a rated image."""
+    ancestry: str | None = None
+    """Names of taxa, joined by |."""
     rejected: str | None = None
     """A Rejection or Outcome that is known before the image is looked at."""
     detail: str | None = None
@@ -56,6 +60,8 @@ class Offer:
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...] = ()
     """Sentences for the user on what was decided and may surprise."""
+    caps: Mapping[str, int | None] = field(default_factory=dict)
+    """Stratum -> how many of its images are drawn, in place of the cap of all; None for every one."""
 
 
 def check_labels(labels: Iterable[str]) -> None:

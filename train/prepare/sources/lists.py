@@ -29,16 +29,22 @@ def read_lists(lists: Sequence[tuple[str, str, Path]]) -> Offer:
 
     A URL that two classes list is offered as rejected under both, since one of them is wrong.
     """
-    classes: dict[str, dict[str, None]] = {}
+    classes: dict[str, dict[str, str | None]] = {}
     claims: dict[str, set[str]] = {}
     notes: list[str] = []
     for label, origin, path in lists:
         for bundle in open_bundles(path, origin):
             notes += [f"{origin}: {note}" for note in bundle.notes]
-            for url in (row.url for row in bundle.rows() if row.url):
-                classes.setdefault(label, {})[url] = None
-                claims.setdefault(url, set()).add(label)
-    candidates = [Candidate(label, label, url=url) for label, urls in classes.items() for url in urls]
+            for row in bundle.rows():
+                if row.url:
+                    urls = classes.setdefault(label, {})
+                    urls[row.url] = row.ancestry or urls.get(row.url)
+                    claims.setdefault(row.url, set()).add(label)
+    candidates = [
+        Candidate(label, label, url=url, ancestry=ancestry)
+        for label, urls in classes.items()
+        for url, ancestry in urls.items()
+    ]
     return Offer(tuple(_disputed(candidate, claims[str(candidate.url)]) for candidate in candidates), tuple(notes))
 
 

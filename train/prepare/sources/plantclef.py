@@ -14,15 +14,15 @@ from train.images.files import visible_files
 from train.prepare.sources.candidate import Candidate, Offer, Rejection
 
 CLASSES: Final = {
-    "Entire": "entire",
-    "Fruit": "fruit",
-    "Branch": "branch",
-    "Stem": "stem",
-    "Flower": "flower",
-    "LeafScan": "leaf",
-    "Leaf": "leaf",
+    "Entire": "Entire",
+    "Fruit": "Fruit",
+    "Branch": "Branch",
+    "Stem": "Stem",
+    "Flower": "Flower",
+    "LeafScan": "Leaf",
+    "Leaf": "Leaf",
 }
-"""Content -> class, as EOL sorted them."""
+"""Content -> class, as EOL sorted them and spells them in its tags."""
 
 NO_CLASS: Final = "unknown"
 """What the manifest calls the class of an image without one; such an image is never in the set."""

@@ -1,9 +1,11 @@
 """EOL's image ratings and exemplars: URLs with one to five stars, which become classes.
 
 A rating is rounded half to even, as EOL's lists were: 2.5 is two stars, 3.5 four. Five is best. Rated five are few, so
-the images that curators chose as exemplars count as five; a rating of the image itself goes before that.
+the images that curators chose as exemplars count as five; a rating of the image itself goes before that. EOL takes
+every image rated five, every one that was chosen more than once, and 4,000 of the other exemplars.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -22,6 +24,13 @@ RatingLayout = Literal["stars", "quality"]
 QUALITY: Final = {1: "bad", 2: "bad", 4: "good", 5: "good"}
 """Three stars are neither."""
 
+EOL_CAP: Final = 7_000
+"""Images of one to four stars each that EOL draws."""
+EOL_EXEMPLARS: Final = 4_000
+"""Exemplars that were chosen once, of which EOL draws so many."""
+_FIVE: Final = "5 stars"
+_ONCE: Final = "5 stars, exemplars chosen once"
+
 RATING: Final = "overall_rating"
 URLS: Final = ("obj_url", "object_url", "eolMediaURL", "image_url", "url")
 """The ratings have the first, the exemplars the second."""
@@ -35,10 +44,11 @@ class TableFile:
     origin: str
 
 
-def read_ratings(ratings: TableFile, exemplars: TableFile | None, layout: RatingLayout) -> Offer:
+def read_ratings(ratings: TableFile, exemplars: TableFile | None, layout: RatingLayout, *, as_eol: bool) -> Offer:
     """Every rated URL once, under its stars (`1` to `5`) or its quality (`bad`, `good`). Raises DataError.
 
-    Caps count by stars in both layouts, as EOL capped its lists before it put them together.
+    Caps count by stars in both layouts, as EOL capped its lists before it put them together. as_eol: five stars have
+    the caps of EOL.
     """
     stars, skipped, repeated = _rated(ratings)
     notes = []
@@ -48,19 +58,20 @@ def read_ratings(ratings: TableFile, exemplars: TableFile | None, layout: Rating
         )
     if repeated:
         notes.append(f"{ratings.origin}: {repeated} rows repeat a URL; the first rating counts")
+    once: set[str] = set()
     if exemplars is not None:
-        added, disputed = _add_exemplars(stars, exemplars)
+        added, once, disputed = _add_exemplars(stars, exemplars)
         notes.append(f"{exemplars.origin}: {added} exemplars were added to the images with five stars")
         if disputed:
             notes.append(f"{exemplars.origin}: {disputed} exemplars are rated otherwise and keep their rating")
     candidates = tuple(
-        Candidate(label, f"{star} stars", url=url)
+        Candidate(label, _ONCE if as_eol and url in once else f"{star} stars", url=url, stars=star)
         for url, star in stars.items()
         if (label := str(star) if layout == "stars" else QUALITY.get(star)) is not None
     )
     if not candidates:
         raise DataError(f"{ratings.origin}: wanted rows with a URL and a rating of 1 to 5. Received: none")
-    return Offer(candidates, tuple(notes))
+    return Offer(candidates, tuple(notes), {_FIVE: None, _ONCE: EOL_EXEMPLARS} if as_eol else {})
 
 
 def _rated(table: TableFile) -> tuple[dict[str, int], int, int]:
@@ -78,16 +89,18 @@ def _rated(table: TableFile) -> tuple[dict[str, int], int, int]:
     return stars, skipped, repeated
 
 
-def _add_exemplars(stars: dict[str, int], table: TableFile) -> tuple[int, int]:
-    """How many exemplars were added, and how many have another rating."""
+def _add_exemplars(stars: dict[str, int], table: TableFile) -> tuple[int, set[str], int]:
+    """How many exemplars were added, which of these were chosen once, and how many have another rating."""
     added = disputed = 0
-    for url in dict.fromkeys(row["url"] for row in _rows(table, ()) if row["url"]):
+    once: set[str] = set()
+    for url, times in Counter(row["url"] for row in _rows(table, ()) if row["url"]).items():
         if url not in stars:
             stars[url] = 5
             added += 1
+            once |= {url} if times == 1 else set()
         elif stars[url] != 5:
             disputed += 1
-    return added, disputed
+    return added, once, disputed
 
 
 def _stars(text: str) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from train.fit.seeding import all_layers
+from train.optimization.seeding import all_layers
 
 
 def recalibrate_batch_norm(network: Any, batches: Iterable[Any]) -> None:

@@ -14,7 +14,7 @@ from train.data.dataset import Dataset, read_dataset, split
 from train.fit.checkpoints import Checkpoint, Epoch
 from train.fit.features import FeatureCache
 from train.fit.loop import Trained, learn
-from train.fit.precise_bn import batch_norms_of, recalibrate_batch_norm
+from train.optimization.precise_bn import batch_norms_of, recalibrate_batch_norm
 from train.settings import FitSettings
 
 SIDE_PX = 32
@@ -79,6 +79,7 @@ def test_one_epoch_from_nothing_tells_pictures_apart_and_its_weights_are_those_o
     assert spread > 0.1 > 20 * np.ptp(np.asarray(model.predict_on_batch(pixels)), axis=0).max()
 
 
+@pytest.mark.slow
 def test_a_training_from_nothing_goes_on_exactly_after_a_kill(sample: Sample, tmp_path: Path) -> None:
     settings = from_nothing(epochs=3, best_by="val_accuracy")
     whole = trained(settings, sample, tmp_path)

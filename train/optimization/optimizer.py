@@ -10,14 +10,27 @@ from train.settings import FitSettings
 
 def make_optimizer(settings: FitSettings) -> Any:
     """A fresh keras optimiser; the learning rate is set before every step."""
-    rate = settings.learning_rate
+    rate, epsilon = settings.learning_rate, settings.optimizer_epsilon
     if settings.optimizer == "sgd":
         return keras.optimizers.SGD(rate, momentum=settings.momentum, weight_decay=settings.weight_decay or None)
     if settings.optimizer == "rmsprop":
-        return keras.optimizers.RMSprop(rate, momentum=settings.momentum)
+        return keras.optimizers.RMSprop(rate, momentum=settings.momentum, epsilon=epsilon)
     if settings.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
-    return keras.optimizers.Adam(rate)
+        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, epsilon=epsilon)
+    return keras.optimizers.Adam(rate, epsilon=epsilon)
+
+
+def make_loss(settings: FitSettings) -> Any:
+    """Of one-hot targets and logits, both (N, C): a loss for each image."""
+    smoothing = settings.label_smoothing
+    if settings.loss == "categorical_crossentropy":
+        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+
+    def binary_crossentropy(targets: Any, logits: Any) -> Any:
+        """Mean over the classes."""
+        return keras.losses.binary_crossentropy(targets, keras.ops.softmax(logits), label_smoothing=smoothing)
+
+    return binary_crossentropy
 
 
 def learning_rate(settings: FitSettings, highest: float, step: int, steps_per_epoch: int, epochs: int) -> float:

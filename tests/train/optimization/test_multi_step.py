@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from train.architectures.head import head
-from train.fit.multi_step import StepExecutor, steps_per_execution
-from train.fit.optimizer import make_optimizer
-from train.fit.seeding import make_repeatable, reseed
+from train.optimization.multi_step import StepExecutor, steps_per_execution
+from train.optimization.optimizer import make_optimizer
+from train.optimization.seeding import make_repeatable, reseed
 from train.settings import FitSettings
 
 BATCH = 4
