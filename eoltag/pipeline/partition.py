@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from eoltag.errors import ImageError
 from eoltag.fetch.read_ahead import fetch_ahead
@@ -19,9 +19,12 @@ from eoltag.pipeline.clock import Stage, Stopwatch
 from eoltag.pipeline.models import Models, Network
 from eoltag.pipeline.rows import ImageRow, MeasureRow, PixelsRow, Row
 from eoltag.pipeline.scoring import PictureScoring, ScoredImage
-from eoltag.records import Decoded, Fetched, WantedImage
+from eoltag.records import Decoded, Fetched, Pixels, WantedImage
 from eoltag.report.top_k import Collector
-from eoltag.settings import Settings
+from eoltag.settings import ReuseSettings, Settings
+
+MOST_BYTES_A_PIXEL: Final = 1.0
+"""A file of more is compressed when it is kept: JPEGs of photos take 0.1 to 0.7."""
 
 Found = tuple[WantedImage | None, Row]
 """A row, and the image whose answer it is; None for what belongs to a content and not to an address."""
@@ -103,7 +106,7 @@ def _answered(item: WantedImage, fetched: Fetched, job: Job, scoring: PictureSco
         yield item, image_row(item, fetched, content, problem)
         return
     yield item, image_row(item, fetched, content, decoded)
-    yield from ((None, row) for row in _kept(content, decoded, job, lacking))
+    yield from ((None, row) for row in _kept(content, fetched.data, decoded, job, lacking))
     image = ScoredImage(
         item.url, content, decoded.width, decoded.height, lacking, keeps_vector=job.settings.reuse.features
     )
@@ -126,14 +129,21 @@ def _decode(data: bytes, networks: Sequence[Network], job: Job, lacking: Collect
     return decode(data, specs, job.settings.decode.max_pixels, sides, copy_side_px)
 
 
-def _kept(content: str, decoded: Decoded, job: Job, lacking: Collection[str]) -> Iterator[Row]:
-    """What is kept of a picture besides its scores."""
+def _kept(content: str, data: bytes, decoded: Decoded, job: Job, lacking: Collection[str]) -> Iterator[Row]:
+    """What is kept of a picture besides its scores. data: its file."""
     for name, picture in zip([name for name in job.measures if name in lacking], decoded.pictures, strict=True):
         yield MeasureRow(content, name, FEATURES[name].measure(picture))
     if decoded.copy is not None:
-        reuse = job.settings.reuse
-        image = encode_copy(decoded.copy, reuse.pixels_format, reuse.pixels_quality)
+        image = _copy(data, decoded.copy, decoded, job.settings.reuse)
         yield PixelsRow(content, min(decoded.copy.shape[:2]), image, decoded.width, decoded.height)
+
+
+def _copy(data: bytes, copy: Pixels, decoded: Decoded, reuse: ReuseSettings) -> bytes:
+    """The file of a kept copy: that of the image itself where it is small already, so that nothing of it is lost."""
+    is_whole = copy.shape[:2] == (decoded.height, decoded.width)
+    if is_whole and len(data) <= MOST_BYTES_A_PIXEL * decoded.width * decoded.height:
+        return data
+    return encode_copy(copy, reuse.pixels_format, reuse.pixels_quality)
 
 
 def image_row(item: WantedImage, fetched: Fetched, content: str | None, found: Decoded | ImageError | None) -> ImageRow:

@@ -37,6 +37,8 @@ class Progress:
     images: int = 0
     seconds: float = 0.0
     """Of whole waves."""
+    other_s: float = 0.0
+    """Of waves that were merged into these."""
     commit_s: float = 0.0
     """Of these, spent on committing."""
     rows: Counter[str] = field(default_factory=Counter)
@@ -69,7 +71,8 @@ class Progress:
         self.commit_s += ended - computed
 
     def merge(self, other: "Progress") -> None:
-        """Add what other waves have done, but for their speed, which says nothing of these."""
+        """Add what other waves have done. Their seconds are kept apart: they say nothing of the speed of these."""
+        self.other_s += other.seconds + other.other_s
         self.commit_s += other.commit_s
         self.rows.update(other.rows)
         self.bytes.update(other.bytes)
@@ -91,7 +94,7 @@ def work_of(plan: Plan, progress: Progress) -> Work:
         requests=counts.requests,
         not_modified=progress.not_modified,
         scores=progress.rows["scores"],
-        waves_s=round(progress.seconds, 2),
+        waves_s=round(progress.seconds + progress.other_s, 2),
         stage_s={
             name: round(seconds, 2) for name, seconds in {**progress.stage_s, "commit": progress.commit_s}.items()
         },
