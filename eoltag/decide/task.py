@@ -199,13 +199,13 @@ def extra_columns(task: Task) -> dict[str, str]:
 
 def tag_expression(task: Task) -> str:
     """The tag: NULL for an image that failed, that of the first rule that holds, else the task's missing literal."""
-    tags = [_quoted(rule.tag) if rule.tag is not None else str(rule.tag_sql) for rule in task.file.rules]
-    return _case(task, tags, _quoted(task.file.missing))
+    tags = [text_literal(rule.tag) if rule.tag is not None else str(rule.tag_sql) for rule in task.file.rules]
+    return _case(task, tags, text_literal(task.file.missing))
 
 
 def rule_expression(task: Task) -> str:
     """The name of the rule that fired; NULL where none did."""
-    return _case(task, [_quoted(rule.name) for rule in task.file.rules], "NULL")
+    return _case(task, [text_literal(rule.name) for rule in task.file.rules], "NULL")
 
 
 def tsv_columns(task: Task) -> list[tuple[str, str]]:
@@ -263,7 +263,8 @@ def _filled(expression: str, task: Task) -> str:
     return _THRESHOLD.sub(value, expression)
 
 
-def _quoted(text: str) -> str:
+def text_literal(text: str) -> str:
+    """A text as a literal of Spark SQL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

@@ -1,7 +1,7 @@
 """Rows that a Spark task finds out, one kind for each table of facts."""
 
 from datetime import datetime
-from typing import ClassVar, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from eoltag.records import Scores
 
@@ -75,20 +75,11 @@ class PixelsRow(NamedTuple):
 Row = ImageRow | ScoreRow | MeasureRow | VectorRow | PixelsRow
 
 
-class Tables:
-    """Names of the tables that workers fill."""
-
-    IMAGES: ClassVar = "images"
-    SCORES: ClassVar = "scores"
-    MEASURES: ClassVar = "measures"
-    FEATURES: ClassVar = "features"
-    PIXELS: ClassVar = "pixels"
-
-
-TABLE_OF: dict[type[Row], str] = {
-    ImageRow: Tables.IMAGES,
-    ScoreRow: Tables.SCORES,
-    MeasureRow: Tables.MEASURES,
-    VectorRow: Tables.FEATURES,
-    PixelsRow: Tables.PIXELS,
+TABLE_OF: Final[dict[type[Row], str]] = {
+    ImageRow: "images",
+    ScoreRow: "scores",
+    MeasureRow: "measures",
+    VectorRow: "features",
+    PixelsRow: "pixels",
 }
+"""Kind of row -> the table that it belongs to."""

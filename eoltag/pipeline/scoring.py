@@ -48,15 +48,6 @@ class _Batch:
         return len(self.images) == len(self.pixels)
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A batch that an engine works on."""
-
-    network: Network
-    batch: _Batch
-    finish: Callable[[], list[Row]]
-
-
 @dataclass(slots=True)
 class PictureScoring:
     """The growing batch of each network, and the batch that an engine works on."""
@@ -66,7 +57,8 @@ class PictureScoring:
     watch: Stopwatch
     collector: Collector | None = None
     _growing: dict[str, _Batch] = field(default_factory=dict)
-    _begun: _Begun | None = None
+    _begun: Callable[[], list[Row]] = list
+    """Gives the rows of the batch that an engine works on."""
 
     def add(self, network: Network, image: ScoredImage, pixels: Pixels) -> Iterator[Row]:
         """Take one picture (H, W, 3); where its batch is full, the rows of the batch before."""
@@ -81,23 +73,19 @@ class PictureScoring:
         for network in self.models.networks:
             if network.key in self._growing:
                 yield from self._begin(network)
-        yield from self._end()
+        yield from self._end(self._begun)
 
     def _begin(self, network: Network) -> Iterator[Row]:
         """Hand a batch over: a GPU computes while the next images are decoded, until the next batch is handed over."""
         batch, before = self._growing.pop(network.key), self._begun
         with self.watch.of(Stage.INFER):
-            begun = _Begun(network, batch, self._work(network, batch))
+            self._begun = self._work(network, batch)
         yield from self._end(before)
-        self._begun = begun
 
-    def _end(self, begun: _Begun | None = None) -> Iterator[Row]:
-        begun = begun or self._begun
-        if begun is not None:
-            with self.watch.of(Stage.INFER):
-                rows = begun.finish()
-            yield from rows
-        self._begun = None
+    def _end(self, begun: Callable[[], list[Row]]) -> Iterator[Row]:
+        with self.watch.of(Stage.INFER):
+            rows = begun()
+        yield from rows
 
     def _work(self, network: Network, batch: _Batch) -> Callable[[], list[Row]]:
         """The rows of a batch, in two steps."""

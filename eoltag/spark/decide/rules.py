@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StringType, StructField, StructType
 
-from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_expression, tag_expression
+from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_expression, tag_expression, text_literal
 from eoltag.model.outputs import OUTPUTS
 from eoltag.model.package import Card
 from eoltag.records import Outcome
@@ -28,7 +28,6 @@ from eoltag.spark.tables.schemas import (
     SCORES as SCORES_SCHEMA,
 )
 
-_VERDICT: Final = ("label", "confidence", "logit", "scores")
 _ANSWERED: Final = (
     "outcome", "detail", "http_status", "width", "height", "color_mode", "bytes", "content_sha256", "perceptual_hash",
     "asked_at",
@@ -183,14 +182,9 @@ def _columns(model: str, card: Card, version: str, task: Task) -> dict[str, Colu
 
 def verdict_columns(raw: str, card: Card) -> dict[str, Column]:
     """label, confidence, logit and scores from an array of raw numbers. raw: SQL."""
-    labels = f"array({', '.join(_text(label) for label in card.labels)})"
+    labels = f"array({', '.join(text_literal(label) for label in card.labels)})"
     sql = OUTPUTS[card.output_kind].spark.filled(raw, labels, f"{card.temperature!r}D")
     return {name: F.expr(text) for name, text in sql.items()}
-
-
-def _text(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _flat(task: Task) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """A wave of worker rows becomes rows of the tables: each table is appended, the images last."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
+from eoltag.records import Outcome
 from eoltag.spark.tables.facts import FACTS, IMAGES, FactTable, append_facts
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.thumbnails import merge_thumbnails
@@ -17,6 +19,8 @@ class Committed(NamedTuple):
 
     rows: int
     bytes: int
+    not_modified: int
+    """Answers of servers that said so."""
 
 
 def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails: int) -> dict[str, Committed]:
@@ -26,16 +30,17 @@ def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails:
     thumbnails: how many each task keeps.
     """
     key = F.xxhash64("content_sha256", "model_version", "name", "base_version")
-    counted = staged.groupBy("table").agg(F.count(F.lit(1)), F.count_distinct(key)).collect()
-    numbers = {str(name): (int(rows), int(keys)) for name, rows, keys in counted}
+    is_not_modified = (F.col("http_status") == int(HTTPStatus.NOT_MODIFIED)) & (F.col("outcome") == Outcome.OK.value)
+    counted = staged.groupBy("table").agg(F.count(F.lit(1)), F.count_distinct(key), F.count_if(is_not_modified))
+    numbers = {str(name): tuple(map(int, counts)) for name, *counts in counted.collect()}
     done = {}
     for table in FACTS:
         if table.name in numbers:
-            count, keys = numbers[table.name]
+            count, keys, not_modified = numbers[table.name]
             rows = rows_of(staged, table, output.run_id)
             if table.key and keys < count:  # two Spark tasks have met the same bytes
                 rows = rows.dropDuplicates([*table.key])
-            done[table.name] = Committed(count, append_facts(output, table, rows, count))
+            done[table.name] = Committed(count, append_facts(output, table, rows, count), not_modified)
     if "thumbnails" in numbers:
         merge_thumbnails(output, tasks, thumbnails, staged.where("table = 'thumbnails'"))
     return done

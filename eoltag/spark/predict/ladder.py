@@ -257,6 +257,8 @@ def to_reuse(images: DataFrame) -> DataFrame:
             F.min("eolMediaURL").alias("eolMediaURL"),
             F.first("from_features").alias("from_features"),
             F.first("from_pixels").alias("from_pixels"),
+            F.sum("rows").alias("rows"),
+            F.max("is_usable").alias("is_usable"),
         )
         .withColumn("bucket", prefix_of())
     )

@@ -89,7 +89,7 @@ def make_plan(run: Run, without: Collection[RungName] = ()) -> Plan:
     may_reuse = any(by_rung.get(rung) for rung in (Rung.FEATURES, Rung.PIXELS, Rung.NOT_MODIFIED))
     if may_reuse:
         reuses = output.stage("reuses", reuses)
-    reuse_buckets = buckets_of(reuses.withColumns({"is_usable": F.lit(True), "rows": F.lit(1)})) if may_reuse else []
+    reuse_buckets = buckets_of(reuses) if may_reuse else []
     rows_in, bad_rows = run.staged.rows, run.staged.bad_rows
     if run.request.sample is not None:  # of whole bundles staging knows the numbers
         rows_in, bad_rows = rows.agg(F.count(F.lit(1)), F.count_if(~F.col("is_usable"))).collect()[0]

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
 
 from pyspark.sql import DataFrame
 
@@ -11,10 +10,7 @@ from eoltag.report import Work
 from eoltag.spark.predict.commits import commit
 from eoltag.spark.predict.ladder import Rung
 from eoltag.spark.predict.plan import Plan
-from eoltag.spark.tables.facts import IMAGES
 from eoltag.spark.tables.runs import Run
-
-_IS_NOT_MODIFIED: Final = "table = 'images' AND http_status = 304 AND outcome = 'ok'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ class Progress:
         done = commit(run.output, staged, run.tasks, run.request.settings.run.thumbnails)
         self.rows.update({name: one.rows for name, one in done.items()})
         self.bytes.update({name: one.bytes for name, one in done.items()})
-        self.not_modified += staged.where(_IS_NOT_MODIFIED).count() if IMAGES.name in done else 0
+        self.not_modified += sum(one.not_modified for one in done.values())
         ended = time.monotonic()
         self.images, self.seconds = self.images + images, self.seconds + ended - started
         self.commit_s += ended - computed

@@ -12,7 +12,7 @@ _TRANSIENT: Final = [str(outcome) for outcome in sorted(TRANSIENT)]
 _HASH: Final = "url hash"
 
 
-def is_transient(outcome: str = "outcome") -> Column:
+def is_transient(outcome: str) -> Column:
     """Whether an outcome is a transient failure; false where there is none yet."""
     return F.coalesce(F.col(outcome).isin(_TRANSIENT), F.lit(False))
 
