@@ -8,7 +8,7 @@ import duckdb
 
 def predictions(output: Path) -> list[dict[str, Any]]:
     """The rows of the view `predictions`: one for each image and model, one for each image that failed."""
-    return query(output, "SELECT * FROM predictions ORDER BY eolMediaURL, model_version")
+    return query(output, "SELECT * FROM predictions ORDER BY eolMediaURL, dataObjectVersionID, model_version")
 
 
 def query(output: Path, sql: str) -> list[dict[str, Any]]:
