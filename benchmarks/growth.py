@@ -10,6 +10,7 @@ to build/bench/growth.json.
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def _write_head(folder: Path) -> None:
 
 def _write_output(rows: int) -> None:
     """Images and features of an output directory, and the lists that name them."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     session = open_session("eoltag benchmark")
     images = _images(session, rows)
     output = Output(session, str(FOLDER / "out"), "20260101T000000.000Z-000000")
