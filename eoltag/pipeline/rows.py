@@ -3,7 +3,12 @@
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eoltag.records import Scores
+
+Places = NDArray[np.int64]
 
 ScoreSource = Literal["fetch", "pixels", "features"]
 """What was scored: the image as its server sent it, a kept copy of it, or its kept features."""
@@ -38,6 +43,20 @@ class ScoreRow(NamedTuple):
     source: ScoreSource
     scores: Scores
     """(C,) float32: every raw number, in the order of the card's labels."""
+    scored_at: datetime
+
+
+class ScoreBlock(NamedTuple):
+    """What a model gave for many contents at once; the fields of ScoreRow, but for the contents."""
+
+    places: Places
+    """(N,) int64: which of the contents that were given."""
+    model_version: str
+    engine: str
+    precision: str
+    source: ScoreSource
+    scores: Scores
+    """(N, C) float32."""
     scored_at: datetime
 
 

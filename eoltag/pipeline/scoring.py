@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eoltag.model.package import Card
 from eoltag.pipeline.clock import Stage, Stopwatch
 from eoltag.pipeline.models import Models, Network
-from eoltag.pipeline.rows import Row, ScoreRow, ScoreSource, VectorRow
+from eoltag.pipeline.rows import Row, ScoreBlock, ScoreRow, ScoreSource, VectorRow
 from eoltag.records import Pixels, Scores
 from eoltag.report.thumbnails import Picture
 from eoltag.report.top_k import Collector, Scored
@@ -128,21 +128,19 @@ class PictureScoring:
 
 
 def score_vectors(
-    models: Models, contents: Sequence[str], vectors: NDArray[np.float16], lacking: Sequence[Collection[str]]
-) -> Iterator[ScoreRow]:
+    models: Models, vectors: NDArray[np.float16], lacking: Sequence[Collection[str]]
+) -> Iterator[ScoreBlock]:
     """The scores of kept features (N, D), by every head that a content lacks; no image is touched.
 
     Raises ValueError where vectors are not as long as a head takes.
     """
     rows = vectors.astype(np.float32)
     for version in sorted({version for versions in lacking for version in versions}):
-        places = [place for place, versions in enumerate(lacking) if version in versions]
+        places = np.flatnonzero([version in versions for versions in lacking])
         head, card = models.head(version, VECTOR_BATCH), models.sources[version].card
         logits, now = head.logits(rows[places]), datetime.now(UTC)
         check_logits(card, logits)
-        named = engine_and_precision(head.name)
-        for place, row in zip(places, logits, strict=True):
-            yield ScoreRow(contents[place], version, *named, "features", row, now)
+        yield ScoreBlock(places, version, *engine_and_precision(head.name), "features", logits, now)
 
 
 VECTOR_BATCH: Final = 256

@@ -345,11 +345,13 @@ def test_two_heads_on_one_base_score_as_the_two_wholes_in_one_pass(server: Loopb
     assert {row.base_version for row in vectors} == {packages[0].card.base_version}
     stored = np.stack([np.frombuffer(row.vector, "<f2") for row in vectors])
     second = packages[1].version
-    again = score_vectors(shared.models, [row.content_sha256 for row in vectors], stored, [(second,)] * 6)
-    found = {row.content_sha256: row for row in again}
-    assert {row.source for row in found.values()} == {"features"}
-    for content, row in found.items():
-        np.testing.assert_allclose(row.scores, wholes[content, second].scores, atol=0.02)
+    lacking: list[tuple[str, ...]] = [(second,)] * 6
+    lacking[1] = ()
+    (block,) = score_vectors(shared.models, stored, lacking)
+    assert (block.model_version, block.source, block.places.tolist()) == (second, "features", [0, 2, 3, 4, 5])
+    for place, scores in zip(block.places, block.scores, strict=True):
+        wanted_scores = wholes[vectors[place].content_sha256, second].scores
+        np.testing.assert_allclose(scores, wanted_scores, atol=0.02)
 
 
 def packages_like(package: Package, folder: Path, count: int) -> list[Package]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from eoltag.pipeline.rows import TABLE_OF, Row
+from eoltag.pipeline.rows import TABLE_OF, Row, ScoreBlock, ScoreRow
 from eoltag.records import WantedImage
 from eoltag.spark.tables.schemas import CARRIED, WORKER_OUTPUT
 
@@ -47,6 +48,27 @@ def as_columns(row: Row, item: WantedImage | None) -> dict[str, Any]:
     """A row of a table by column, with what its image carries."""
     carried = {} if item is None else dict(zip(CARRIED, item.carried, strict=True))
     return {"table": TABLE_OF[type(row)], **row._asdict(), **carried}
+
+
+def batch_of(block: ScoreBlock, contents: pa.Array) -> pa.RecordBatch:
+    """A block of scores as a batch. contents: those that its places are of."""
+    count, width = block.scores.shape
+    columns = {
+        "content_sha256": contents.take(pa.array(block.places)),
+        "scores": pa.ListArray.from_arrays(
+            np.arange(0, (count + 1) * width, width, dtype=np.int32), pa.array(block.scores.ravel(), pa.float32())
+        ),
+    }
+    alike = {"table": TABLE_OF[ScoreRow], **block._asdict()}
+    return pa.RecordBatch.from_arrays(
+        [
+            columns[field.name].cast(field.type)
+            if field.name in columns
+            else pa.repeat(pa.scalar(alike.get(field.name), field.type), count)
+            for field in _SCHEMA
+        ],
+        schema=_SCHEMA,
+    )
 
 
 def _column(rows: Sequence[dict[str, Any]], field: pa.Field) -> pa.Array:

@@ -20,7 +20,7 @@ from eoltag.pipeline.rows import ImageRow
 from eoltag.pipeline.scoring import FEATURE_TYPE, score_vectors
 from eoltag.records import FetchRequest, KnownContent, Outcome, WantedImage
 from eoltag.report.top_k import Collector, ThumbnailPlans
-from eoltag.spark.predict.arrow_rows import Batches, as_columns, columns_of
+from eoltag.spark.predict.arrow_rows import Batches, as_columns, batch_of, columns_of
 from eoltag.spark.predict.plan import Bucket
 from eoltag.spark.tables.schemas import WORKER_OUTPUT
 from eoltag.spark.tables.thumbnails import worker_rows
@@ -99,17 +99,17 @@ class TagWorker:
         yield from self._end(batches, collector, watch)
 
     def score_features(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Stored vectors of one base to scores."""
+        """Stored vectors of one base to scores, in whole batches: a million would be a minute of Python one by one."""
         _take_gpu()
-        watch, batches = Stopwatch(), Batches()
+        watch = Stopwatch()
         for batch in inputs:
-            contents, lacking = batch.column("content_sha256").to_pylist(), batch.column("from_features").to_pylist()
+            contents, lacking = batch.column("content_sha256"), batch.column("from_features").to_pylist()
             with watch.of(Stage.INFER):
-                rows = list(score_vectors(self.job.models, contents, vectors_of(batch.column("vector")), lacking))
+                blocks = list(score_vectors(self.job.models, vectors_of(batch.column("vector")), lacking))
             self.counters.ok.add(len(contents))
-            for row in rows:
-                yield from batches.add(as_columns(row, None))
-        yield from self._end(batches, None, watch)
+            for block in blocks:
+                yield batch_of(block, contents)
+        self.counters.add_time(watch)
 
     def warm_up(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Imports and loads what the passes will need; hands the rows through."""
