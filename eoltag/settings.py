@@ -62,12 +62,16 @@ class FetchSettings(Strict):
     max_redirects: int = Field(5, ge=0, le=50)
     """After more redirects than this an image is `redirect`."""
     attempts: int = Field(4, ge=1, le=20)
-    """For each image and run, the first attempt included; only transient failures are tried again."""
+    """For each image and pass of a run, the first attempt included; only transient failures are tried again, and what
+    still failed once more at the end of the run. What fails while its host is away does not count."""
     backoff_base_s: float = Field(0.5, ge=0, le=60, strict=False)
     """Seconds to wait after the first failure; doubled after each one, with jitter. A longer `Retry-After` is
     obeyed."""
     backoff_cap_s: float = Field(60.0, ge=0, le=3600, strict=False)
-    """No wait is longer, in seconds; a server that asks for a longer one is asked again by the next run."""
+    """No wait between two attempts is longer, in seconds, unless the server asks for it."""
+    wait_for_host_s: float = Field(600.0, ge=0, le=86_400, strict=False)
+    """Seconds to wait for a host that gives no answer (no connection, silence, 502 to 504, nothing but 429) or asks for
+    a pause; other hosts are asked meanwhile. What it does not answer by then is asked again by the next run."""
     allow_private_hosts: bool = False
     """Fetch from private, loopback and link-local addresses as well; also `--allow-private-hosts`."""
     private_networks: tuple[str, ...] = Field((), strict=False)

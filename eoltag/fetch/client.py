@@ -25,7 +25,7 @@ from eoltag.errors import (
     Truncated,
 )
 from eoltag.fetch.addresses import is_in, is_public
-from eoltag.fetch.answers import explain_exception, explain_status, find_opt_out
+from eoltag.fetch.answers import explain_exception, explain_status, find_opt_out, may_pass, printable
 from eoltag.fetch.connection import Guard, open_session, refuse_address
 from eoltag.fetch.hosts import Clock, Host, Hosts, Jitter, Sleep
 from eoltag.fetch.renditions import rendition_of
@@ -63,6 +63,11 @@ class _Attempt:
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.number = 0
+        self.counted = 0
+        """Failures that used up an attempt."""
+        self.first_failed_at: float | None = None
+        self.host: Host | None = None
+        """The host that was asked last."""
         self.status: int | None = None
         self.etag: str | None = None
         self.last_modified: str | None = None
@@ -88,7 +93,7 @@ class _Attempt:
 
     def failed(self, error: ImageError) -> Fetched:
         """The end of it."""
-        detail = " ".join(error.detail.split())[:_DETAIL_LENGTH]
+        detail = printable(error.detail)[:_DETAIL_LENGTH]
         return Fetched(None, error.outcome, detail, self.status, self.number)
 
 
@@ -129,7 +134,6 @@ class Fetcher:
             target = check_url(request.url)
         except ImageError as error:
             return attempt.failed(error)
-        host = self._host(URL(target, encoded=True))
         smaller = rendition_of(target, self._settings.renditions)
         is_conditional = True
         while True:
@@ -147,8 +151,8 @@ class Fetcher:
                 if conditions and attempt.status == PRECONDITION_FAILED:  # a server that takes no conditions
                     is_conditional = False
                     continue
-                wait_s = self._policy.wait_s(attempt.number, self._jitter(), error.retry_after_s)
-                if wait_s is None or not error.is_retryable or host.is_down:
+                wait_s = self._wait_s(attempt, error)
+                if wait_s is None:
                     return attempt.failed(error)
             await self._sleep(wait_s)
 
@@ -156,6 +160,22 @@ class Fetcher:
         """Closes all connections."""
         if self._session is not None:
             await self._session.close()
+
+    def _wait_s(self, attempt: _Attempt, error: ImageError) -> float | None:
+        """Seconds until the next attempt; None means give up.
+
+        What fails because its host is away, or refuses whatever it is asked for, uses up no attempt.
+        """
+        host, now = attempt.host, self.hosts.clock()
+        if attempt.first_failed_at is None:
+            attempt.first_failed_at = now
+        if not error.is_retryable or (host is not None and host.is_given_up):
+            return None
+        is_in_trouble = host is not None and (host.is_away or (error.is_refusal and host.is_in_storm))
+        if is_in_trouble and now - attempt.first_failed_at < self.hosts.wait_s:
+            return self._policy.pause_s(attempt.counted + 1, self._jitter(), error.retry_after_s)
+        attempt.counted += 1
+        return self._policy.wait_s(attempt.counted, self._jitter(), error.retry_after_s)
 
     async def _follow(self, target: str, conditions: Mapping[str, str], attempt: "_Attempt") -> None:
         """One attempt: the request and its redirects, under one deadline. Raises ImageError."""
@@ -174,7 +194,7 @@ class Fetcher:
                     conditions = {name: value for name, value in conditions.items() if name == "If-None-Match"}
                 raise BadRedirect(f"more than {self._settings.max_redirects} redirects, the last to {target}")
         except TimeoutError as problem:
-            raise TimedOut(f"not complete within {self._settings.deadline_s:g} s") from problem
+            raise self._late() from problem
 
     async def _ask(self, url: URL, conditions: Mapping[str, str], attempt: "_Attempt") -> str | None:
         """One request in its host's turn: the Location of a redirect, else None: the image is in the sink.
@@ -182,7 +202,7 @@ class Fetcher:
         Where the request had conditions, the answer may be that nothing was modified, and the sink stays empty.
         """
         refuse_address(url, self._guard)
-        host = self._host(url)
+        host = attempt.host = self._host(url)
         asked_at = await attempt.off_the_clock(host.take_turn())
         is_answered = False
         try:
@@ -199,12 +219,13 @@ class Fetcher:
                     return response.headers.get("Location", "")
                 raise explain_status(response.status, response.reason, retry_after_s)
         except (aiohttp.ClientError, OSError) as problem:
+            error = explain_exception(problem)
             if not is_answered:
-                host.gave_no_answer()
-            raise explain_exception(problem) from problem
+                host.gave_no_answer(error, may_pass=may_pass(problem, error))
+            raise error from problem
         except asyncio.CancelledError:
             if not is_answered and attempt.deadline.expired():
-                host.gave_no_answer()
+                host.gave_no_answer(self._late())
             raise
         finally:
             host.end_turn()
@@ -234,6 +255,9 @@ class Fetcher:
         except BaseException:
             attempt.sink.clear()
             raise
+
+    def _late(self) -> TimedOut:
+        return TimedOut(f"not complete within {self._settings.deadline_s:g} s")
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:

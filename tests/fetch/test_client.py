@@ -395,7 +395,7 @@ def test_a_busy_server_may_name_a_date(server: Loopback) -> None:
 
 
 def test_a_server_that_asks_for_more_than_the_longest_wait_is_left_to_the_next_run(server: Loopback) -> None:
-    time, path = OwnTime(), f"/flaky/429/1/picture.jpg?retry_after=61&{next(UNIQUE)}"
+    time, path = OwnTime(), f"/flaky/429/1/picture.jpg?retry_after=601&{next(UNIQUE)}"
     fetcher = make_fetcher(time, make_settings(attempts=4))
     first, second = fetch_all([server.url(path), server.url("picture.jpg")], fetcher)
     assert (first.outcome, first.attempts) == (Outcome.THROTTLED, 1)
@@ -418,20 +418,20 @@ def test_a_final_answer_is_not_questioned(server: Loopback, path: str) -> None:
     assert server.count(path) == 1
 
 
-def test_a_host_that_is_down_gets_one_attempt_an_image_until_it_answers(server: Loopback) -> None:
+def test_a_host_that_nobody_waits_for_gets_one_attempt_an_image_until_it_answers(server: Loopback) -> None:
     time, dead = OwnTime(), f"http://127.0.0.1:{closed_port()}/x.jpg"
     urls = [dead] * 6 + [server.url("picture.jpg"), dead]
-    fetched = fetch_all(urls, make_fetcher(time, make_settings(attempts=3)))
+    fetched = fetch_all(urls, make_fetcher(time, make_settings(attempts=3, wait_for_host_s=0.0)))
     assert [image.attempts for image in fetched] == [3, 3, 3, 1, 1, 1, 1, 3]
     assert [image.outcome for image in fetched] == [Outcome.CONNECT] * 6 + [Outcome.OK, Outcome.CONNECT]
 
 
-def test_a_host_that_stays_silent_until_the_deadline_is_down_as_well(server: Loopback) -> None:
+def test_a_host_that_stays_silent_until_the_deadline_is_away_as_well(server: Loopback) -> None:
     silent = server.url("/slow/60/picture.jpg")
-    nine, ten = (Fetcher(make_settings(deadline_s=0.01)) for _ in range(2))
+    nine, ten = (Fetcher(make_settings(deadline_s=0.01, wait_for_host_s=0.0)) for _ in range(2))
     fetch_all([silent] * 9, nine)
     fetch_all([silent] * 10, ten)
-    assert [fetcher.hosts.of("127.0.0.1").is_down for fetcher in (nine, ten)] == [False, True]
+    assert [fetcher.hosts.of("127.0.0.1").is_given_up for fetcher in (nine, ten)] == [False, True]
 
 
 def test_waiting_for_a_turn_does_not_count_against_the_deadline(server: Loopback) -> None:
