@@ -72,6 +72,8 @@ class Host:
         """Waiting may help."""
         self._away_since = 0.0
         self._probe_at = 0.0
+        self._probed = 0
+        """Probes since it went away."""
         self._probes = 0
         """Requests that are under way to find out whether the host is back."""
         self._waiting = 0
@@ -150,8 +152,8 @@ class Host:
         self._problem, self._may_pass = problem, may_pass and self._hosts.wait_s > 0
         if self.is_away:
             if not was_away:
-                self._away_since = now
-            self._probe_at = now + self._probe_s()
+                self._away_since, self._probed = now, 0
+                self._probe_at = now + self._probe_s()
             self._hosts.note_absence(self._name, self.away_s)
 
     def answered(self, asked_at: float, status: int, retry_after_s: float | None) -> None:
@@ -175,13 +177,14 @@ class Host:
     def _begin(self, now: float) -> None:
         if self.is_away:
             self._probes += 1
+            self._probed += 1
             self._probe_at = now + self._probe_s()
         self._last_at = now
         self._recent.append(now)
 
     def _probe_s(self) -> float:
         """Seconds until the next probe: they double, half of them fixed and half by chance."""
-        return min(_PROBE_S, 2.0 ** min(self._in_vain - AWAY_AFTER, 10)) * (1 + self._hosts.jitter()) / 2
+        return min(_PROBE_S, 2.0 ** min(self._probed, 10)) * (1 + self._hosts.jitter()) / 2
 
     def _slow_down(self, asked_at: float, pause_s: float) -> None:
         """Nobody asks the host for a while, and from then on at half the rate.

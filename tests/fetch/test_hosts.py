@@ -240,7 +240,13 @@ def test_after_as_long_as_anybody_waits_images_fail_at_once_but_for_a_probe_now_
     assert not host.is_given_up
     time.now += 1.0
     assert host.is_given_up
-    host.gave_no_answer(GONE_AWAY)
+
+    async def probe_in_vain() -> None:
+        await host.take_turn()
+        host.gave_no_answer(GONE_AWAY)
+        host.end_turn()
+
+    time.run(probe_in_vain())
     with pytest.raises(ConnectFailed, match="no answer for 60 s: refused"):
         ask(time, host, 1)
     time.now += 8.0
