@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Awaitable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,10 @@ T = TypeVar("T")
 NOT_MODIFIED: Final = 304
 PRECONDITION_FAILED: Final = 412
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+_CONTENT_RANGE: Final = re.compile(r"bytes 0-([0-9]{1,15})/([0-9]{1,15})")
+_ESCAPED_BYTE: Final = re.compile(r"[\udc80-\udcff]")
+"""How the HTTP client writes a byte of a header that is no UTF-8; here in latin1, which nobody need know."""
 
 _DETAIL_LENGTH: Final = 300
 
@@ -211,7 +216,7 @@ class Fetcher:
                 attempt.status = response.status
                 retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._wall_clock())
                 host.answered(asked_at, response.status, retry_after_s)
-                if response.status == 200 or (response.status == NOT_MODIFIED and conditions):
+                if is_whole(response) or (response.status == NOT_MODIFIED and conditions):
                     await self._receive(response, attempt)
                     return None
                 await _drain(response)
@@ -235,7 +240,7 @@ class Fetcher:
         directive = find_opt_out(response.headers.getall("X-Robots-Tag", ()), self._settings.opt_out_directives)
         if directive is not None:
             raise OptedOut(f"X-Robots-Tag: {directive}")
-        attempt.etag, attempt.last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        attempt.etag, attempt.last_modified = _version(response, "ETag"), _version(response, "Last-Modified")
         if response.status == NOT_MODIFIED:
             return
         max_bytes = self._settings.max_bytes
@@ -267,6 +272,20 @@ class Fetcher:
     def _host(self, url: URL) -> Host:
         name = (url.raw_host or "").rstrip(".")
         return self.hosts.of(f"[{name}]" if ":" in name else name)
+
+
+def _version(response: aiohttp.ClientResponse, name: str) -> str | None:
+    """What a header says of the file's version; None where it could not be kept, or sent back, as it is."""
+    value = response.headers.get(name)
+    return value if value is not None and value.isprintable() else None
+
+
+def is_whole(response: aiohttp.ClientResponse) -> bool:
+    """Whether the answer holds the whole file; 203 comes through a proxy, 206 may be of one part that is everything."""
+    if response.status == 206:
+        part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "bytes 0-0/1").strip())
+        return part is not None and int(part[1]) + 1 == int(part[2])
+    return response.status in (200, 203)
 
 
 def conditions_of(request: FetchRequest) -> dict[str, str]:
@@ -336,7 +355,7 @@ def _resolve_location(base: str, location: str) -> str:
     if not location:
         raise BadRedirect("redirected without a Location")
     try:
-        return check_url(urljoin(base, location))
+        return check_url(urljoin(base, _ESCAPED_BYTE.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", location)))
     except (BadUrl, ValueError) as problem:
         raise BadRedirect(f"redirected to what cannot be requested: {problem}") from problem
 

@@ -130,7 +130,6 @@ def test_connections_are_used_again_even_after_an_error_page(server: Loopback) -
     ("status", "outcome"),
     [
         (204, Outcome.HTTP_OTHER),
-        (206, Outcome.HTTP_OTHER),
         (300, Outcome.HTTP_OTHER),
         (304, Outcome.HTTP_OTHER),
         (400, Outcome.HTTP_OTHER),

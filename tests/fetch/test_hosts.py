@@ -22,7 +22,13 @@ def time() -> Iterator[SharedTime]:
 
 
 def make_hosts(time: SharedTime, rate_share: float = 1.0, **settings: object) -> Hosts:
-    chosen = {"requests_per_s": 10.0, "hosts": {}, "backoff_base_s": 2.0, "backoff_cap_s": 60.0, "wait_for_host_s": 600.0} | settings
+    chosen = {
+        "requests_per_s": 10.0,
+        "hosts": {},
+        "backoff_base_s": 2.0,
+        "backoff_cap_s": 60.0,
+        "wait_for_host_s": 600.0,
+    } | settings
     parsed = FetchSettings.model_validate(chosen)
     return Hosts(parsed, rate_share, clock=time.clock, sleep=time.sleep, jitter=lambda: 0.0)
 

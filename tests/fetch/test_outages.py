@@ -161,9 +161,7 @@ def test_images_of_other_hosts_do_not_wait_for_one_that_is_away(loopback: Loopba
     found = ahead(away + here, is_last_pass=False, absences=absences)
     assert Counter(found[url].outcome for url in here) == {Outcome.OK: 60}
     assert Counter(found[url].outcome for url in away) == {Outcome.CONNECT: 40}
-    assert found[away[-1]].detail == (
-        "the host is away or asked for a pause; it is asked again at the end of the run"
-    )
+    assert found[away[-1]].detail == ("the host is away or asked for a pause; it is asked again at the end of the run")
     assert list(absences) == ["127.0.0.2"]
 
 
