@@ -3,7 +3,7 @@
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -170,6 +170,8 @@ class Settings(Strict):
     reuse: ReuseSettings = ReuseSettings()
 
 
+_LONGEST_LINE: Final = 600
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -179,7 +181,7 @@ def read_toml(path: Path, error: type[UsageError] = SettingsError) -> dict[str, 
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror or problem})") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:  # also numbers of thousands of digits, and deep nesting
         raise error(f"{path}: not valid TOML ({problem})") from problem
 
 
@@ -209,7 +211,11 @@ def _explain(model: type[BaseModel], problem: ValidationError) -> str:
         return f"unknown key '{key}'; known here: {known}"
     if first["type"] == "missing":
         return f"key '{key}' is missing"
-    return f"key '{key}': {first['msg']}. Received: {first['input']!r}"
+    return _shortened(f"key '{key}': {first['msg']}. Received: {first['input']!r}")
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 3]}..."
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -4,10 +4,8 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Awaitable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Mapping
+from typing import Final, TypeVar
 from urllib.parse import urljoin
 
 import aiohttp
@@ -16,7 +14,6 @@ from yarl import URL
 from eoltag.errors import (
     BadRedirect,
     BadUrl,
-    BundleError,
     Forbidden,
     Gone,
     ImageError,
@@ -31,7 +28,7 @@ from eoltag.fetch.connection import Guard, open_session, refuse_address
 from eoltag.fetch.hosts import Clock, Host, Hosts, Jitter, Sleep
 from eoltag.fetch.renditions import rendition_of
 from eoltag.fetch.retry import RetryPolicy, parse_retry_after
-from eoltag.fetch.sinks import InFile, InMemory, Sink
+from eoltag.fetch.sinks import InMemory, Sink
 from eoltag.fetch.urls import check_url
 from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
@@ -54,10 +51,6 @@ _DRAINED: Final = 65_536
 """Bytes of an error page that are read to keep its connection; a new TLS handshake costs more."""
 
 _DRAIN_S: Final = 1.0
-
-DOWNLOAD_MAX_BYTES: Final = 4_000_000_000
-DOWNLOAD_DEADLINE_S: Final = 86_400.0
-"""For a whole bundle file; a silent server is given up after the deadline of one image."""
 
 
 class _Attempt:
@@ -292,55 +285,6 @@ def conditions_of(request: FetchRequest) -> dict[str, str]:
     """The headers by which a server answers 304 in place of a version that the caller has (RFC 9110, section 13)."""
     conditions = {"If-None-Match": request.etag, "If-Modified-Since": request.last_modified}
     return {name: value for name, value in conditions.items() if value is not None}
-
-
-def download(url: str, target: Path, settings: FetchSettings) -> None:
-    """The file behind a URL that the user gave, written to `target` as it arrives. Raises BundleError.
-
-    A URL that somebody typed may name a private host, and one file needs no pacing.
-    """
-    part = target.with_name(target.name + ".part")
-    try:
-        sink = InFile(part)
-        try:
-            fetched = _run(_download(url, sink, settings))
-        finally:
-            sink.close()
-        if fetched.outcome is not Outcome.OK:
-            raise BundleError(f"{url}: cannot be downloaded ({fetched.outcome}: {fetched.detail})")
-        part.replace(target)
-    except OSError as problem:
-        raise BundleError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
-    finally:
-        part.unlink(missing_ok=True)
-
-
-async def _download(url: str, sink: InFile, settings: FetchSettings) -> Fetched:
-    patient = settings.model_copy(
-        update={
-            "allow_private_hosts": True,
-            "requests_per_s": 0.0,
-            "hosts": {},
-            "max_bytes": DOWNLOAD_MAX_BYTES,
-            "deadline_s": DOWNLOAD_DEADLINE_S,
-            "opt_out_directives": (),
-        }
-    )
-    fetcher = Fetcher(patient, stall_s=settings.deadline_s)
-    try:
-        return await fetcher.fetch(FetchRequest(url), sink)
-    finally:
-        await fetcher.close()
-
-
-def _run(job: Coroutine[Any, Any, T]) -> T:
-    """The result of `job`; also where the caller's thread runs an event loop already, as a notebook's does."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(job)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, job).result()
 
 
 def _guard_of(settings: FetchSettings, guard: Guard) -> Guard:

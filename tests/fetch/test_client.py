@@ -15,7 +15,8 @@ import pytest
 
 from eoltag.errors import BundleError
 from eoltag.fetch.answers import find_opt_out
-from eoltag.fetch.client import Fetcher, download
+from eoltag.fetch.client import Fetcher
+from eoltag.fetch.download import download
 from eoltag.fetch.renditions import rendition_of
 from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
@@ -509,6 +510,28 @@ def test_a_bundle_is_downloaded_to_where_it_is_wanted(server: Loopback, tmp_path
     download(server.url("/redirect/302/x?to=/big-chunked/3000000/x"), target, FetchSettings(max_bytes=1_000))
     assert target.read_bytes() == bytes(3_000_000)
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "[::1]", "10.0.0.1", "169.254.169.254"])
+def test_a_download_is_not_led_to_private_addresses_that_nobody_typed(
+    server: Loopback, tmp_path: Path, host: str
+) -> None:
+    url = server.url(f"/redirect/302/x?to=http://{host}:{server.port}/files/picture.jpg")
+    asked = len(server.requests)
+    with pytest.raises(BundleError, match=r"blocked_host: .*is not a public address"):
+        download(url, tmp_path / "bundle.txt", FetchSettings())
+    assert len(server.requests) == asked + 1
+    download(url.replace(host, "127.0.0.1"), tmp_path / "bundle.txt", FetchSettings())
+
+
+def test_a_password_in_a_url_or_a_location_is_not_sent(server: Loopback) -> None:
+    secret = f"http://me:secret@127.0.0.1:{server.port}/files/picture.jpg"
+    for url in (secret, server.url(f"/redirect/302/x?to={secret}")):
+        assert fetch(url).data == PICTURE
+        assert "Authorization" not in server.headers[-1]
+    lost = fetch(server.url(f"/redirect/302/x?to=ftp://me:secret@eol.org/{secret}"))
+    assert lost.detail is not None
+    assert "me:secret@eol.org" not in lost.detail
 
 
 def test_a_download_that_breaks_off_starts_again(server: Loopback, tmp_path: Path) -> None:

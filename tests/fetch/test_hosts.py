@@ -325,6 +325,10 @@ def _two(make: Callable[[], Awaitable[float]]) -> tuple[Awaitable[float], Awaita
         "100.64.0.1",
         "127.0.0.1",
         "127.8.9.1",
+        "161.26.0.10",
+        "166.9.1.2",
+        "168.63.129.16",
+        "100.100.100.200",
         "169.254.169.254",
         "172.16.0.1",
         "192.0.0.8",
@@ -351,6 +355,8 @@ def _two(make: Callable[[], Awaitable[float]]) -> tuple[Awaitable[float], Awaita
         "4000::1",
         "5f00::1",
         "fc00::1",
+        "fd00:ec2::254",
+        "::ffff:168.63.129.16",
         "fe80::1",
         "fec0::1",
         "ff02::1",
@@ -362,7 +368,15 @@ def test_an_address_that_is_not_global_unicast_is_refused(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["8.8.8.8", "160.111.248.41", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"],
+    [
+        "8.8.8.8",
+        "160.111.248.41",
+        "168.63.129.15",
+        "2606:4700::1111",
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+        "2002:808:808::1",
+    ],
 )
 def test_a_public_address_is_not(address: str) -> None:
     assert is_public(ip_address(address))

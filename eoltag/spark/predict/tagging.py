@@ -62,7 +62,7 @@ class Counters:
 class Longest(AccumulatorParam[dict[str, float]]):
     """Adds up to the largest value of each key."""
 
-    def zero(self, value: dict[str, float]) -> dict[str, float]:
+    def zero(self, value: dict[str, float]) -> dict[str, float]:  # noqa: ARG002  the name that Spark gives
         """What changes nothing."""
         return {}
 

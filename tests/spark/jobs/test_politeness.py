@@ -75,6 +75,7 @@ def test_all_tasks_of_a_run_together_ask_a_host_no_faster_than_the_settings_say(
 def test_no_image_is_lost_when_the_server_is_away_for_a_while_in_the_middle_of_a_run(
     session: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert session.sparkContext.defaultParallelism == TASKS
     with Loopback(tmp_path) as server:
         server.outage = (50, 2.0)
         summary = run(tmp_path, server, 200, attempts=1)
