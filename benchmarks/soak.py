@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,15 +75,16 @@ MOST_RISE: Final = 0.01
 def main() -> int:
     """Fetch, and print what the process held."""
     count: int = parser().parse_args().count
-    samples: list[dict[str, float]] = []
+    samples = array("d")  # a list would grow by more than what is looked for
     outcomes: Counter[str] = Counter()
     began = time.monotonic()
     with server() as base:
         for first in range(0, count, A_TASK):
             outcomes += fetched(base, first, min(A_TASK, count - first), samples)
     seconds = time.monotonic() - began
-    rises = {name: rise([sample[name] for sample in samples]) for name in FIGURE_NAMES}
-    document = {"count": count, "seconds": round(seconds, 1), "outcomes": outcomes, "rises": rises, "samples": samples}
+    series = {name: list(samples[place :: len(FIGURE_NAMES)]) for place, name in enumerate(FIGURE_NAMES)}
+    rises = {name: rise(values) for name, values in series.items()}
+    document = {"count": count, "seconds": round(seconds, 1), "outcomes": outcomes, "rises": rises, "samples": series}
     FIGURES.parent.mkdir(parents=True, exist_ok=True)
     FIGURES.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     print(f"{count:,} fetches in {seconds:,.0f} s: {dict(outcomes.most_common())}")
@@ -96,7 +98,7 @@ def main() -> int:
     return 0 if is_flat else 1
 
 
-def fetched(base: str, first: int, count: int, samples: list[dict[str, float]]) -> Counter[str]:
+def fetched(base: str, first: int, count: int, samples: "array[float]") -> Counter[str]:
     """The outcomes of so many images. samples: grows by what the process holds meanwhile."""
     chosen = random.Random(first)
     weights = [weight for weight, _ in PATHS]
@@ -106,20 +108,16 @@ def fetched(base: str, first: int, count: int, samples: list[dict[str, float]]) 
     for _, image in images:
         outcomes[str(image.outcome)] += 1
         if outcomes.total() % A_SAMPLE == 0:
-            samples.append(sample())
+            samples.extend(sample())
     return outcomes
 
 
-def sample() -> dict[str, float]:
-    """What this process holds now."""
+def sample() -> tuple[float, ...]:
+    """What this process holds now: a number for each of FIGURE_NAMES."""
     gc.collect()
     process = psutil.Process()
-    return {
-        "memory_mb": round(process.memory_info().rss / 1e6, 3),
-        "sockets": float(len(process.net_connections())),
-        "files": float(process.num_fds()),
-        "threads": float(threading.active_count()),
-    }
+    sockets, threads = len(process.net_connections()), threading.active_count()
+    return process.memory_info().rss / 1e6, float(sockets), float(process.num_fds()), float(threads)
 
 
 def rise(values: Sequence[float]) -> tuple[float, float, float]:

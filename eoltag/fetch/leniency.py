@@ -33,7 +33,8 @@ class LenientConnector(aiohttp.TCPConnector):
 
     def __init__(self, **chosen: Any) -> None:
         super().__init__(**chosen)
-        self._factory = partial(_LenientHandler, loop=self._loop)
+        # The one way in: aiohttp has no option for it.
+        self._factory = partial(_LenientHandler, loop=self._loop)  # type: ignore[assignment]
 
 
 class _LenientHandler(ResponseHandler):
