@@ -92,9 +92,8 @@ def main() -> int:
     for name, (mean, change, error) in rises.items():
         limit = mean * MOST_RISE if name == "memory_mb" else max(mean * MOST_RISE, 1.0)
         is_flat = is_flat and change - 2 * error < limit
-        print(
-            f"{name:<10} mean {mean:7.1f}   rise after the warm-up {change:+7.2f} +- {error:.2f}  ({change / mean:+.2%})"
-        )
+        part = change / mean
+        print(f"{name:<10} mean {mean:7.1f}   rise after the warm-up {change:+7.2f} +- {error:.2f}   ({part:+.2%})")
     return 0 if is_flat else 1
 
 
