@@ -21,7 +21,7 @@ _END: Final = re.compile(rb"\r?\n\r?\n")
 _LINE_END: Final = re.compile(rb"\r?\n")
 _INTERIM: Final = re.compile(rb"HTTP/[0-9.]+ +1[0-9][0-9]\b")
 _ODD: Final = re.compile(
-    rb"\n(?:[^\s:][^:\n]*[ \t]+:|transfer-encoding|content-length[^\n]*,|content-encoding:[ \t]*x-gzip"
+    rb"\n(?:[^\s:][^:\n]*[ \t]:|transfer-encoding|content-length[^\n]*,|content-encoding:[ \t]*x-gzip"
     rb"|content-length(?s:.)*\ncontent-length)",
     re.IGNORECASE,
 )
@@ -43,11 +43,11 @@ class _LenientHandler(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self._is_in_head = False
-        self._head = b""
+        self._head = bytearray()
 
     def set_response_params(self, **chosen: Any) -> None:
         """An answer is expected from now on."""
-        self._is_in_head, self._head = True, b""
+        self._is_in_head, self._head = True, bytearray()
         super().set_response_params(**chosen)
 
     def data_received(self, data: bytes) -> None:
@@ -55,24 +55,25 @@ class _LenientHandler(ResponseHandler):
         if not self._is_in_head or not data:
             super().data_received(data)
             return
+        looked_at = max(0, len(self._head) - 3)  # the head may come byte by byte
         self._head += data
-        while (end := _END.search(self._head)) and _INTERIM.match(self._head):
-            interim, self._head = self._head[: end.end()], self._head[end.end() :]
+        while (end := _END.search(self._head, looked_at)) and _INTERIM.match(self._head):
+            interim, self._head, looked_at = bytes(self._head[: end.end()]), self._head[end.end() :], 0
             super().data_received(mend_head(interim))
         if end:
-            head, rest = self._head[: end.end()], self._head[end.end() :]
+            head, rest = bytes(self._head[: end.end()]), bytes(self._head[end.end() :])
             self._hand_on(mend_head(head) + rest)
-        elif len(self._head) > MOST_HEAD_BYTES or not b"HTTP/".startswith(self._head[:5]):
-            self._hand_on(self._head)
+        elif len(self._head) > MOST_HEAD_BYTES or not b"HTTP/".startswith(bytes(self._head[:5])):
+            self._hand_on(bytes(self._head))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection has ended, perhaps within a head."""
         if self._is_in_head and self._head:
-            self._hand_on(self._head)
+            self._hand_on(bytes(self._head))
         super().connection_lost(exc)
 
     def _hand_on(self, data: bytes) -> None:
-        self._is_in_head, self._head = False, b""
+        self._is_in_head, self._head = False, bytearray()
         super().data_received(data)
 
 

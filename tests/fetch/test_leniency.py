@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import Callable, Sequence
+from time import process_time
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("piece", [1 << 20, 37])
+@pytest.mark.parametrize("piece", [1 << 20, 37, 1])
 @pytest.mark.parametrize("said", GOOD.values(), ids=GOOD.keys())
 def test_what_curl_takes_gives_the_picture(said: bytes, piece: int) -> None:
     (fetched,) = fetch([said], attempts=1, piece=piece)
@@ -151,6 +152,16 @@ def test_no_control_code_of_a_server_gets_anywhere(make: Callable[[bytes], bytes
     for text in (fetched.detail, fetched.etag, fetched.last_modified):
         assert text is None or text.isprintable()
         assert text is None or text.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "line", [b"x" + b" " * 90_000, b"Content-Length" * 6_000, b"Content-Length: 1," * 5_000, b"x:" + b" ," * 45_000]
+)
+def test_a_head_made_to_be_slow_is_read_in_no_time(line: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + b"\r\n".join([line] * 3) + b"\r\n\r\n"
+    began = process_time()
+    mend_head(head)
+    assert process_time() - began < 1.0
 
 
 def test_an_ordinary_head_stays_as_it_is() -> None:
