@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint reference bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-reuse bench-serve bench-train clean
+.PHONY: help demo test test-slow lint reference bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-reuse bench-serve bench-soak bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-growth a new head over a million images whose features are stored (minutes)"
 	@echo "make bench-reuse  each rung of the ladder beside fetching: ARGS='--images DIR --weights PATH --other-weights PATH'"
 	@echo "make bench-serve  the HTTP service under load, against one image at a time"
+	@echo "make bench-soak   50,000 fetches with faults: memory, sockets and threads must stay flat (minutes)"
 	@echo "make bench-train  a fit on a frozen base against one pass over the images: ARGS='--data DIR --weights PATH'"
 	@echo "make clean        remove what the targets above made"
 
@@ -64,6 +65,9 @@ bench-start: $(INSTALLED)
 
 bench-serve: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
+
+bench-soak: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench-tasks: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.four_tasks $(ARGS)

@@ -96,6 +96,11 @@ class ImageError(EolTagError):
         """Asking again in this run may help."""
         return not self.outcome.is_final
 
+    @property
+    def is_refusal(self) -> bool:
+        """The server answered that it is asked too much."""
+        return self.http_status in (420, 429, 503)
+
 
 class BadUrl(ImageError):
     """Not an http or https URL with a host."""

@@ -3,7 +3,7 @@
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -62,12 +62,16 @@ class FetchSettings(Strict):
     max_redirects: int = Field(5, ge=0, le=50)
     """After more redirects than this an image is `redirect`."""
     attempts: int = Field(4, ge=1, le=20)
-    """For each image and run, the first attempt included; only transient failures are tried again."""
+    """For each image and pass of a run, the first attempt included; only transient failures are tried again, and what
+    still failed once more at the end of the run. What fails while its host is away does not count."""
     backoff_base_s: float = Field(0.5, ge=0, le=60, strict=False)
     """Seconds to wait after the first failure; doubled after each one, with jitter. A longer `Retry-After` is
     obeyed."""
     backoff_cap_s: float = Field(60.0, ge=0, le=3600, strict=False)
-    """No wait is longer, in seconds; a server that asks for a longer one is asked again by the next run."""
+    """No wait between two attempts is longer, in seconds, unless the server asks for it."""
+    wait_for_host_s: float = Field(600.0, ge=0, le=86_400, strict=False)
+    """Seconds to wait for a host that gives no answer (no connection, silence, 502 to 504, nothing but 429) or asks for
+    a pause; other hosts are asked meanwhile. What it does not answer by then is asked again by the next run."""
     allow_private_hosts: bool = False
     """Fetch from private, loopback and link-local addresses as well; also `--allow-private-hosts`."""
     private_networks: tuple[str, ...] = Field((), strict=False)
@@ -166,6 +170,8 @@ class Settings(Strict):
     reuse: ReuseSettings = ReuseSettings()
 
 
+_LONGEST_LINE: Final = 600
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -175,7 +181,7 @@ def read_toml(path: Path, error: type[UsageError] = SettingsError) -> dict[str, 
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror or problem})") from problem
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:  # also numbers of thousands of digits, and deep nesting
         raise error(f"{path}: not valid TOML ({problem})") from problem
 
 
@@ -205,7 +211,11 @@ def _explain(model: type[BaseModel], problem: ValidationError) -> str:
         return f"unknown key '{key}'; known here: {known}"
     if first["type"] == "missing":
         return f"key '{key}' is missing"
-    return f"key '{key}': {first['msg']}. Received: {first['input']!r}"
+    return _shortened(f"key '{key}': {first['msg']}. Received: {first['input']!r}")
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 3]}..."
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -49,6 +49,8 @@ def test_the_user_agent_names_the_program_and_a_contact(tmp_path: Path) -> None:
         ("[engine]\nname = 'onnx'\n", "key 'engine.name'"),
         ("[run]\nmax_failure_rate = 1.5\n", "Received: 1.5"),
         ("[fetch\n", "not valid TOML"),
+        ("x = " + "[" * 100_000, "not valid TOML"),
+        ("x = " + "1" * 5_000, "not valid TOML"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_file(tmp_path: Path, text: str, said: str) -> None:

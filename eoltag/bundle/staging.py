@@ -18,8 +18,8 @@ from eoltag.bundle.formats.text import short
 from eoltag.bundle.lists import Bundle, is_part_folder, open_bundles
 from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
 from eoltag.errors import BundleError
-from eoltag.fetch.client import download
-from eoltag.fetch.urls import is_usable
+from eoltag.fetch.download import download
+from eoltag.fetch.urls import is_usable, without_userinfo
 from eoltag.records import ImageRef
 from eoltag.settings import FetchSettings
 
@@ -92,6 +92,8 @@ def local_files(
                 raise BundleError(f"{origin}: this kind of address is read by Spark only")
             found |= dict(fetch_remote(origin, folder))
         elif urlsplit(origin).scheme in ("http", "https"):
+            if origin != (clean := without_userinfo(origin)):
+                raise BundleError(f"{clean}: wanted a URL without user name and password; came one with them")
             target = folder / f"download-{len(found)}"
             download(origin, target, settings)
             found[origin] = target
@@ -125,6 +127,7 @@ def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) 
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for chunk in _chunks(bundle.rows(tally, staged.further)):
             kept = chunk if limit is None else chunk[: limit - staged.rows]
+            kept = [without_passwords(row) for row in kept]
             table = _table(kept, schema)
             writer.write_table(table)
             staged.rows += len(kept)
@@ -136,6 +139,19 @@ def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) 
             staged.skipped_lines += tally.skipped
     with path.open("rb") as file:
         staged.digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def for_the_record(arguments: list[str]) -> list[str]:
+    """What --bundle named, as it may be written down: an address of an object store may hold a key."""
+    return [without_userinfo(argument) for argument in arguments]
+
+
+def without_passwords(row: ImageRef) -> ImageRef:
+    """The row as it is worked on and written: no user name and no password stands in its URL and its identifier."""
+    if "@" not in (row.url or "") and "@" not in (row.identifier or ""):
+        return row
+    url, identifier = (None if text is None else without_userinfo(text) for text in (row.url, row.identifier))
+    return row._replace(url=url, identifier=identifier)
 
 
 def _local(text: str) -> list[Path]:

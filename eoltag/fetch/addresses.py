@@ -20,9 +20,12 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 _NOT_PUBLIC_EITHER: Final = (
     IPv4Network("192.0.0.0/24"),  # RFC 6890, protocol assignments
     IPv4Network("192.88.99.0/24"),  # RFC 7526, 6to4 relays, withdrawn
+    IPv4Network("168.63.129.16/32"),  # Azure's host: metadata, DNS, keys of the machine
+    IPv4Network("161.26.0.0/16"),  # IBM Cloud's services for its own machines
+    IPv4Network("166.8.0.0/14"),  # the same
     IPv6Network("3fff::/20"),  # RFC 9637, documentation
 )
-"""What `is_global` of Python 3.11 lets pass."""
+"""What `is_global` of Python 3.11 lets pass. The metadata services of other clouds lie in networks that it refuses."""
 
 
 def is_public(address: IPAddress) -> bool:

@@ -1,5 +1,6 @@
 """HTTP answers and failures as outcomes of an image."""
 
+import socket
 import ssl
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -40,6 +41,9 @@ _MEANING: Final = (
 )
 """The HTTP client's exceptions, most specific first."""
 
+_DNS_MAY_PASS: Final = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL})
+"""Failures of the lookup itself; others say that there is no such name."""
+
 
 def explain_exception(problem: Exception) -> ImageError:
     """The image error that an exception of the HTTP client amounts to."""
@@ -50,17 +54,36 @@ def explain_exception(problem: Exception) -> ImageError:
     return meaning(f"{type(problem).__name__}: {text}" if text else type(problem).__name__)
 
 
+def may_pass(problem: Exception, error: ImageError) -> bool:
+    """Whether a host that gives no answer may be there again in a while; a certificate or a name stays wrong.
+
+    error: what explain_exception says of the problem.
+    """
+    if isinstance(problem, aiohttp.ClientConnectorDNSError):
+        return problem.os_error.errno in _DNS_MAY_PASS
+    return isinstance(error, (ConnectFailed, TimedOut))
+
+
 def explain_status(status: int, reason: str | None, retry_after_s: float | None) -> ImageError:
-    """The image error that a status other than 200 and other than a redirect amounts to."""
+    """The image error that a status without an image, other than a redirect, amounts to."""
     detail = f"HTTP {status} {reason or ''}".rstrip()
-    if status == 429 or status >= 500:
-        kind = Throttled if status == 429 else ServerFailed
-        return kind(detail, http_status=status, retry_after_s=retry_after_s)
-    if status in (404, 410):
-        return Gone(detail, http_status=status)
-    if status in (401, 403):
-        return Forbidden(detail, http_status=status)
-    return HttpOther(detail, http_status=status)
+    kind: type[ImageError] = HttpOther
+    if status in (420, 429) or (status == 202 and retry_after_s is not None):
+        kind = Throttled
+    elif status == 408:
+        kind = TimedOut
+    elif status >= 500:
+        kind = ServerFailed
+    elif status in (404, 410):
+        kind = Gone
+    elif status in (401, 403):
+        kind = Forbidden
+    return kind(detail, http_status=status, retry_after_s=retry_after_s)
+
+
+def printable(text: str) -> str:
+    """One line of a server's text that neither a terminal nor a table reads as anything but text."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
 def find_opt_out(x_robots_tags: Iterable[str], obeyed: Collection[str]) -> str | None:

@@ -2,11 +2,10 @@
 
 import asyncio
 import random
+import re
 import time
-from collections.abc import Awaitable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Mapping
+from typing import Final, TypeVar
 from urllib.parse import urljoin
 
 import aiohttp
@@ -15,7 +14,6 @@ from yarl import URL
 from eoltag.errors import (
     BadRedirect,
     BadUrl,
-    BundleError,
     Forbidden,
     Gone,
     ImageError,
@@ -25,12 +23,12 @@ from eoltag.errors import (
     Truncated,
 )
 from eoltag.fetch.addresses import is_in, is_public
-from eoltag.fetch.answers import explain_exception, explain_status, find_opt_out
+from eoltag.fetch.answers import explain_exception, explain_status, find_opt_out, may_pass, printable
 from eoltag.fetch.connection import Guard, open_session, refuse_address
 from eoltag.fetch.hosts import Clock, Host, Hosts, Jitter, Sleep
 from eoltag.fetch.renditions import rendition_of
 from eoltag.fetch.retry import RetryPolicy, parse_retry_after
-from eoltag.fetch.sinks import InFile, InMemory, Sink
+from eoltag.fetch.sinks import InMemory, Sink
 from eoltag.fetch.urls import check_url
 from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
@@ -43,16 +41,16 @@ NOT_MODIFIED: Final = 304
 PRECONDITION_FAILED: Final = 412
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
+_CONTENT_RANGE: Final = re.compile(r"bytes 0-([0-9]{1,15})/([0-9]{1,15})")
+_ESCAPED_BYTE: Final = re.compile(r"[\udc80-\udcff]")
+"""How the HTTP client writes a byte of a header that is no UTF-8; here in latin1, which nobody need know."""
+
 _DETAIL_LENGTH: Final = 300
 
 _DRAINED: Final = 65_536
 """Bytes of an error page that are read to keep its connection; a new TLS handshake costs more."""
 
 _DRAIN_S: Final = 1.0
-
-DOWNLOAD_MAX_BYTES: Final = 4_000_000_000
-DOWNLOAD_DEADLINE_S: Final = 86_400.0
-"""For a whole bundle file; a silent server is given up after the deadline of one image."""
 
 
 class _Attempt:
@@ -63,6 +61,11 @@ class _Attempt:
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.number = 0
+        self.counted = 0
+        """Failures that used up an attempt."""
+        self.first_failed_at: float | None = None
+        self.host: Host | None = None
+        """The host that was asked last."""
         self.status: int | None = None
         self.etag: str | None = None
         self.last_modified: str | None = None
@@ -88,7 +91,7 @@ class _Attempt:
 
     def failed(self, error: ImageError) -> Fetched:
         """The end of it."""
-        detail = " ".join(error.detail.split())[:_DETAIL_LENGTH]
+        detail = printable(error.detail)[:_DETAIL_LENGTH]
         return Fetched(None, error.outcome, detail, self.status, self.number)
 
 
@@ -129,7 +132,6 @@ class Fetcher:
             target = check_url(request.url)
         except ImageError as error:
             return attempt.failed(error)
-        host = self._host(URL(target, encoded=True))
         smaller = rendition_of(target, self._settings.renditions)
         is_conditional = True
         while True:
@@ -147,8 +149,8 @@ class Fetcher:
                 if conditions and attempt.status == PRECONDITION_FAILED:  # a server that takes no conditions
                     is_conditional = False
                     continue
-                wait_s = self._policy.wait_s(attempt.number, self._jitter(), error.retry_after_s)
-                if wait_s is None or not error.is_retryable or host.is_down:
+                wait_s = self._wait_s(attempt, error)
+                if wait_s is None:
                     return attempt.failed(error)
             await self._sleep(wait_s)
 
@@ -156,6 +158,22 @@ class Fetcher:
         """Closes all connections."""
         if self._session is not None:
             await self._session.close()
+
+    def _wait_s(self, attempt: _Attempt, error: ImageError) -> float | None:
+        """Seconds until the next attempt; None means give up.
+
+        What fails because its host is away, or refuses whatever it is asked for, uses up no attempt.
+        """
+        host, now = attempt.host, self.hosts.clock()
+        if attempt.first_failed_at is None:
+            attempt.first_failed_at = now
+        if not error.is_retryable or (host is not None and host.is_given_up):
+            return None
+        is_in_trouble = host is not None and (host.is_away or (error.is_refusal and host.is_in_storm))
+        if is_in_trouble and now - attempt.first_failed_at < self.hosts.wait_s:
+            return self._policy.pause_s(attempt.counted + 1, self._jitter(), error.retry_after_s)
+        attempt.counted += 1
+        return self._policy.wait_s(attempt.counted, self._jitter(), error.retry_after_s)
 
     async def _follow(self, target: str, conditions: Mapping[str, str], attempt: "_Attempt") -> None:
         """One attempt: the request and its redirects, under one deadline. Raises ImageError."""
@@ -174,7 +192,7 @@ class Fetcher:
                     conditions = {name: value for name, value in conditions.items() if name == "If-None-Match"}
                 raise BadRedirect(f"more than {self._settings.max_redirects} redirects, the last to {target}")
         except TimeoutError as problem:
-            raise TimedOut(f"not complete within {self._settings.deadline_s:g} s") from problem
+            raise self._late() from problem
 
     async def _ask(self, url: URL, conditions: Mapping[str, str], attempt: "_Attempt") -> str | None:
         """One request in its host's turn: the Location of a redirect, else None: the image is in the sink.
@@ -182,7 +200,7 @@ class Fetcher:
         Where the request had conditions, the answer may be that nothing was modified, and the sink stays empty.
         """
         refuse_address(url, self._guard)
-        host = self._host(url)
+        host = attempt.host = self._host(url)
         asked_at = await attempt.off_the_clock(host.take_turn())
         is_answered = False
         try:
@@ -191,7 +209,7 @@ class Fetcher:
                 attempt.status = response.status
                 retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._wall_clock())
                 host.answered(asked_at, response.status, retry_after_s)
-                if response.status == 200 or (response.status == NOT_MODIFIED and conditions):
+                if is_whole(response) or (response.status == NOT_MODIFIED and conditions):
                     await self._receive(response, attempt)
                     return None
                 await _drain(response)
@@ -199,12 +217,13 @@ class Fetcher:
                     return response.headers.get("Location", "")
                 raise explain_status(response.status, response.reason, retry_after_s)
         except (aiohttp.ClientError, OSError) as problem:
+            error = explain_exception(problem)
             if not is_answered:
-                host.gave_no_answer()
-            raise explain_exception(problem) from problem
+                host.gave_no_answer(error, may_pass=may_pass(problem, error))
+            raise error from problem
         except asyncio.CancelledError:
             if not is_answered and attempt.deadline.expired():
-                host.gave_no_answer()
+                host.gave_no_answer(self._late())
             raise
         finally:
             host.end_turn()
@@ -214,7 +233,7 @@ class Fetcher:
         directive = find_opt_out(response.headers.getall("X-Robots-Tag", ()), self._settings.opt_out_directives)
         if directive is not None:
             raise OptedOut(f"X-Robots-Tag: {directive}")
-        attempt.etag, attempt.last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        attempt.etag, attempt.last_modified = _version(response, "ETag"), _version(response, "Last-Modified")
         if response.status == NOT_MODIFIED:
             return
         max_bytes = self._settings.max_bytes
@@ -235,6 +254,9 @@ class Fetcher:
             attempt.sink.clear()
             raise
 
+    def _late(self) -> TimedOut:
+        return TimedOut(f"not complete within {self._settings.deadline_s:g} s")
+
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = open_session(self._settings, self._guard, self._stall_s)
@@ -245,59 +267,24 @@ class Fetcher:
         return self.hosts.of(f"[{name}]" if ":" in name else name)
 
 
+def _version(response: aiohttp.ClientResponse, name: str) -> str | None:
+    """What a header says of the file's version; None where it could not be kept, or sent back, as it is."""
+    value = response.headers.get(name)
+    return value if value is not None and value.isprintable() else None
+
+
+def is_whole(response: aiohttp.ClientResponse) -> bool:
+    """Whether the answer holds the whole file; 203 comes through a proxy, 206 may be of one part that is everything."""
+    if response.status == 206:
+        part = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "bytes 0-0/1").strip())
+        return part is not None and int(part[1]) + 1 == int(part[2])
+    return response.status in (200, 203)
+
+
 def conditions_of(request: FetchRequest) -> dict[str, str]:
     """The headers by which a server answers 304 in place of a version that the caller has (RFC 9110, section 13)."""
     conditions = {"If-None-Match": request.etag, "If-Modified-Since": request.last_modified}
     return {name: value for name, value in conditions.items() if value is not None}
-
-
-def download(url: str, target: Path, settings: FetchSettings) -> None:
-    """The file behind a URL that the user gave, written to `target` as it arrives. Raises BundleError.
-
-    A URL that somebody typed may name a private host, and one file needs no pacing.
-    """
-    part = target.with_name(target.name + ".part")
-    try:
-        sink = InFile(part)
-        try:
-            fetched = _run(_download(url, sink, settings))
-        finally:
-            sink.close()
-        if fetched.outcome is not Outcome.OK:
-            raise BundleError(f"{url}: cannot be downloaded ({fetched.outcome}: {fetched.detail})")
-        part.replace(target)
-    except OSError as problem:
-        raise BundleError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
-    finally:
-        part.unlink(missing_ok=True)
-
-
-async def _download(url: str, sink: InFile, settings: FetchSettings) -> Fetched:
-    patient = settings.model_copy(
-        update={
-            "allow_private_hosts": True,
-            "requests_per_s": 0.0,
-            "hosts": {},
-            "max_bytes": DOWNLOAD_MAX_BYTES,
-            "deadline_s": DOWNLOAD_DEADLINE_S,
-            "opt_out_directives": (),
-        }
-    )
-    fetcher = Fetcher(patient, stall_s=settings.deadline_s)
-    try:
-        return await fetcher.fetch(FetchRequest(url), sink)
-    finally:
-        await fetcher.close()
-
-
-def _run(job: Coroutine[Any, Any, T]) -> T:
-    """The result of `job`; also where the caller's thread runs an event loop already, as a notebook's does."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(job)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, job).result()
 
 
 def _guard_of(settings: FetchSettings, guard: Guard) -> Guard:
@@ -312,7 +299,7 @@ def _resolve_location(base: str, location: str) -> str:
     if not location:
         raise BadRedirect("redirected without a Location")
     try:
-        return check_url(urljoin(base, location))
+        return check_url(urljoin(base, _ESCAPED_BYTE.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", location)))
     except (BadUrl, ValueError) as problem:
         raise BadRedirect(f"redirected to what cannot be requested: {problem}") from problem
 

@@ -11,6 +11,7 @@ from yarl import URL
 
 from eoltag.errors import BlockedHost
 from eoltag.fetch.addresses import IPAddress, parse_address
+from eoltag.fetch.leniency import MOST_FIELD_BYTES, MOST_FIELDS, LenientConnector
 from eoltag.settings import FetchSettings
 
 Guard = Callable[[IPAddress], bool]
@@ -18,6 +19,9 @@ Guard = Callable[[IPAddress], bool]
 
 _DNS_CACHE_S: Final = 300
 _KEEP_ALIVE_S: Final = 30.0
+
+ACCEPTED: Final = "image/jpeg, image/png, image/webp, image/gif, image/tiff, image/bmp, */*;q=0.1"
+"""The types that are read here, by name: `image/*` invites a server that negotiates to send AVIF."""
 
 
 class GuardedResolver(AbstractResolver):
@@ -62,12 +66,12 @@ def refuse_address(url: URL, guard: Guard) -> None:
 
 def open_session(settings: FetchSettings, guard: Guard, stall_s: float | None) -> aiohttp.ClientSession:
     """A session for the running event loop. The number of connections is bounded by whoever makes the requests."""
-    connector = aiohttp.TCPConnector(
+    connector = LenientConnector(
         resolver=GuardedResolver(guard), limit=0, ttl_dns_cache=_DNS_CACHE_S, keepalive_timeout=_KEEP_ALIVE_S
     )
     headers = {
         "User-Agent": settings.user_agent,
-        "Accept": "image/*, */*;q=0.5",
+        "Accept": ACCEPTED,
         "Accept-Encoding": "identity",  # images are compressed already
     }
     return aiohttp.ClientSession(
@@ -76,4 +80,7 @@ def open_session(settings: FetchSettings, guard: Guard, stall_s: float | None) -
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, connect=settings.connect_timeout_s, sock_read=stall_s),
         trust_env=False,
+        max_line_size=MOST_FIELD_BYTES,
+        max_field_size=MOST_FIELD_BYTES,
+        max_headers=MOST_FIELDS,
     )

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from eoltag.fetch.client import Fetcher
 from eoltag.fetch.sinks import ByteBudget, Rationed
-from eoltag.records import Fetched, FetchRequest
+from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 
 __all__ = ["fetch_ahead"]
@@ -29,10 +29,21 @@ _Result = tuple[int, Fetched | BaseException]
 _AT_ONCE: Final = 8
 """Images begun together, out of 64 ahead: to wake the other thread for each of them took 0.4 ms of CPU an image."""
 
-_CHECK_S: Final = 30.0
-"""How often a caller that waits looks whether anybody still works for it."""
+_CHECK_S: Final = 1.0
+"""How often a caller that waits looks whether anybody still works for it, and whether images are set aside."""
 
 _CLOSE_S: Final = 2.0
+
+_LOOK_S: Final = 0.1
+"""How often a caller looks whether more images are set aside than before, while some are."""
+
+_MOST_SET_ASIDE: Final = 10_000
+"""Images of one call that wait for hosts that are away; each takes about 5 KB."""
+
+_LEFT: Final = Fetched(
+    None, Outcome.CONNECT, "the host is away or asked for a pause; it is asked again at the end of the run", None, 0
+)
+"""What becomes of an image in this pass whose host is away when all others of its Spark task are done."""
 
 
 def fetch_ahead(
@@ -43,29 +54,42 @@ def fetch_ahead(
     rate_share: float,
     max_images: int,
     max_bytes: int,
+    is_last_pass: bool = True,
+    absences: dict[str, float] | None = None,
 ) -> Iterator[tuple[T, Fetched]]:
     """Each item once, with its image or the reason why there is none, in the order in which they come in.
 
-    `items` is pulled in the caller's thread, at most max_images ahead of what was yielded. max_bytes bounds what was
-    received and not yet yielded, see ByteBudget. Closing the generator cancels what is under way.
+    `items` is pulled in the caller's thread, at most max_images ahead of what was yielded; those that wait for a host
+    that is away do not count. max_bytes bounds what was received and not yet yielded, see ByteBudget. Closing the
+    generator cancels what is under way. is_last_pass: nobody asks again later, so that hosts that are away are waited
+    for. absences: gets by host how long it was away, in seconds.
     """
     background = _take(settings)
     call = _Call(background, max_bytes)
     at_once = max(1, min(_AT_ONCE, max_images // 8))
-    background.call_soon(background.set_rate_share, rate_share)
+    background.call_soon(background.begin, rate_share, is_last_pass)
     source = enumerate(items)
     waiting: dict[int, T] = {}
+    done = 0
     try:
         while True:
-            if len(waiting) <= max_images - at_once:
-                begun = list(islice(source, max_images - len(waiting)))
+            set_aside = min(background.set_aside, len(waiting), _MOST_SET_ASIDE)
+            if len(waiting) - set_aside <= max_images - at_once:
+                begun = list(islice(source, max_images - len(waiting) + set_aside))
                 waiting.update(begun)
                 call.submit([(number, request_of(item)) for number, item in begun])
+                if not begun and not is_last_pass and 0 < len(waiting) == set_aside <= done:
+                    yield from ((item, _LEFT) for item in waiting.values())
+                    return
             if not waiting:
                 return
-            number, fetched = call.next_result()
-            yield waiting.pop(number), fetched
+            if (result := call.next_result()) is not None:
+                number, fetched = result
+                done += 1
+                yield waiting.pop(number), fetched
     finally:
+        if absences is not None:
+            absences.update(background.fetcher.hosts.absences())
         call.cancel()
         _give_back(background)
 
@@ -100,9 +124,15 @@ class _Background:
         """Calls it in the thread."""
         self._loop.call_soon_threadsafe(function, *args)
 
-    def set_rate_share(self, rate_share: float) -> None:
+    @property
+    def set_aside(self) -> int:
+        """Images of all calls that wait for a host that is away."""
+        return self.fetcher.hosts.set_aside
+
+    def begin(self, rate_share: float, is_last_pass: bool) -> None:
         """For all requests from now on."""
         self.fetcher.hosts.rate_share = rate_share
+        self.fetcher.hosts.begin_pass(is_last=is_last_pass)
 
     def close(self, pid: int) -> None:
         """Ends the thread, in the process `pid` that began it; a fork shares its sockets and must leave them alone."""
@@ -172,9 +202,15 @@ class _Call:
         if wanted or handed_over:
             self._background.call_soon(self._go_on, wanted, handed_over)
 
-    def next_result(self) -> tuple[int, Fetched]:
-        """Waits for the next image, whichever comes first; raises what a bug in the background raised."""
-        number, result = self._wait()
+    def next_result(self) -> tuple[int, Fetched] | None:
+        """Waits for the next image, whichever comes first; raises what a bug in the background raised.
+
+        None where none has come for a moment and others may be begun, because some wait for a host that is away.
+        """
+        numbered = self._wait()
+        if numbered is None:
+            return None
+        number, result = numbered
         if isinstance(result, BaseException):
             raise result
         if result.data is not None:
@@ -183,15 +219,17 @@ class _Call:
                 self.submit([])
         return number, result
 
-    def _wait(self) -> _Result:
+    def _wait(self) -> _Result | None:
         with suppress(Empty):
             return self._results.get_nowait()
         self.submit([])  # nothing may come until the background knows what was handed over
         while True:
             with suppress(Empty):
-                return self._results.get(timeout=_CHECK_S)
+                return self._results.get(timeout=_LOOK_S if self._background.set_aside else _CHECK_S)
             if not self._background.is_alive:
                 raise RuntimeError("the thread that fetches images has ended")
+            if self._background.set_aside:
+                return None
 
     def cancel(self) -> None:
         """Stops what is under way, without waiting for it."""

@@ -19,11 +19,18 @@ class RetryPolicy:
     """First try included."""
     base_s: float
     cap_s: float
+    """No wait of our own is longer."""
+    wait_for_host_s: float = 0.0
 
     @classmethod
     def of(cls, settings: FetchSettings) -> Self:
         """The policy that the settings describe."""
-        return cls(settings.attempts, settings.backoff_base_s, settings.backoff_cap_s)
+        return cls(settings.attempts, settings.backoff_base_s, settings.backoff_cap_s, settings.wait_for_host_s)
+
+    @property
+    def longest_s(self) -> float:
+        """No wait that a server asks for is longer, else it is left to the next run."""
+        return max(self.cap_s, self.wait_for_host_s)
 
     def backoff_s(self, failures: int, jitter: float) -> float:
         """Seconds to wait after 1, 2, ... failures in a row: doubling, half of it fixed and half by chance.
@@ -35,14 +42,16 @@ class RetryPolicy:
         return longest_s * (1 + jitter) / 2
 
     def wait_s(self, attempt: int, jitter: float, retry_after_s: float | None) -> float | None:
-        """Seconds to wait after failed attempt 1, 2, ...; None means give up.
+        """Seconds to wait after failed attempt 1, 2, ...; None means give up."""
+        return None if attempt >= self.attempts else self.pause_s(attempt, jitter, retry_after_s)
 
-        retry_after_s: the server's wish, obeyed when longer than ours; beyond cap_s it is left to the next run.
+    def pause_s(self, failures: int, jitter: float, retry_after_s: float | None) -> float | None:
+        """The same for an image that is asked for however often it failed.
+
+        retry_after_s: the server's wish, obeyed when longer than ours; beyond longest_s it is left to the next run.
         """
-        if attempt >= self.attempts:
-            return None
-        wait_s = max(self.backoff_s(attempt, jitter), retry_after_s or 0.0)
-        return wait_s if wait_s <= self.cap_s else None
+        wait_s = max(self.backoff_s(failures, jitter), retry_after_s or 0.0)
+        return wait_s if wait_s <= self.longest_s else None
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

@@ -13,7 +13,8 @@ _SAFE: Final = "%/:@!$&'()*+,;=~[]"
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_USERINFO: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%-]*")
+_USERINFO: Final = re.compile(r"(\s*[A-Za-z][A-Za-z0-9+.-]*:[/\\]{1,2})[^/\\?#]*@")
+"""From the scheme to the last '@' before path, query or fragment."""
 _BRACKETED: Final = re.compile(r"\[[^\[\]]*\](?::[0-9]*)?")
 _HOST: Final = re.compile(r"(?=.{1,253}\.?\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.ASCII)
 """RFC 1123 names, and the underscore that real names hold as well."""
@@ -32,10 +33,10 @@ def check_url(text: str | None) -> str:
     """The URL as an HTTP client may ask for it: scheme and host in lower case, no fragment, plain ASCII.
 
     Real lists hold spaces, stray percent signs and non-ASCII: in path and query they are percent-encoded (as UTF-8), a
-    host is encoded by IDNA. An escape that is already there stays. Checking the result again changes nothing.
-    Raises BadUrl, and nothing else.
+    host is encoded by IDNA. An escape that is already there stays. A user name and a password go: they are sent to
+    nobody. Checking the result again changes nothing. Raises BadUrl, and nothing else.
     """
-    url = (text or "").strip()
+    url = without_userinfo(text or "").strip()
     if not url:
         raise BadUrl("wanted an http or https URL; came none")
     if _ORDINARY.fullmatch(url):
@@ -50,6 +51,12 @@ def check_url(text: str | None) -> str:
         return urlunsplit((parts.scheme, netloc, _encoded(parts.path, _SAFE), _encoded(parts.query, _SAFE + "?"), ""))
     except ValueError as problem:  # brackets or port that urllib refuses, lone surrogates, a host that has no IDNA form
         raise _bad(f"a well-formed URL ({_SHORT.repr(str(problem))})", url) from problem
+
+
+def without_userinfo(url: str) -> str:
+    """The URL without `user:password@`, which is neither sent nor written anywhere; any other text as it is."""
+    found = _USERINFO.match(url) if "@" in url else None
+    return url if found is None else found[1] + url[found.end() :]
 
 
 def is_usable(text: str | None) -> bool:
@@ -68,13 +75,13 @@ def _netloc(parts: SplitResult, url: str) -> str:
     port = parts.port  # a ValueError where it is none
     if port == 0:
         raise _bad("a port from 1 to 65535", url)
-    userinfo, at, rest = parts.netloc.rpartition("@")
-    if not _USERINFO.fullmatch(userinfo):
-        raise _bad("a user name of plain characters before the '@'", url)
+    rest = parts.netloc
+    if "@" in rest:
+        raise _bad("a host without '@'", url)
     if "[" in rest and not _BRACKETED.fullmatch(rest):
         raise _bad("nothing but a port after the bracketed address", url)
     host = _ipv6(host, url) if "[" in rest else _name(host, url)
-    return f"{userinfo}{at}{host}" if port is None else f"{userinfo}{at}{host}:{port}"
+    return host if port is None else f"{host}:{port}"
 
 
 def _ipv6(host: str, url: str) -> str:

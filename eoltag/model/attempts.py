@@ -77,10 +77,10 @@ def read_choice(out: Path) -> Choice | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise PackageError(f"{path}: cannot be read ({problem})") from problem
     if not isinstance(content, dict):
-        raise PackageError(f"{path}: wanted a table with the key attempt. Received: {content!r}")
+        raise PackageError(f"{path}: wanted a table with the key attempt. Received: {type(content).__name__}")
     return parse(Choice, content, str(path), PackageError)
 
 

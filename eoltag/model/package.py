@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from reprlib import Repr
 from typing import Final
 
 from eoltag.errors import PackageError
@@ -28,6 +29,7 @@ from eoltag.settings import parse
 __all__ = ["Card", "Package", "read_package"]
 
 _PICKLES: Final = (".pkl", ".pickle", ".dill", ".joblib", ".pt", ".pth", ".npy")
+_SHORT: Final = Repr()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +158,16 @@ def _read_package(path: Path, text: str) -> Package:
     card_path = path / CARD_FILE
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as problem:
+    except (ValueError, RecursionError) as problem:  # also numbers of thousands of digits, and deep nesting
         raise PackageError(f"{card_path}: cannot be read ({problem})") from problem
     if not isinstance(content, dict) or content.get("card_version") != CARD_VERSION:
         received = content.get("card_version") if isinstance(content, dict) else content
-        raise PackageError(f"{card_path}: wanted card_version {CARD_VERSION}. Received: {received!r}")
+        raise PackageError(f"{card_path}: wanted card_version {CARD_VERSION}. Received: {_SHORT.repr(received)}")
     card = parse(Card, content, str(card_path), PackageError)
+    try:
+        card.model_dump(mode="json")  # as it travels to workers
+    except ValueError as problem:
+        raise PackageError(f"{card_path}: cannot be written again, being nested too deeply ({problem})") from problem
     _verify(path, card)
     return Package(path, card, model_version(card))
 

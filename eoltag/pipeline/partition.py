@@ -69,11 +69,13 @@ def tag_images(
     known: KnownContents = frozenset(),
     collector: Collector | None = None,
     watch: Stopwatch | None = None,
+    is_last_pass: bool = True,
+    absences: dict[str, float] | None = None,
 ) -> Iterator[Found]:
     """Every wanted image with its answer, and the scores and all else that is kept, in no particular order.
 
     rate_share: this task's part of the global request rate, in (0, 1]. collector: is offered every scored picture for
-    the report. watch: takes the time of each stage.
+    the report. watch: takes the time of each stage. is_last_pass, absences: see fetch_ahead.
     """
     settings, watch = job.settings, watch or Stopwatch()
     scoring = PictureScoring(job.models, "fetch", watch, collector)
@@ -85,6 +87,8 @@ def tag_images(
         rate_share=rate_share,
         max_images=settings.run.read_ahead_images,
         max_bytes=settings.run.read_ahead_bytes,
+        is_last_pass=is_last_pass,
+        absences=absences,
     )
     for item, fetched in watch.waiting(fetched_images):
         yield from _answered(item, fetched, job, scoring, seen)

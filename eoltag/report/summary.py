@@ -28,6 +28,10 @@ class Work:
     """Table -> bytes on disk for each row that this run added."""
     slots: int = 1
     """Spark tasks at a time."""
+    asked_again: int = 0
+    """Images whose failure might have passed, and that were asked for once more at the end."""
+    hosts_away_s: dict[str, float] = field(default_factory=dict)
+    """Host -> the longest time in seconds for which it gave no answer, of those that were waited for."""
 
     @property
     def bound_per_s(self) -> float | None:
@@ -192,6 +196,11 @@ def _work_lines(work: Work) -> list[str]:
     lines = ["rows by where their answers came from:", *lines] if lines else []
     if work.not_modified:
         lines.append(f"not modified, said by servers: {work.not_modified:,} of {work.requests:,}")
+    if work.hosts_away_s:
+        away = sorted(work.hosts_away_s.items(), key=lambda item: -item[1])
+        lines.append(f"hosts that were away: {', '.join(_shortened([f'{host} {s:,.0f} s' for host, s in away]))}")
+    if work.asked_again:
+        lines.append(f"asked again at the end of the run: {work.asked_again:,}")
     if work.bound_per_s:
         reached = work.requests / work.waves_s if work.waves_s else 0.0
         lines.append(

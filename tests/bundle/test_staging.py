@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from eoltag.bundle.staging import ROWS, local_files, stage
+from eoltag.bundle.staging import ROWS, for_the_record, local_files, stage
 from eoltag.errors import BundleError
 from eoltag.settings import FetchSettings
 from tests.support.loopback import Loopback
@@ -70,6 +70,37 @@ def test_rows_are_staged_in_order_with_their_bundle_and_usability(tmp_path: Path
         [2, "nonsense", False],
     ]
     assert [list(row.values()) for row in tables[1].select(names).to_pylist()] == [[1, "https://eol.org/b.jpg", True]]
+
+
+def test_user_names_and_passwords_in_urls_are_left_out(tmp_path: Path) -> None:
+    urls = [
+        "https://me:secret@eol.org/a.jpg",
+        "HTTP://secret@eol.org:8080/b@2.jpg",
+        "ftp://me:sec@ret@eol.org/c.jpg",
+        "http:/me:secret@eol.org/d.jpg",
+        "https://eol.org/e.jpg?mail=me@secret.example",
+    ]
+    one = written(tmp_path / "one.csv", "url,identifier", *(f"{url},{url}" for url in urls))
+    staged = stage([("one.csv", one)], tmp_path / "rows")
+    table = pq.ParquetFile(staged.path("one")).read(["eolMediaURL", "identifier"])
+    wanted = [
+        "https://eol.org/a.jpg",
+        "HTTP://eol.org:8080/b@2.jpg",
+        "ftp://eol.org/c.jpg",
+        "http:/eol.org/d.jpg",
+        "https://eol.org/e.jpg?mail=me@secret.example",
+    ]
+    assert table["eolMediaURL"].to_pylist() == wanted == table["identifier"].to_pylist()
+    assert staged.hosts == {"eol.org"}
+
+
+def test_a_bundle_address_with_a_password_is_refused_without_showing_it(tmp_path: Path) -> None:
+    with pytest.raises(BundleError) as caught:
+        local_files(["https://me:secret@eol.org/list.txt"], tmp_path, FetchSettings(), None)
+    assert str(caught.value) == (
+        "https://eol.org/list.txt: wanted a URL without user name and password; came one with them"
+    )
+    assert for_the_record(["s3a://key:secret@bucket/a.txt", "a@b.txt"]) == ["s3a://bucket/a.txt", "a@b.txt"]
 
 
 def test_a_limit_counts_over_all_bundles(tmp_path: Path) -> None:

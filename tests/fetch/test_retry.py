@@ -34,6 +34,12 @@ def test_the_wish_of_the_server_is_obeyed_when_longer() -> None:
 def test_a_server_that_asks_for_more_than_the_cap_is_left_to_the_next_run() -> None:
     assert POLICY.wait_s(1, 0.0, 60.0) == 60.0
     assert POLICY.wait_s(1, 0.0, 60.1) is None
+    patient = RetryPolicy(attempts=4, base_s=1.0, cap_s=60.0, wait_for_host_s=90.0)
+    assert [patient.wait_s(1, 0.0, wish_s) for wish_s in (90.0, 90.1)] == [90.0, None]
+
+
+def test_a_pause_takes_no_attempt() -> None:
+    assert RetryPolicy(attempts=1, base_s=1.0, cap_s=60.0).pause_s(3, 0.0, None) == 2.0
 
 
 def test_no_backoff_is_longer_than_the_cap() -> None:
@@ -42,9 +48,9 @@ def test_no_backoff_is_longer_than_the_cap() -> None:
 
 
 def test_the_policy_is_what_the_settings_say_and_both_survive_pickling() -> None:
-    settings = FetchSettings(attempts=7, backoff_base_s=0.25, backoff_cap_s=9)
+    settings = FetchSettings(attempts=7, backoff_base_s=0.25, backoff_cap_s=9, wait_for_host_s=90)
     policy = RetryPolicy.of(settings)
-    assert policy == RetryPolicy(attempts=7, base_s=0.25, cap_s=9.0)
+    assert policy == RetryPolicy(attempts=7, base_s=0.25, cap_s=9.0, wait_for_host_s=90.0)
     assert pickle.loads(pickle.dumps(policy)) == policy
     assert pickle.loads(pickle.dumps(settings)) == settings
 

@@ -119,12 +119,39 @@ def test_an_unknown_card_version_is_refused(package: Package, version: object) -
         ("[1]", "wanted card_version"),
         ("\x00", "cannot be read"),
         ("null", "wanted card_version"),
+        ("[" * 100_000, "cannot be read"),
+        ("1" * 5_000, "cannot be read"),
+        ("[" * 900 + "]" * 900, "wanted card_version"),
     ],
 )
 def test_a_card_that_is_no_card_is_refused(package: Package, text: str, message: str) -> None:
     (package.path / CARD_FILE).write_text(text)
-    with pytest.raises(PackageError, match=message):
+    with pytest.raises(PackageError, match=message) as caught:
         read_package(package.path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700 + len(str(package.path))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("labels", "[" * 900 + "]" * 900, "labels"),
+        ("metrics", '{"x": ' + "[" * 400 + "]" * 400 + "}", "nested too deeply"),
+        ("temperature", "1" * 4_000, "temperature"),
+        ("feature_length", "1" * 4_000, "wanted both or neither"),
+        ("temperature", "1e999", "finite"),
+    ],
+)
+def test_a_card_that_holds_a_monster_is_refused_in_one_line(
+    package: Package, key: str, value: str, message: str
+) -> None:
+    card = json.loads((package.path / CARD_FILE).read_text())
+    text = json.dumps({**card, key: "monster"}).replace('"monster"', value)
+    (package.path / CARD_FILE).write_text(text)
+    with pytest.raises(PackageError, match=message) as caught:
+        read_package(package.path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700 + len(str(package.path))
 
 
 @pytest.mark.parametrize("path", ["nothing", "file"])

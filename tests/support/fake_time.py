@@ -1,7 +1,7 @@
 """Time that passes only when somebody sleeps, so that no test waits."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
@@ -49,20 +49,20 @@ class SharedTime:
         heappush(self._sleepers, (self.now + seconds, self._count, woken))
         await woken
 
-    def run(self, job: Coroutine[Any, Any, T]) -> T:
-        """What `job` returns."""
-        return self._runner.run(self._drive(job))
+    def run(self, job: Coroutine[Any, Any, T], is_busy: Callable[[], bool] = lambda: False) -> T:
+        """What `job` returns. is_busy: something real is under way, such as a request, and the clock stands still."""
+        return self._runner.run(self._drive(job, is_busy))
 
     def close(self) -> None:
         """Ends the event loop."""
         self._runner.close()
 
-    async def _drive(self, job: Coroutine[Any, Any, T]) -> T:
+    async def _drive(self, job: Coroutine[Any, Any, T], is_busy: Callable[[], bool]) -> T:
         task = asyncio.ensure_future(job)
         while not task.done():
             for _ in range(20):
                 await asyncio.sleep(0)
-            if not task.done():
+            if self._sleepers and not task.done() and not is_busy():
                 at, _, woken = heappop(self._sleepers)
                 if not woken.done():  # else its task was cancelled
                     self.now = max(self.now, at)

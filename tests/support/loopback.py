@@ -77,6 +77,8 @@ class Loopback:
     ) -> None:
         self.root = root
         self.latency_s = latency_s
+        self.outage: tuple[int, float] | None = None
+        """From this number of requests on, every connection is closed without an answer for so many seconds."""
         self.changed_etags: dict[str, str] = {}
         """VERSION of /versioned -> what its ETag is by now."""
         self.port = port
@@ -93,6 +95,7 @@ class Loopback:
         self._tls = tls
         self._seen: Counter[str] = Counter()
         self._passed: dict[str, list[float]] = {}
+        self._away_since: float | None = None
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop: asyncio.Event
@@ -201,9 +204,18 @@ class Loopback:
         try:
             if self.latency_s:
                 await asyncio.sleep(self.latency_s)
+            if self._is_away():
+                return _raw(request, b"")
             return await handler(request)
         finally:
             self.in_flight -= 1
+
+    def _is_away(self) -> bool:
+        if self.outage is None or len(self.requests) < self.outage[0]:
+            return False
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+        return time.monotonic() - self._away_since < self.outage[1]
 
     def _read(self, request: web.Request) -> bytes:
         root = self.root

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from eoltag.bundle.names import expand_ranges
 from eoltag.errors import DataError
-from eoltag.fetch.client import download
+from eoltag.fetch.download import download
 from eoltag.settings import FetchSettings, read_settings
 from train.data.splitting import parse_shares
 from train.labels import read_labels

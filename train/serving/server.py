@@ -13,6 +13,7 @@ from eoltag.errors import SettingsError
 from eoltag.model.package import Package
 from train.cli import log
 from train.serving.application import Service, build_application
+from train.serving.head_limit import protocol_with_deadline
 from train.serving.settings import ServeSettings
 
 BACKLOG = 2048
@@ -38,7 +39,7 @@ def make_server(package: Package, settings: ServeSettings) -> tuple[Service, uvi
     config = uvicorn.Config(
         application,
         loop="asyncio",
-        http="h11",
+        http=protocol_with_deadline(settings.deadline_s),
         ws="none",
         lifespan="on",
         log_config=None,

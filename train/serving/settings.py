@@ -36,7 +36,8 @@ class ServeSettings(Strict):
     max_pixels: int = Field(50_000_000, ge=1_000, le=178_000_000)
     """Width times height of one image."""
     deadline_s: float = Field(30.0, gt=0, le=3_600, strict=False)
-    """Seconds for the body of a request to arrive, and for the last requests to finish when the service stops."""
+    """Seconds for the head of a request to arrive, for its body, and for the last requests to finish when the service
+    stops."""
 
     cors_origins: tuple[str, ...] = Field((), strict=False)
     """Origins whose pages may ask from a browser, such as https://example.org; `*` for all."""

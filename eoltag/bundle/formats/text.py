@@ -57,6 +57,8 @@ _UNREADABLE: Final = (
 """What the readers below raise on files that are broken, or changed while they are read."""
 
 _MARKUP: Final = re.compile(r"\s*<[a-z!?/]", re.IGNORECASE)
+_SLASHES: Final = re.compile(r"[/\\]")
+"""Of names in a zip; some programs for Windows write theirs."""
 _SHORT: Final = Repr()
 _SHORT.maxstring = 80
 
@@ -170,8 +172,8 @@ def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
     notes: list[str] = []
     with zipfile.ZipFile(path) as archive:
         for place, info in enumerate(archive.infolist()):
-            folders = info.filename.split("/")
-            if info.is_dir() or folders[0] == "__MACOSX" or any(folder.startswith(".") for folder in folders):
+            folders = [folder for folder in _SLASHES.split(info.filename) if folder not in ("", ".", "..")]
+            if info.is_dir() or folders[:1] == ["__MACOSX"] or any(folder.startswith(".") for folder in folders):
                 continue
             source = Source(path, origin, "zip", info.filename, place)
             if info.flag_bits & 0x1:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
 from eoltag.records import Outcome
+from eoltag.spark.tables.answers import is_transient
 from eoltag.spark.tables.facts import FACTS, IMAGES, FactTable, append_facts
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.thumbnails import merge_thumbnails
@@ -21,6 +22,8 @@ class Committed(NamedTuple):
     bytes: int
     not_modified: int
     """Answers of servers that said so."""
+    transient: int
+    """Failures that may pass."""
 
 
 def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails: int) -> dict[str, Committed]:
@@ -31,16 +34,18 @@ def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails:
     """
     key = F.xxhash64("content_sha256", "model_version", "name", "base_version")
     is_not_modified = (F.col("http_status") == int(HTTPStatus.NOT_MODIFIED)) & (F.col("outcome") == Outcome.OK.value)
-    counted = staged.groupBy("table").agg(F.count(F.lit(1)), F.count_distinct(key), F.count_if(is_not_modified))
+    counted = staged.groupBy("table").agg(
+        F.count(F.lit(1)), F.count_distinct(key), F.count_if(is_not_modified), F.count_if(is_transient("outcome"))
+    )
     numbers = {str(name): tuple(map(int, counts)) for name, *counts in counted.collect()}
     done = {}
     for table in FACTS:
         if table.name in numbers:
-            count, keys, not_modified = numbers[table.name]
+            count, keys, *of_servers = numbers[table.name]
             rows = rows_of(staged, table, output.run_id)
             if table.key and keys < count:  # two Spark tasks have met the same bytes
                 rows = rows.dropDuplicates([*table.key])
-            done[table.name] = Committed(count, append_facts(output, table, rows, count), not_modified)
+            done[table.name] = Committed(count, append_facts(output, table, rows, count), *of_servers)
     if "thumbnails" in numbers:
         merge_thumbnails(output, tasks, thumbnails, staged.where("table = 'thumbnails'"))
     return done

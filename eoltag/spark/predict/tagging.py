@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 from pyspark import TaskContext
-from pyspark.accumulators import Accumulator
+from pyspark.accumulators import Accumulator, AccumulatorParam
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -50,11 +50,25 @@ class Counters:
     """Kept copies that could not be decoded."""
     seconds: Mapping[Stage, Accumulator[float]]
     """Seconds of tasks in each stage."""
+    absences: Accumulator[dict[str, float]]
+    """Host -> the longest time in seconds that it gave no answer."""
 
     def add_time(self, watch: Stopwatch) -> None:
         """The times of one task."""
         for stage, seconds in watch.seconds.items():
             self.seconds[stage].add(seconds)
+
+
+class Longest(AccumulatorParam[dict[str, float]]):
+    """Adds up to the largest value of each key."""
+
+    def zero(self, value: dict[str, float]) -> dict[str, float]:  # noqa: ARG002  the name that Spark gives
+        """What changes nothing."""
+        return {}
+
+    def addInPlace(self, value1: dict[str, float], value2: dict[str, float]) -> dict[str, float]:  # noqa: N802
+        """The larger ones of both."""
+        return {key: max(value1.get(key, 0.0), value2.get(key, 0.0)) for key in {**value1, **value2}}
 
 
 @dataclass(frozen=True)
@@ -68,19 +82,31 @@ class TagWorker:
     """What one Spark task keeps for the report."""
     known: Any = None
     """Broadcast of the contents that lack nothing (KnownContents); None: there are none."""
+    is_last_pass: bool = False
+    """What fails now is not asked again by this run, so that hosts that are away are waited for."""
 
     def ask(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Rows of the to-do list (ladder.to_ask) to rows of all tables; thumbnails come last."""
         _take_gpu()
         collector, watch, batches = self._collector(), Stopwatch(), Batches()
         known: KnownContents = frozenset() if self.known is None else self.known.value
+        absences: dict[str, float] = {}
         found = tag_images(
-            _wanted(inputs), self.job, rate_share=self.rate_share, known=known, collector=collector, watch=watch
+            _wanted(inputs),
+            self.job,
+            rate_share=self.rate_share,
+            known=known,
+            collector=collector,
+            watch=watch,
+            is_last_pass=self.is_last_pass,
+            absences=absences,
         )
         for item, row in found:
             if isinstance(row, ImageRow):
                 (self.counters.ok if row.outcome == Outcome.OK else self.counters.failed).add(1)
             yield from batches.add(as_columns(row, item))
+        if absences:
+            self.counters.absences.add(absences)
         yield from self._end(batches, collector, watch)
 
     def score_pixels(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

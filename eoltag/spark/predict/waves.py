@@ -11,13 +11,14 @@ from pyspark.sql import functions as F
 from eoltag.bundle.staging import MOST_HOSTS
 from eoltag.report.top_k import plans_for_part
 from eoltag.settings import FetchSettings, RunSettings
-from eoltag.spark.predict.plan import Bucket, Plan
+from eoltag.spark.predict.plan import Bucket, Plan, buckets_of
 from eoltag.spark.predict.tagging import Round, TagWorker, asked, scored_copies, scored_vectors
 from eoltag.spark.predict.work import Progress, Speed
 from eoltag.spark.predict.workers import knowing
 from eoltag.spark.runtime.progress import progress_bar
 from eoltag.spark.runtime.session import task_slots
-from eoltag.spark.tables.facts import BLOB_ROW_GROUP, FEATURES, PIXELS, between_prefixes, read_facts
+from eoltag.spark.tables.answers import is_transient
+from eoltag.spark.tables.facts import BLOB_ROW_GROUP, FEATURES, IMAGES, PIXELS, between_prefixes, read_facts
 from eoltag.spark.tables.files import configured
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.runs import Run
@@ -36,6 +37,12 @@ def first_speed(hosts: Set[str], settings: FetchSettings) -> Speed:
     if not rates or len(hosts) > MOST_HOSTS or 0 in rates:
         return Speed()
     return Speed(images=round(1000 * sum(rates)), seconds=1000.0)
+
+
+def slower(measured: Speed, allowed: Speed) -> Speed:
+    """What the next wave is cut for: images of a host that is away fail faster than any can be asked for."""
+    limit = allowed.images_per_s
+    return allowed if limit is not None and (measured.images_per_s or limit) >= limit else measured
 
 
 def wave_size(settings: RunSettings, speed: Speed) -> int:
@@ -82,16 +89,35 @@ def run_waves(run: Run, plan: Plan, worker: TagWorker) -> Progress:
     counters = worker.counters
     with progress_bar(total, lambda: (counters.ok.value, counters.failed.value), is_quiet=run.request.is_quiet):
         _score_stored(run, plan, worker, progress)
-        _ask(run, plan, knowing(worker, run, plan), progress)
+        worker = knowing(worker, run, plan)
+        _ask(run, plan.asks, plan.ask_buckets, worker, progress)
+        _ask_again(run, plan, worker, progress)
+    progress.absences = dict(counters.absences.value)
     progress.stage_s = {str(stage): total.value for stage, total in counters.seconds.items()}
     return progress
 
 
-def _ask(run: Run, plan: Plan, worker: TagWorker, progress: Progress) -> None:
-    """Ask servers for images."""
+def _ask_again(run: Run, plan: Plan, worker: TagWorker, progress: Progress) -> None:
+    """Ask once more for the images whose failure may have passed by now; this time hosts that are away are waited for.
+
+    Every request that this run has made without an answer is among the images table's rows of this run.
+    """
+    images = read_facts(run.output, IMAGES) if progress.transient else None
+    if images is None:
+        return
+    failed = images.where((F.col("run_id") == run.output.run_id) & is_transient("outcome")).select("eolMediaURL")
+    asks = run.output.stage("again", plan.asks.join(failed, on="eolMediaURL", how="left_semi"))
+    buckets = buckets_of(asks)
+    progress.asked_again += sum(bucket.images for bucket in buckets)
+    _ask(run, asks, buckets, replace(worker, is_last_pass=True), progress)
+
+
+def _ask(run: Run, asks: DataFrame, buckets: Sequence[Bucket], worker: TagWorker, progress: Progress) -> None:
+    """Ask servers for images. asks: as ladder.to_ask gives them."""
     output, settings = run.output, worker.job.settings
     slots = task_slots(output.session.sparkContext)
-    speed, left = first_speed(run.staged.hosts, settings.fetch), plan.ask_buckets
+    allowed, left = first_speed(run.staged.hosts, settings.fetch), list(buckets)
+    speed = allowed
     while left:
         taken, left = next_wave(left, wave_size(settings.run, speed))
         images = sum(bucket.images for bucket in taken)
@@ -99,9 +125,9 @@ def _ask(run: Run, plan: Plan, worker: TagWorker, progress: Progress) -> None:
         tasks = sum(one.tasks for one in rounds)
         thumbnails = plans_for_part(worker.thumbnails, tasks)
         shared = replace(worker, rate_share=1 / min(slots, tasks), thumbnails=thumbnails)
-        wave = plan.asks.where(F.col("bucket").between(taken[0].number, taken[-1].number))
+        wave = asks.where(F.col("bucket").between(taken[0].number, taken[-1].number))
         progress.add(run, asked(wave, taken, shared, rounds), images)
-        speed = progress.speed
+        speed = slower(progress.speed, allowed)
 
 
 def _score_stored(run: Run, plan: Plan, worker: TagWorker, progress: Progress) -> None:

@@ -43,10 +43,16 @@ class Progress:
     """Table -> bytes of the files that the waves gave."""
     not_modified: int = 0
     """Answers of servers that said so."""
+    transient: int = 0
+    """Failures that may pass."""
     stage_s: dict[str, float] = field(default_factory=dict)
     """Seconds of all tasks by stage."""
     slots: int = 1
     """Spark tasks at a time."""
+    asked_again: int = 0
+    """Images of the last pass, over what failed for a while."""
+    absences: dict[str, float] = field(default_factory=dict)
+    """Host -> the longest time in seconds that it gave no answer."""
 
     @property
     def speed(self) -> Speed:
@@ -62,6 +68,7 @@ class Progress:
         self.rows.update({name: one.rows for name, one in done.items()})
         self.bytes.update({name: one.bytes for name, one in done.items()})
         self.not_modified += sum(one.not_modified for one in done.values())
+        self.transient += sum(one.transient for one in done.values())
         ended = time.monotonic()
         self.images, self.seconds = self.images + images, self.seconds + ended - started
         self.commit_s += ended - computed
@@ -72,6 +79,8 @@ class Progress:
         self.commit_s += other.commit_s
         self.rows.update(other.rows)
         self.bytes.update(other.bytes)
+        self.asked_again += other.asked_again
+        self.absences = {**self.absences, **other.absences}
 
 
 def work_of(plan: Plan, progress: Progress) -> Work:
@@ -96,4 +105,6 @@ def work_of(plan: Plan, progress: Progress) -> Work:
         },
         bytes_per_row={name: round(size / progress.rows[name], 1) for name, size in progress.bytes.items()},
         slots=progress.slots,
+        asked_again=progress.asked_again,
+        hosts_away_s={host: round(seconds, 1) for host, seconds in sorted(progress.absences.items())},
     )

@@ -21,7 +21,7 @@ from eoltag.pipeline.partition import Job
 from eoltag.settings import EngineSettings
 from eoltag.spark.predict.known import complete_contents
 from eoltag.spark.predict.plan import Plan, measures_of, packages_of, slots_of, wanted_of
-from eoltag.spark.predict.tagging import Counters, TagWorker, warm_up_workers
+from eoltag.spark.predict.tagging import Counters, Longest, TagWorker, warm_up_workers
 from eoltag.spark.runtime.session import has_gpu_tasks, task_slots, threads_per_task
 from eoltag.spark.tables.facts import SCORES, has_facts
 from eoltag.spark.tables.output import Output
@@ -65,6 +65,7 @@ def tag_worker(run: Run) -> Iterator[TagWorker]:
             failed=context.accumulator(0),
             broken=context.accumulator(0),
             seconds={stage: context.accumulator(0.0) for stage in Stage},
+            absences=context.accumulator({}, Longest()),
         ),
         thumbnails=plans_of(tasks, settings.run.thumbnails),
     )

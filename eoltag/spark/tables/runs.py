@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from eoltag import __version__
-from eoltag.bundle.staging import Staged
+from eoltag.bundle.staging import Staged, for_the_record
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.tables.output import Output
@@ -36,7 +36,7 @@ def record_of(run: Run) -> dict[str, Any]:
     return {
         **task_record(run.output, run.tasks),
         "job": "tag_bundles",
-        "bundle_arguments": request.bundles,
+        "bundle_arguments": for_the_record(request.bundles),
         "bundles": staged.bundles,
         "rows": staged.rows,
         "skipped_lines": staged.skipped_lines,

@@ -238,7 +238,7 @@ def test_a_second_run_fetches_nothing_and_ten_more_urls_fetch_ten(
 def test_a_passing_failure_is_asked_again_by_the_next_run_and_a_final_one_on_request(
     run: Callable[..., Row], server: Loopback, pictures: list[str], output_folder: Path
 ) -> None:
-    urls = [server.url(f"/flaky/503/2/{pictures[0]}"), server.url("/status/404/x.jpg")]
+    urls = [server.url(f"/flaky/503/4/{pictures[0]}"), server.url("/status/404/x.jpg")]
     assert run(urls)["failed"] == {"server_error": 1, "gone": 1}
     assert run(urls)["failed"] == {"gone": 1}
     assert server.count("/status/404/x.jpg") == 1

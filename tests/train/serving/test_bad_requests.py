@@ -4,9 +4,10 @@ import gzip
 import io
 import socket
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -326,6 +327,27 @@ def test_who_is_too_slow_with_a_body_is_not_waited_for(small_package: Path) -> N
         answer = receive(connection)
     assert (answer.status, answer.json["reason"]) == (408, "timeout")
     assert answer.json["error"] == "the body did not arrive in 0.3 s"
+
+
+def trickle_for_ever(connection: socket.socket) -> NoReturn:
+    """A byte every tenth of a second, until the connection breaks."""
+    connection.settimeout(0.1)
+    while True:
+        connection.sendall(b"x")
+        with suppress(TimeoutError):
+            assert connection.recv(1) == b"", "the end, and no answer"
+
+
+@pytest.mark.parametrize("first", ["no head yet", "a refusal"])
+def test_who_sends_on_slowly_is_cut_off(small_package: Path, first: str) -> None:
+    with served(small_package, deadline_s=0.5) as hasty, hasty.connect() as connection:
+        if first == "a refusal":
+            connection.sendall(disguised(b"text").replace(b"Connection: close\r\n", b""))
+            assert receive(connection).status == 415
+        began = time.monotonic()
+        with pytest.raises(ConnectionError):
+            trickle_for_ever(connection)
+        assert time.monotonic() - began < 10
 
 
 def test_who_is_slow_with_a_head_keeps_nobody_from_being_served(service: Served, good: bytes) -> None:

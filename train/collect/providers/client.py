@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 
 from eoltag.errors import DataError
+from eoltag.fetch.answers import printable
 from eoltag.fetch.retry import RetryPolicy, parse_retry_after
 from eoltag.settings import FetchSettings
 
@@ -127,7 +128,7 @@ class ApiClient:
     def _parse(self, body: bytes, target: str) -> Any:
         try:
             return json.loads(body)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise DataError(
                 f"{self.name}: {urlsplit(target).path} wanted JSON. Received: {self.redact(repr(body[:60]))}"
             ) from problem
@@ -136,7 +137,7 @@ class ApiClient:
         """What an error answer says in words, in one line."""
         try:
             document = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ""
         places = (
             ("error", "message"),
@@ -147,7 +148,7 @@ class ApiClient:
             ("error",),
         )
         text = next((text for place in places if (text := dig_text(document, *place))), "")
-        text = " ".join(self.redact(text).split())[:MESSAGE_LENGTH]
+        text = printable(self.redact(text))[:MESSAGE_LENGTH]
         return f", {text}" if text else ""
 
     def redact(self, text: str) -> str:
