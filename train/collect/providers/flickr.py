@@ -59,8 +59,8 @@ def _licences(client: ApiClient, query: Query) -> dict[str, str]:
 
 def _ask(client: ApiClient, query: Query, method: str, params: Params) -> Any:
     """The answer to a method. Raises DataError also for a refusal, which comes with status 200."""
-    own = {"method": method, "api_key": query.credentials[KEY], "format": "json", "nojsoncallback": 1}
-    answer = client.get(URL, own | dict(params))
+    own: Params = {"method": method, "api_key": query.credentials[KEY], "format": "json", "nojsoncallback": 1}
+    answer = client.get(URL, {**own, **params})
     if dig_text(answer, "stat") == "fail":
         reason = client.redact(dig_text(answer, "message") or "no reason given")
         raise DataError(f"{client.name}: refused the search for {query.term!r} ({reason})")
