@@ -26,7 +26,15 @@ TARGETS: Final = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_te
 SUBMIT: Final = (ROOT / "spark-submit.sh").read_text()
 LONGEST_README: Final = 250
 SPARKS_OWN: Final = {
-    *("--master", "--conf", "--deploy-mode", "--properties-file", "--load-spark-defaults", "--num-executors"),
+    *(
+        "--master",
+        "--conf",
+        "--driver-memory",
+        "--deploy-mode",
+        "--properties-file",
+        "--load-spark-defaults",
+        "--num-executors",
+    ),
     "--py-files",
 }
 """Options of spark-submit that a page may name."""
