@@ -55,9 +55,9 @@ def write_json(path: Path, document: Any) -> None:
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def share(value: Any) -> str:
+def share(value: float | None) -> str:
     """0.9333 as 93.3 %; a dash for what is not known."""
-    return "–" if not isinstance(value, int | float) else f"{100 * value:.1f} %"
+    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def decimal(value: float | None, digits: int = 3) -> str:

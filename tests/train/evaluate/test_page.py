@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tests.support.browser import browsing, find_browser
 from tests.support.html_tree import Element, read_html
 from tests.support.pictures import save
 from tests.support.tiny_package import write_tiny_package
@@ -18,6 +19,7 @@ from train.evaluate.plots import MOST_PANELS, WORST_NAMED, curves_figure, labels
 from train.images.manifest import write_manifest
 from train.records import ManifestRow
 
+PROGRAM = find_browser()
 LABELS = [f"genus_number_{number:02}" for number in range(30)]
 
 
@@ -78,6 +80,37 @@ def test_a_misclassified_picture_leads_to_its_source_where_that_is_a_web_address
     ]
     assert rows["2.jpg"]["source"] == "javascript:alert(1)"
     assert rows["40.jpg"]["source"] == ""
+
+
+BROKEN_WORDS = """[...document.querySelectorAll('th:not(.turned), td:not(.free)')].filter((cell) => {
+  const words = document.createRange();
+  words.selectNodeContents(cell);
+  const lines = new Set([...words.getClientRects()].filter((box) => box.width).map((box) => Math.round(box.top)));
+  return !/\\s/.test(cell.innerText.trim()) && lines.size > 1;
+}).map((cell) => cell.innerText)"""
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_pages_fit_any_window_break_no_word_and_follow_dark_mode(
+    report: Report, width: int, tmp_path: Path
+) -> None:
+    assert PROGRAM is not None
+    data, package = report.folder.parent / "data", report.folder.parent / "package"
+    more = ["--max-error", "0.01", "--out", str(tmp_path / "thresholds")]
+    assert main(["thresholds", str(package), str(data), *more]) == 0
+    with browsing(PROGRAM) as browser:
+        for folder in (report.folder, tmp_path / "thresholds"):
+            visit = browser.open((folder / "index.html").as_uri())
+            visit.resize(width, 900)
+            visit.ask("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            assert visit.ask("document.documentElement.scrollWidth") == width
+            assert visit.ask(BROKEN_WORDS) == []
+            papers = []
+            for is_dark in (False, True):
+                visit.set_dark(is_dark)
+                papers.append(visit.ask("getComputedStyle(document.querySelector('section')).backgroundColor"))
+            assert papers == ["rgb(255, 255, 255)", "rgb(27, 34, 40)"]
 
 
 def test_the_worst_curves_are_named_and_the_others_are_not() -> None:
