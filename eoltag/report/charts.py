@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -25,9 +25,13 @@ _PANEL_INCHES: Final = (3.1, 1.75)
 _LEFT_INCHES, _RIGHT_INCHES, _ABOVE_INCHES, _BELOW_INCHES = 0.4, 0.1, 0.28, 0.24
 """Around the axes of a panel."""
 
-_TAG_COLOURS: Final = ("#2f7f86", "#c2703d", "#7a6bb0", "#8a9a3b", "#b5527d", "#4d7fbd", "#a08a2e", "#5f8f5f")
-"""Of similar weight on white and on near black; tags of a task take them in turn, most frequent first."""
-_MISSING_COLOUR: Final = "#9a9a94"
+_TAG_COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
+"""Okabe and Ito's, told apart with any colour blindness; their yellow and black are left out, for they vanish on white
+and on near black. Tags of a task take them in turn, most frequent first."""
+_HATCHES: Final = ("", "////", "....")
+"""Of the first, second and third round of colours."""
+_MISSING_COLOUR: Final = "#c4c4bf"
+_HATCH_COLOUR: Final = "#ffffff"
 _INK, _FAINT, _CUT = "#010101", "#020202", "#030303"
 """Placeholders that the style sheet of the image turns into the reader's colours."""
 _STYLE: Final = (
@@ -63,15 +67,25 @@ class Chart:
     alt: str
 
 
-def tag_colours(tags: Sequence[str], missing: str) -> dict[str, str]:
-    """A colour for each tag; the literal for "no tag" is grey."""
+class Ink(NamedTuple):
+    """How a tag is drawn: in a colour, and with a hatching where the colours have begun anew."""
+
+    colour: str
+    round: int = 0
+
+
+def tag_inks(tags: Sequence[str], missing: str) -> dict[str, Ink]:
+    """An ink for each tag; the literal for "no tag" is grey."""
     named = [tag for tag in tags if tag != missing]
-    colours = {tag: _TAG_COLOURS[number % len(_TAG_COLOURS)] for number, tag in enumerate(named)}
-    return {**colours, missing: _MISSING_COLOUR}
+    rounds = len(_TAG_COLOURS)
+    inks = {
+        tag: Ink(_TAG_COLOURS[number % rounds], number // rounds % len(_HATCHES)) for number, tag in enumerate(named)
+    }
+    return {**inks, missing: Ink(_MISSING_COLOUR)}
 
 
 def histograms(
-    counts: Sequence[Counted], model: str, measure: Measure, cuts: Sequence[Cut], colours: dict[str, str]
+    counts: Sequence[Counted], model: str, measure: Measure, cuts: Sequence[Cut], inks: dict[str, Ink]
 ) -> Chart | None:
     """How sure one model was, label by label, coloured by the tag that came of it; None where it scored nothing.
 
@@ -91,7 +105,7 @@ def histograms(
         figure = Figure((_COLUMNS * _PANEL_INCHES[0], rows * _PANEL_INCHES[1]))
         axes = figure.subplots(rows, _COLUMNS, squeeze=False, sharex=True, gridspec_kw=_spacing(rows)).flatten()
         for axis, label in zip(axes, labels, strict=False):
-            _panel(axis, bars[label], BIN_WIDTHS[measure], (low, high, width), colours)
+            _panel(axis, bars[label], BIN_WIDTHS[measure], (low, high, width), inks)
             for cut in lines[label]:
                 axis.axvline(cut.value, color=_CUT, linewidth=1.2, linestyle=(0, (3, 2)))
             axis.set_title(label if len(label) < 40 else f"{label[:38]}…", fontsize=9, loc="left")
@@ -141,17 +155,20 @@ def _panel(
     bars: dict[int, Counter[str]],
     unit: float,
     scale: tuple[int, int, int],
-    colours: dict[str, str],
+    inks: dict[str, Ink],
 ) -> None:
     low, high, width = scale
     starts = range(low, high, width)
     edges = [start * unit for start in (*starts, high)]
     bottom = [0] * len(starts)
-    for tag, colour in colours.items():
+    for tag, ink in inks.items():
         heights = [sum(bars[start + part][tag] for part in range(width) if start + part in bars) for start in starts]
         top = [below + height for below, height in zip(bottom, heights, strict=True)]
         if any(heights):
-            axis.stairs(top, edges, baseline=bottom, fill=True, color=colour)
+            hatched: Any = (
+                {"hatch": _HATCHES[ink.round], "edgecolor": _HATCH_COLOUR, "linewidth": 0} if ink.round else {}
+            )
+            axis.stairs(top, edges, baseline=bottom, fill=True, facecolor=ink.colour, **hatched)
         bottom = top
     axis.set_ylim(0, 1.08 * max(bottom, default=1))
     axis.set_xlim(low * unit, high * unit)

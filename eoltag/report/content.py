@@ -112,8 +112,9 @@ class PageFacts:
     is_new: bool
     """False where everything that it would show stood there already."""
     images: int = 0
-    """Entries in its galleries and lists."""
+    """Different ones in its galleries and lists; an image may stand in several."""
     thumbnails: int = 0
+    """Those of them that have one."""
     bytes: int = 0
 
 

@@ -15,6 +15,8 @@ from eoltag.report.content import Found, TaskFacts
 LINE: Final = 8
 """Images side by side on a wide screen; a strip is made of whole lines."""
 MOST_LINES: Final = 3
+WHOLE_LINES: Final = 2
+"""A tag with no more images than these lines hold is shown whole."""
 STRIPS: Final = 4
 MOST_FAILURES: Final = 12
 """Of each outcome."""
@@ -75,8 +77,13 @@ def strip_length(pictures: int, tags: int) -> int:
     return LINE * max(1, min(MOST_LINES, lines))
 
 
-def strips_of(rows: Sequence[Found], task: TaskFacts, pictures: Pictures, length: int) -> list[Strip]:
-    """The strips of one tag. rows: images that have it, in any order; each image is taken once."""
+def strips_of(
+    rows: Sequence[Found], task: TaskFacts, pictures: Pictures, length: int, *, is_whole: bool = False
+) -> list[Strip]:
+    """The strips of one tag. rows: images that have it, in any order; each image is taken once.
+
+    is_whole: they are all that there are; few enough then stand in one strip instead of several that show the same.
+    """
     each = list(
         {row.url: row for row in sorted(rows, key=lambda row: (row.order, row.bundle or "", row.bundle_row))}.values()
     )
@@ -84,6 +91,14 @@ def strips_of(rows: Sequence[Found], task: TaskFacts, pictures: Pictures, length
     def sure(row: Found) -> tuple[float, float, str]:
         return (row.confidence or 0.0, row.logit or 0.0, row.order)
 
+    if is_whole and 0 < len(each) <= WHOLE_LINES * LINE:
+        return [
+            Strip(
+                "all",
+                "All, the most confident first",
+                _first(sorted(each, key=sure, reverse=True), pictures, len(each)),
+            )
+        ]
     choices: list[tuple[str, str, Callable[[Sequence[Found]], list[Card]]]] = [
         ("most", "Most confident", lambda some: _first(sorted(some, key=sure, reverse=True), pictures, length)),
         ("least", "Least confident", lambda some: _first(sorted(some, key=sure), pictures, length)),

@@ -17,7 +17,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from eoltag.records import TRANSIENT, Outcome
-from eoltag.report.charts import Chart, histograms, tag_colours
+from eoltag.report.charts import Chart, Ink, histograms, tag_inks
 from eoltag.report.content import PENDING, Counted, PageFacts, TaskFacts, Written, totals
 from eoltag.report.gallery import Card, Strip, failures_of, strip_length, strips_of
 from eoltag.report.summary import RUNGS
@@ -36,7 +36,7 @@ class TagShown:
     name: str
     rows: int
     share: float
-    colour: str
+    ink: Ink
     strips: list[Strip]
 
 
@@ -92,6 +92,7 @@ def render(written: Written, path: str) -> tuple[str, PageFacts]:
     """The page as text. path: where it will lie, for the facts about it."""
     tasks = [_task(facts, written) for facts in written.tasks]
     cards = [card for task in tasks for card in _cards(task)]
+    images = len({card.row.url for card in cards})
     text = (
         _environment()
         .get_template("report.html.j2")
@@ -106,13 +107,13 @@ def render(written: Written, path: str) -> tuple[str, PageFacts]:
             tasks=tasks,
             tags=_sorted({tag.name for task in tasks for tag in task.tags}),
             outcomes=_sorted({card.row.outcome for card in cards}),
-            entries=len(cards),
+            images=images,
             most_lines=MOST_LINES,
         )
     )
-    pictured = sum(card.picture is not None for card in cards)
+    pictured = {card.row.url for card in cards if card.picture is not None}
     names = [facts.name for facts in written.tasks]
-    return text, PageFacts(path, names, True, len(cards), pictured, len(text.encode("utf-8", "replace")))
+    return text, PageFacts(path, names, True, images, len(pictured), len(text.encode("utf-8", "replace")))
 
 
 def _task(facts: TaskFacts, written: Written) -> TaskShown:
@@ -124,40 +125,39 @@ def _task(facts: TaskFacts, written: Written) -> TaskShown:
             sizes[one.tag] += one.rows
             fired[one.rule or ""] += one.rows
     shown = sizes.most_common(MOST_TAGS)
-    colours = tag_colours([tag for tag, _ in shown], facts.missing)
+    inks = tag_inks([tag for tag, _ in shown], facts.missing)
     return TaskShown(
         facts=facts,
         rows=ok + failed + pending,
         ok=ok,
         failed=failed,
         pending=pending,
-        tags=_tags(facts, written, shown, colours),
+        tags=_tags(facts, written, shown, inks),
         other_tags=len(sizes) - len(shown),
         fired=dict(fired),
-        charts=_charts(facts, written, colours),
+        charts=_charts(facts, written, inks),
         outcomes=_outcomes(facts, written),
         hosts=_lines("host", written.rows("host", facts.name)),
         bundles=_lines("bundle", written.rows("bundle", facts.name)),
     )
 
 
-def _tags(
-    facts: TaskFacts, written: Written, sizes: Sequence[tuple[str, int]], colours: dict[str, str]
-) -> list[TagShown]:
+def _tags(facts: TaskFacts, written: Written, sizes: Sequence[tuple[str, int]], inks: dict[str, Ink]) -> list[TagShown]:
     pictures = {key: jpeg for key, jpeg in written.thumbnails.items() if key[0] == facts.name}
     length = strip_length(len(pictures), len(sizes))
     total = sum(rows for _, rows in sizes)
     found = [row for row in written.found if row.task == facts.name and row.outcome == Outcome.OK]
     shown = []
     for tag, rows in sizes:
-        strips = strips_of([row for row in found if row.tag == tag], facts, pictures, length)
-        shown.append(TagShown(tag, rows, rows / total, colours[tag], strips))
+        mine = [row for row in found if row.tag == tag]
+        strips = strips_of(mine, facts, pictures, length, is_whole=len(mine) == rows)
+        shown.append(TagShown(tag, rows, rows / total, inks[tag], strips))
     return shown
 
 
-def _charts(facts: TaskFacts, written: Written, colours: dict[str, str]) -> list[Chart]:
+def _charts(facts: TaskFacts, written: Written, inks: dict[str, Ink]) -> list[Chart]:
     charts = [
-        histograms(written.rows(measure, facts.name), model, measure, facts.cuts, colours)
+        histograms(written.rows(measure, facts.name), model, measure, facts.cuts, inks)
         for model in facts.models
         for measure in ("confidence", "logit")
     ]

@@ -15,7 +15,7 @@ from eoltag import __version__
 from eoltag.decide.task import TaskFile
 from eoltag.settings import FetchSettings, Settings, parse
 from eoltag.spark.tables.schemas import FLAT, IDENTITY
-from tests.support.readme import PAGES, ROOT, anchors, blocks, code, indented, links, page, section, spans, tables
+from tests.support.readme import PAGES, ROOT, anchors, blocks, code, commands_of, links, page, section, spans, tables
 from train import __main__ as train
 from train.settings import FitSettings
 from train.tune.space import SearchFile
@@ -24,18 +24,35 @@ README: Final = PAGES["README.md"]
 JOBS: Final = {f"jobs/{path.name}": path.stem for path in (ROOT / "jobs").glob("*.py") if path.stem != "__init__"}
 TARGETS: Final = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 SUBMIT: Final = (ROOT / "spark-submit.sh").read_text()
-OURS: Final = ("make ", "./spark-submit.sh ", "python -m ")
-"""What the commands begin with that are of this project."""
-
 LONGEST_README: Final = 250
 SPARKS_OWN: Final = {
-    *("--master", "--conf", "--deploy-mode", "--properties-file", "--load-spark-defaults", "--num-executors"),
+    *(
+        "--master",
+        "--conf",
+        "--driver-memory",
+        "--deploy-mode",
+        "--properties-file",
+        "--load-spark-defaults",
+        "--num-executors",
+    ),
     "--py-files",
 }
 """Options of spark-submit that a page may name."""
 OTHERS_OWN: Final = {
     *("--iterations", "--logdir", "--no-verify"),
-    *("--augment-samples", "--evaluate", "--extract", "--img", "--min", "--task", "--transfer", "--val"),
+    *(
+        "--augment-samples",
+        "--n",
+        "--number",
+        "--use",
+        "--evaluate",
+        "--extract",
+        "--img",
+        "--min",
+        "--task",
+        "--transfer",
+        "--val",
+    ),
 }
 """Options of other programs that a page may name."""
 
@@ -61,22 +78,12 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
     return found
 
 
-def commands(text: str) -> set[str]:
-    """Every shell command of ours on a page: in blocks, after a prompt, or in code style."""
-    lines = [line for block in blocks("sh", text) for line in block.replace("\\\n", " ").splitlines()]
-    lines += [line for block in indented(text) for line in block.replace("\\\n", " ").splitlines()]
-    lines += [line for block in blocks("text", text) for line in block.splitlines() if line.startswith("$ ")]
-    lines += spans(re.sub(r"^#.*$", "", text, flags=re.MULTILINE))
-    bare = [line.strip().removeprefix("$ ").partition("  #")[0] for line in lines]
-    return {line for line in bare if re.sub(r"^([A-Z_]+=\S+ )+", "", line).startswith(OURS)}
-
-
 def by_hand(text: str) -> str:
     """A map without its list of files, which is made of their docstrings."""
     return text.partition("\n## Every file\n")[0]
 
 
-SHOWN: Final = sorted({(name, command) for name, text in PAGES.items() for command in commands(by_hand(text))})
+SHOWN: Final = sorted({(name, command) for name, text in PAGES.items() for command in commands_of(by_hand(text))})
 
 
 @pytest.mark.parametrize(("name", "command"), SHOWN, ids=[f"{name}: {command[:60]}" for name, command in SHOWN])

@@ -53,7 +53,7 @@ def test_it_opens_without_a_complaint_or_a_request(visit: Visit) -> None:
 
 
 def test_filters_leave_what_fits_and_the_sections_that_hold_it(visit: Visit) -> None:
-    entries = visit.ask("document.querySelectorAll('.entry').length")
+    entries = visit.ask("new Set([...document.querySelectorAll('.entry')].map((one) => one.dataset.image)).size")
     assert visit.ask(f"({FILL})({{}})")["status"] == f"{entries} images"
     roses = visit.ask(f"({FILL})({{tag: 'rose', ancestry: 'ROSACEAE', from: '0.7', to: '0.95'}})")
     assert roses["shown"]
@@ -61,7 +61,9 @@ def test_filters_leave_what_fits_and_the_sections_that_hold_it(visit: Visit) -> 
         assert entry["tag"] == "rose"
         assert entry["ancestry"] == "Life|Plantae|Rosaceae|Rosa"
         assert 0.7 <= float(entry["confidence"]) <= 0.95
-    assert roses["status"] == f"{len(roses['shown'])} of {entries} images"
+    images = {entry["image"] for entry in roses["shown"]}
+    assert roses["status"] == f"{len(images)} of {entries} images"
+    assert len(images) < len(roses["shown"])
     assert [heading.split()[0] for heading in roses["headings"]] == ["rose"]
     reset = "document.querySelector('#filters').reset(), new Promise((done) => setTimeout(done, 20))"
     visit.ask(reset)
@@ -74,6 +76,31 @@ def test_filters_leave_what_fits_and_the_sections_that_hold_it(visit: Visit) -> 
     visit.ask(reset)
     assert visit.ask(f"({FILL})({{}})")["status"] == f"{entries} images"
     assert visit.complaints == []
+
+
+def test_what_is_asked_for_stands_in_the_address_and_a_link_leads_back_to_it(browser: Browser, visit: Visit) -> None:
+    asked = visit.ask(f"({FILL})({{tag: 'rose', ancestry: 'Poa', from: '0.7'}})")
+    address = visit.ask("location.href")
+    assert address.endswith("#show?tag=rose&ancestry=Poa&from=0.7")
+    visit.ask("document.querySelector('#filters').reset(), new Promise((done) => setTimeout(done, 20))")
+    assert visit.ask("location.hash") == ""
+    browser.open("about:blank")
+    again = browser.open(address)
+    assert again.ask("document.querySelector('output').textContent") == asked["status"]
+    assert again.ask("document.querySelector('#filters').elements.ancestry.value") == "Poa"
+    assert again.complaints == []
+
+
+def test_no_word_of_a_table_is_broken_in_a_narrow_window(browser: Browser, tmp_path: Path) -> None:
+    tags = ("zoological_illustration", "herbarium_sheet")
+    rows = [found(number, tag=tags[number % 2], label=tags[number % 2]) for number in range(60)]
+    path = tmp_path / "index.html"
+    path.write_text(render(written(rows), str(path))[0], encoding="utf-8")
+    visit = browser.open(path.as_uri())
+    visit.resize(390, 900)
+    lines = """[...document.querySelectorAll('.task th a')].map((one) => one.getClientRects().length)"""
+    assert visit.ask(lines) == [1, 1]
+    assert visit.ask("document.documentElement.scrollWidth") == 390
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -89,10 +116,8 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(visit: Visit) -
         !one.labels?.length && !one.getAttribute('aria-label') && !one.textContent.trim()).length"""
     assert visit.ask(nameless) == 0
     assert visit.ask("[...document.images].every((one) => one.alt.length > 0)") is True
-    assert (
-        visit.ask("[...document.querySelectorAll('a, select, input, button')].every((one) => one.tabIndex === 0)")
-        is True
-    )
+    reached = "'a, select, input, button, summary, .wide, figure.chart'"
+    assert visit.ask(f"[...document.querySelectorAll({reached})].every((one) => one.tabIndex === 0)") is True
 
 
 @pytest.mark.parametrize("width", [390, 1440])

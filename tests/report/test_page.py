@@ -3,14 +3,17 @@
 import base64
 import re
 from hashlib import sha256
+from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
 
 from eoltag.records import Cut
+from eoltag.report.charts import tag_inks
 from eoltag.report.content import TaskFacts
 from eoltag.report.gallery import link_of, strip_length, strips_of
 from eoltag.report.page import render
+from tests.support.colour_blindness import SIGHTS, distance
 from tests.support.html_tree import Element, read_html
 from tests.support.reports import HOSTILE_URLS, SCRIPT, found, hostile_rows, jpeg, written
 
@@ -166,6 +169,40 @@ def test_an_image_in_two_bundles_is_shown_once() -> None:
     twice = [found(90), found(90, bundle="another", bundle_row=1), found(91)]
     strips = strips_of(twice, written(ROWS).tasks[0], {}, 8)
     assert [card.row.url for card in strips[0].cards] == [found(91).url, found(90).url]
+
+
+def test_a_small_tag_is_shown_once_and_whole() -> None:
+    rows = [found(61 + number) for number in range(16)]
+    (strip,) = strips_of(rows, written(rows).tasks[0], {}, 8, is_whole=True)
+    assert strip.title == "All, the most confident first"
+    assert [card.row.confidence for card in strip.cards] == [(76 - number) / 100 for number in range(16)]
+    drawn = strips_of(rows, written(rows).tasks[0], {}, 8, is_whole=False)
+    more = strips_of([*rows, found(99)], written(rows).tasks[0], {}, 8, is_whole=True)
+    assert [strip.key for strip in drawn] == [strip.key for strip in more] == ["most", "least", "near", "sample"]
+
+
+def test_the_page_counts_every_image_once_and_lists_its_tasks() -> None:
+    second = [found(number, task="ratings", tag="bad", label="bad") for number in range(20)]
+    rows = [found(number) for number in range(90, 100)] + second
+    facts = written(rows).tasks[0]
+    other = TaskFacts("ratings", "", "NA", {}, [])
+    text, about = render(written(rows, tasks=[facts, other]), "x")
+    page = read_html(text)
+    assert [(item.one("a").attributes["href"], item.text) for item in page.one("ul", "tasks").all("li")] == [
+        ("#task-1", "flowers 10 rows, 1 tag"),
+        ("#task-2", "ratings 20 rows, 1 tag"),
+    ]
+    images = {card.attributes["data-image"] for card in page.all("figure", "card")}
+    assert page.one("output").text == f"{len(images)} images"
+    assert about.images == len(images) < len(list(page.all("figure", "card")))
+
+
+def test_tags_are_told_apart_by_people_with_any_colour_blindness_and_then_by_hatching() -> None:
+    inks = tag_inks([f"tag {number}" for number in range(14)], "NA")
+    colours = {ink.colour for ink in inks.values()}
+    assert min(distance(a, b, sight) for a, b in combinations(colours, 2) for sight in SIGHTS) > 15
+    assert len(set(inks.values())) == 15
+    assert distance("#c2703d", "#8a9a3b", "deuteranopia") == pytest.approx(2.7, abs=0.1)
 
 
 def test_strips_use_up_the_thumbnails_and_stay_whole_lines() -> None:

@@ -23,9 +23,21 @@ Query = dict[str, str]
 
 TOKEN: Final = "token-8d1f00"
 CLIENT: Final = ("client-id-51", "client-secret-77")
-GOOGLE_KEY, GOOGLE_ENGINE = "google-key-4711", "engine-12"
+GOOGLE_KEY, GOOGLE_ENGINE, FLICKR_KEY = "google-key-4711", "engine-12", "flickr-key-0815"
 LICENCES: Final = ("by", "cc0", "by-nc", "by-sa")
 """Of results 0, 1, 2, ..., over and over."""
+
+
+_CC: Final = "https://creativecommons.org"
+FLICKR_LICENCES: Final = [
+    {"id": "0", "name": "All Rights Reserved", "url": "https://www.flickrhelp.com/hc/en-us/articles/10710266545556"},
+    {"id": "2", "name": "CC BY-NC 2.0", "url": f"{_CC}/licenses/by-nc/2.0/"},
+    {"id": "4", "name": "CC BY 2.0", "url": f"{_CC}/licenses/by/2.0/"},
+    {"id": "5", "name": "CC BY-SA 2.0", "url": f"{_CC}/licenses/by-sa/2.0/"},
+    {"id": "9", "name": "Public Domain Dedication (CC0)", "url": f"{_CC}/publicdomain/zero/1.0/"},
+]
+FLICKR_IDS: Final = ("4", "9", "2", "5")
+"""Of results 0, 1, 2, ..., as LICENCES."""
 
 
 def picture(number: int) -> bytes:
@@ -72,6 +84,7 @@ class ApiServer:
             ("/api/search/1.0.json", self._eol_search),
             ("/api/pages/1.0/", self._eol_page),
             ("/customsearch/v1", self._google),
+            ("/services/rest/", self._flickr),
             ("/api/v1/access_token", self._reddit_token),
             ("/r/", self._reddit),
         )
@@ -310,6 +323,26 @@ class ApiServer:
     def _google_item(self, number: int) -> dict[str, Any]:
         item = {"link": self._url(number), "displayLink": "example.org", "mime": "image/png"}
         return item if number % 2 else item | {"image": {"contextLink": f"https://example.org/{number}", "width": 48}}
+
+    def _flickr(self, asked: Asked, _form: Query) -> Answer:
+        query = asked.query
+        assert (query["format"], query["nojsoncallback"]) == ("json", "1")
+        if query["api_key"] != FLICKR_KEY:
+            refused = {"stat": "fail", "code": 100, "message": f"Invalid API Key {query['api_key']} (wrong format)"}
+            return Answer(200, refused)
+        if query["method"] == "flickr.photos.licenses.getInfo":
+            return Answer(200, {"licenses": {"license": FLICKR_LICENCES}, "stat": "ok"})
+        page, size = int(query["page"]), min(int(query["per_page"]), 500)
+        allowed = query["license"].split(",") if "license" in query else [one["id"] for one in FLICKR_LICENCES]
+        numbers = [n for n in self._results(query["text"], 0, self.total) if FLICKR_IDS[n % 4] in allowed]
+        photos = [self._photo(number) for number in numbers[(page - 1) * size : page * size]]
+        found = {"page": page, "pages": -(-len(numbers) // size), "perpage": size, "total": len(numbers)}
+        return Answer(200, {"photos": {**found, "photo": photos}, "stat": "ok"})
+
+    def _photo(self, number: int) -> dict[str, Any]:
+        photo = {"id": f"48{number}", "owner": "77@N04", "ownername": "Ann Bob", "license": FLICKR_IDS[number % 4]}
+        size = "url_c" if number % 2 else "url_l"
+        return photo if number % 10 == 9 else photo | {size: self._url(number), "height_l": 40, "width_l": 48}
 
     def _reddit_token(self, asked: Asked, form: Query) -> Answer:
         expected = "Basic " + base64.b64encode(":".join(CLIENT).encode()).decode()

@@ -16,6 +16,9 @@ PAGES: Final[dict[str, str]] = {
 }
 """Path -> text. The change log is left out, since it tells of what is no more."""
 
+OURS: Final = ("make ", "./spark-submit.sh ", "python -m ")
+"""What the commands begin with that are of this project."""
+
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED: Final = re.compile(r"(?<=\n\n)(?:    .+\n+)+")
 _HEADING: Final = re.compile(r"^(#+) (.+)$", re.MULTILINE)
@@ -78,6 +81,16 @@ def code(cell: str) -> str:
 def spans(text: str) -> list[str]:
     """Words in code style, outside fenced blocks."""
     return [found.group(2).strip() for found in re.finditer(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", prose(text))]
+
+
+def commands_of(text: str) -> set[str]:
+    """Every shell command of ours on a page: in blocks, after a prompt, or in code style."""
+    lines = [line for block in blocks("sh", text) for line in block.replace("\\\n", " ").splitlines()]
+    lines += [line for block in indented(text) for line in block.replace("\\\n", " ").splitlines()]
+    lines += [line for block in blocks("text", text) for line in block.splitlines() if line.startswith("$ ")]
+    lines += spans(re.sub(r"^#.*$", "", text, flags=re.MULTILINE))
+    bare = [line.strip().removeprefix("$ ").partition("  #")[0] for line in lines]
+    return {line for line in bare if re.sub(r"^([A-Z_]+=\S+ )+", "", line).startswith(OURS)}
 
 
 def links(text: str) -> list[str]:

@@ -17,16 +17,20 @@ from eoltag.records import FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 from train.cli import log, progress
 from train.collect.journal import Collection
+from train.collect.ledger import Ledger, state_folder
 from train.collect.providers import PROVIDERS
 from train.collect.providers.client import ApiClient
 from train.collect.providers.found import ImageHit, Provider, Query
 from train.collect.providers.licences import licence_code
+from train.collect.providers.policy import Policy
 from train.collect.search_terms import TermQuota
 from train.records import ManifestRow
 
 WAVE: Final = 64
 """Images fetched together before they are numbered in the order of the search: the same answers, the same names."""
 AHEAD_BYTES: Final = 256_000_000
+USUAL_BYTES: Final = 300_000
+"""Of an image at the sizes that providers are asked for: room for so much is waited for before a wave is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class ImageSearch:
     credentials: Mapping[str, str]
     fetch: FetchSettings
     seed: int
+    ledger: Ledger
 
 
 def find_provider(name: str, licences: frozenset[str] | None, environment: Mapping[str, str]) -> Provider:
@@ -68,11 +73,21 @@ def collect(
     environment: Mapping[str, str] = os.environ,
 ) -> dict[str, Any]:
     """Collects; returns the report. Images stay also where the search breaks off. Raises DataError."""
-    fetch = _within_policy(fetch or FetchSettings(), provider)
     credentials = {name: environment[name] for name in (*provider.needs, *provider.takes) if environment.get(name)}
+    policy = provider.policy_for(credentials)
+    fetch = _within_policy(fetch or FetchSettings(), policy)
+    account = provider.name if policy is provider.policy else f"{provider.name}-registered"
+    ledger = Ledger(account, policy.quotas, state_folder(environment))
     collection = Collection(out)
-    client = ApiClient(provider.name, fetch, provider.requests_per_s, base_url=base_url, secrets=credentials.values())
-    search = ImageSearch(provider, client, licences, credentials, fetch, seed)
+    client = ApiClient(
+        provider.name,
+        fetch,
+        policy.requests_per_s,
+        base_url=base_url,
+        secrets=credentials.values(),
+        take=lambda: ledger.take("requests", 1),
+    )
+    search = ImageSearch(provider, client, licences, credentials, fetch, seed, ledger)
     total = sum(map(collection.missing, quotas))
     try:
         for _ in progress(_collect(search, quotas, collection), total, "image", "collecting"):
@@ -87,9 +102,9 @@ def collect(
     return _report(quotas, provider, out, collection)
 
 
-def _within_policy(fetch: FetchSettings, provider: Provider) -> FetchSettings:
+def _within_policy(fetch: FetchSettings, policy: Policy) -> FetchSettings:
     """The settings with no more images in flight than the provider's policy allows."""
-    most = provider.images_in_flight
+    most = policy.images_in_flight
     return fetch if most is None else fetch.model_copy(update={"concurrency": min(most, fetch.concurrency)})
 
 
@@ -110,9 +125,11 @@ def _collect_term(
 ) -> Iterator[ManifestRow]:
     found = _new(search, Query(term, search.licences, search.credentials), collection)
     while wanted and (wave := list(islice(found, min(WAVE, len(wanted))))):
+        search.ledger.wait("bytes", len(wave) * USUAL_BYTES)
         for row, result in _fetched(wave, search.fetch):
             quota = wanted[-1]
             if isinstance(result, bytes):
+                search.ledger.note("bytes", len(result))
                 kept = collection.keep(quota, result, row)
             else:
                 kept = collection.note(quota, row, *result)

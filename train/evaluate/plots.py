@@ -14,13 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RIGHT: Final = "#0a6bb5"
-WRONG: Final = "#d9822b"
+COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
+"""Okabe and Ito's, which people with any colour blindness tell apart; yellow and black are left out, for they vanish on
+white and on near black."""
+DASHES: Final = ("solid", "dashed", "dotted")
+"""Of the first, second and third round of colours."""
+RIGHT, WRONG = COLOURS[0], COLOURS[3]
 FAINT: Final = "#999999"
 MOST_NUMBERED: Final = 25
 """Labels, beyond which the cells of a confusion matrix have no room for numbers."""
 MOST_NAMED: Final = 10
-"""Curves with a colour and a name of their own; beyond that only the mean is named."""
+"""Curves with a colour and a name of their own; beyond that only the worst have them."""
+WORST_NAMED: Final = 6
+MOST_PANELS: Final = 12
+"""Histograms that a person can compare; of more labels those with the most mistakes are drawn."""
 BARS: Final = 15
 """As in EOL's inspection notebooks."""
 
@@ -44,22 +51,29 @@ def curves_figure(curves: Sequence[Curve]) -> "Figure":
     figure = _figure(11, 4.6)
     left, right = figure.subplots(1, 2)
     for axes, name, area_of in ((left, "roc", "roc_area"), (right, "precision_recall", "pr_area")):
-        for at, curve in enumerate(curves):
-            points, area = getattr(curve, name), getattr(curve, area_of)
-            if area is None:
-                continue
-            named: dict[str, Any] = (
-                {"label": f"{curve.label} {area:.3f}", "color": f"C{at}"} if len(curves) <= MOST_NAMED else {}
-            )
-            axes.plot(*points, linewidth=1.4, **(named or {"color": FAINT, "alpha": 0.5}))
+        known = [curve for curve in curves if getattr(curve, area_of) is not None]
+        worst = sorted(known, key=lambda curve: getattr(curve, area_of))[:WORST_NAMED]
+        named = known if len(known) <= MOST_NAMED else worst
+        for curve in known:
+            if curve not in named:
+                axes.plot(*getattr(curve, name), linewidth=1, color=FAINT, alpha=0.5)
+        for at, curve in enumerate(named):
+            text = f"{curve.label} {getattr(curve, area_of):.3f}"
+            axes.plot(*getattr(curve, name), linewidth=1.4, label=text, **_stroke(at))
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(loc="lower right" if axes is left else "lower left", fontsize=8, title="area")
+            title = "area" if named is known else f"lowest areas of {len(known)}"
+            axes.legend(loc="lower right" if axes is left else "lower left", fontsize=8, title=title)
     left.plot([0, 1], [0, 1], color=FAINT, linestyle=":")
     left.set(title="ROC, one label against the rest", xlabel="false positive rate", ylabel="true positive rate")
     right.set(title="precision and recall", xlabel="recall", ylabel="precision")
     return figure
+
+
+def _stroke(at: int) -> dict[str, Any]:
+    """Colour and dashes of the curve with this number: no two alike up to 18."""
+    return {"color": COLOURS[at % len(COLOURS)], "linestyle": DASHES[at // len(COLOURS) % len(DASHES)]}
 
 
 def calibration_figure(before: Calibration, after: Calibration | None) -> "Figure":
@@ -100,24 +114,34 @@ def histograms_figure(
 ) -> "Figure":
     """For each label, the scores of the images that were given it: rightly above the line, wrongly below.
 
-    values: score of the predicted label, (N,). scale: its name, `confidence` or `logit`.
+    Of many labels, those with the most mistakes. values: score of the predicted label, (N,). scale: its name,
+    `confidence` or `logit`.
     """
-    across = min(3, len(labels))
-    down = ceil(len(labels) / across)
+    drawn = labels_drawn(predicted, truth, labels)
+    across = min(3, len(drawn))
+    down = ceil(len(drawn) / across)
     figure = _figure(3.7 * across, 0.4 + 2.1 * down)
     panels = figure.subplots(down, across, squeeze=False).ravel()
     low, high = (0.0, 1.0) if scale == "confidence" else (float(values.min()), float(values.max()) + 1e-6)
     edges = np.linspace(low, high, BARS + 1)
-    for at, label in enumerate(labels):
-        given = predicted == at
-        right = np.histogram(values[given & (truth == at)], edges)[0]
-        wrong = np.histogram(values[given & (truth != at)], edges)[0]
+    for at, label in enumerate(drawn):
+        given = predicted == labels.index(label)
+        right = np.histogram(values[given & (truth == predicted)], edges)[0]
+        wrong = np.histogram(values[given & (truth != predicted)], edges)[0]
         _mirrored(panels[at], edges, right, wrong)
         panels[at].set_title(f"{label}: {right.sum()} right, {wrong.sum()} wrong", fontsize=9)
-    for empty in panels[len(labels) :]:
+    for empty in panels[len(drawn) :]:
         empty.set_visible(False)
     figure.supxlabel(scale, fontsize=9)
     return figure
+
+
+def labels_drawn(predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]) -> list[str]:
+    """All labels in their order; of more than MOST_PANELS those that were given wrongly most often, the worst first."""
+    if len(labels) <= MOST_PANELS:
+        return list(labels)
+    wrong = np.bincount(predicted[predicted != truth], minlength=len(labels))
+    return [labels[at] for at in np.argsort(-wrong, kind="stable")[:MOST_PANELS]]
 
 
 def _mirrored(axes: "Axes", edges: NDArray[np.float64], right: NDArray[Any], wrong: NDArray[Any]) -> None:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from PIL import Image
 
 from eoltag.errors import ImageError
-from train.evaluate.plots import calibration_figure, confusion_figure, curves_figure, histograms_figure
+from train.evaluate.mixups import mixups
+from train.evaluate.plots import MOST_PANELS, calibration_figure, confusion_figure, curves_figure, histograms_figure
 from train.evaluate.run import Evaluation
 from train.images.decoding import decode_ahead, thumbnail
 from train.package.data_table import PART_NAMES
@@ -18,9 +19,12 @@ ROWS: Final = "predictions.tsv"
 THUMBNAILS: Final = "misclassified"
 PLOTS: Final = "plots"
 THUMBNAIL_PX: Final = 160
+MOST_PICTURED: Final = 12
+"""Labels, beyond which the picture of a confusion matrix is too small to read on a page: a table takes its place."""
+MOST_MIXUPS: Final = 25
 COLUMNS: Final = (
     *("path", "truth", "label", "confidence", "logit", "outcome", "detail", "seen", "width", "height", "is_grey"),
-    *("ancestry", "sha256"),
+    *("ancestry", "sha256", "source"),
 )
 
 
@@ -32,7 +36,19 @@ def write_report(evaluation: Evaluation, out: Path, *, overwrite: bool) -> None:
         _write_rows(evaluation, folder / ROWS)
         plots = _draw(evaluation, folder) if evaluation.scored.images else {}
         gallery = _gallery(evaluation, folder)
-        write_page(folder, "evaluation.html.j2", found=document, plots=plots, gallery=gallery)
+        mixed_up = mixups(document["confusion"], document["labels"])
+        is_pictured = len(evaluation.labels) <= MOST_PICTURED
+        write_page(
+            folder,
+            "evaluation.html.j2",
+            found=document,
+            plots=plots,
+            gallery=gallery,
+            mixups=mixed_up[:MOST_MIXUPS],
+            other_mixups=len(mixed_up[MOST_MIXUPS:]),
+            is_pictured=is_pictured,
+            most_panels=MOST_PANELS,
+        )
 
 
 def _draw(evaluation: Evaluation, folder: Path) -> dict[str, str]:
@@ -64,7 +80,15 @@ def _gallery(evaluation: Evaluation, folder: Path) -> list[dict[str, Any]]:
         name = f"{THUMBNAILS}/{number:05d}.jpg"
         if not isinstance(pixels, ImageError):  # the file has gone since it was scored
             Image.fromarray(pixels).save(folder / name, quality=80)
-        shown.append({**evaluation.row_document(at), "thumbnail": None if isinstance(pixels, ImageError) else name})
+        row = evaluation.row_document(at)
+        is_link = (row["source"] or "").lower().startswith(("https://", "http://"))
+        shown.append(
+            {
+                **row,
+                "thumbnail": None if isinstance(pixels, ImageError) else name,
+                "link": row["source"] if is_link else None,
+            }
+        )
     return shown
 
 

@@ -81,12 +81,14 @@ class Evaluation:
     def row_document(self, at: int) -> dict[str, Any]:
         """One image that was read."""
         image, top = self.scored.images[at].image, int(self.scored.predicted[at])
+        source = (image.row.page or image.row.source_url) if image.row else None
         return {
             "path": image.shown,
             "truth": image.label,
             "label": self.labels[top],
             "confidence": float(self.probabilities[at, top]),
             "logit": float(self.scored.logits[at, top]),
+            "source": source,
         }
 
     def notes(self) -> list[str]:

@@ -22,19 +22,28 @@ class Pictures:
     """(N, H, W, 3)."""
 
 
-def read_pictures(folders: Sequence[Path], spec: InputSpec, most: int, wanted: Callable[[str], bool]) -> Pictures:
-    """At most `most` images at any depth of the folders whose sha256 is `wanted`; what is no image is passed over.
+Contents = dict[str, Path]
+"""sha256 -> one of the files that hold it."""
+
+
+def find_contents(folders: Sequence[Path], wanted: Callable[[str], bool]) -> Contents:
+    """The files at any depth of the folders whose sha256 is `wanted`, each content once, none decoded yet.
 
     Raises DataError where one is no folder.
     """
-    contents: dict[str, Path] = {}
+    contents: Contents = {}
     paths = [path for folder in folders for path in visible_files(folder)]
     for path, digest in decode_ahead(paths, _sha256, len(paths), "reading"):
         if isinstance(digest, ImageError):
             log_skipped(path, digest.outcome, digest.detail)
         else:
             contents.setdefault(digest, path)
-    chosen = sorted(digest for digest in contents if wanted(digest))
+    return {digest: contents[digest] for digest in sorted(contents) if wanted(digest)}
+
+
+def read_pictures(contents: Contents, spec: InputSpec, most: int) -> Pictures:
+    """At most `most` of them, decoded; what is no image is passed over."""
+    chosen = list(contents)
     found: dict[str, Pixels] = {}
     decoded = decode_ahead(
         chosen, lambda digest: decode_file(contents[digest], [spec]), min(most, len(chosen)), "decoding"

@@ -3,10 +3,9 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
 
 from eoltag.errors import DataError, PackageError
 from eoltag.model.card import BASE_OPENVINO_FILES, INT8_FILES, KERAS_FILE, OPENVINO_FILES, Card, Precision
@@ -14,7 +13,7 @@ from eoltag.model.package import Package, write_card
 from eoltag.records import Pixels
 from train.cli import log, start_keras
 from train.export.agreement import LEAST_IMAGES, Agreement
-from train.export.held_out import Pictures, read_pictures
+from train.export.held_out import Contents, Pictures, find_contents, read_pictures
 from train.export.proving import cpu_ms, prove
 from train.export.quantizing import (
     CALIBRATION_IMAGES,
@@ -182,24 +181,41 @@ def _images(package: Package, request: ExportRequest) -> tuple[Pictures, Picture
             f"{package.path}: does not say what it was trained on (no data.tsv), so that --int8 wants both "
             "--calibration DIR and --held-out DIR"
         )
-    calibration = read_pictures(of_training, spec, TRAINING_IMAGES, _in(trained)) if request.int8 else _none(spec)
-    if request.int8 and len(calibration.pixels) < LEAST_TRAINING_IMAGES:
-        raise DataError(
-            f"{_names(of_training)}: wanted {LEAST_TRAINING_IMAGES} or more images that the package was trained on, to "
-            f"calibrate int8. Received: {len(calibration.pixels)}"
-        )
-    used = frozenset(calibration.sha256) | (trained or frozenset())
-    if not of_proof:
-        return _none(spec), calibration
-    held = read_pictures(of_proof, spec, request.most_images, lambda digest: digest not in used)
-    if (request.int8 or request.bf16) and not len(held.pixels):
+    learned = find_contents(of_training, _in(trained)) if request.int8 else {}
+    learned = dict(islice(learned.items(), TRAINING_IMAGES if trained is None else None))
+    others = find_contents(of_proof, lambda digest: digest not in learned and digest not in (trained or ()))
+    _check_counts(request, learned, others, of_training, of_proof)
+    calibration = read_pictures(learned, spec, TRAINING_IMAGES)
+    if request.int8:
+        _check_calibration(len(calibration.pixels), of_training)
+    return read_pictures(others, spec, request.most_images), calibration
+
+
+def _check_counts(
+    request: ExportRequest, learned: Contents, others: Contents, of_training: list[Path], of_proof: list[Path]
+) -> None:
+    """Says what there is to work with before the work, or raises DataError where that is too little."""
+    if not (request.int8 or request.bf16):
+        return
+    if request.int8:
+        _check_calibration(len(learned), of_training)
+    held = min(len(others), request.most_images)
+    if not held:
         raise DataError(
             f"{_names(of_proof)}: wanted {LEAST_IMAGES} or more images that the package was not trained on. "
             "Received: none"
         )
-    if len(held.pixels) < LEAST_IMAGES and (request.int8 or request.bf16):
-        log(f"{len(held.pixels)} held-out images, {LEAST_IMAGES} are the least for a proof: there will be figures only")
-    return held, calibration
+    found = f"{held:,} held-out images" + (f", {len(learned):,} to calibrate with" if request.int8 else "")
+    few = f"; {LEAST_IMAGES} are the least for a proof: there will be figures only" if held < LEAST_IMAGES else ""
+    log(found + few)
+
+
+def _check_calibration(images: int, folders: list[Path]) -> None:
+    if images < LEAST_TRAINING_IMAGES:
+        raise DataError(
+            f"{_names(folders)}: wanted {LEAST_TRAINING_IMAGES} or more images that the package was trained on, to "
+            f"calibrate int8. Received: {images}"
+        )
 
 
 def _trained_on(package: Package) -> frozenset[str] | None:
@@ -215,10 +231,6 @@ def _names(folders: Sequence[Path]) -> str:
 def _in(trained: frozenset[str] | None) -> Any:
     """All images where nothing is known of the training."""
     return (lambda _: True) if trained is None else trained.__contains__
-
-
-def _none(spec: Any) -> Pictures:
-    return Pictures((), np.empty((0, spec.height, spec.width, 3), np.uint8))
 
 
 def lines(summary: dict[str, Any]) -> Sequence[str]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKER: Final = "thresholds.json"
+MOST_STEPS: Final = 12
+"""Rows of the precision of a label that has no threshold."""
 
 
 def write_report(selection: Selection, document: dict[str, Any], out: Path, *, overwrite: bool) -> None:
@@ -24,7 +26,8 @@ def write_report(selection: Selection, document: dict[str, Any], out: Path, *, o
             scale: save_plot(curves_figure(curves, selection.target.max_error), folder / f"{scale}.png")
             for scale, curves in selection.curves.items()
         }
-        write_page(folder, "thresholds.html.j2", found=document, plots=plots)
+        unpromised = {one.label: one.steps(MOST_STEPS) for one in selection.curves[document["on"]] if not one.chosen}
+        write_page(folder, "thresholds.html.j2", found=document, plots=plots, unpromised=unpromised)
 
 
 def curves_figure(curves: list[RiskCurve], max_error: float) -> "Figure":
@@ -51,7 +54,7 @@ def _panel(axes: "Axes", one: RiskCurve, max_error: float, top: float) -> None:
     axes.step(coverage, [point.error for point in one.points], color=RIGHT, where="post", label="error")
     axes.plot(coverage, [point.bound for point in one.points], color=FAINT, linewidth=1, label="upper bound")
     axes.axhline(max_error, color=WRONG, linestyle="--", linewidth=1, label=f"promised {max_error:g}")
-    said = "no threshold"
+    said = "no promise"
     if one.chosen:
         axes.plot([one.chosen.coverage], [one.chosen.bound], "o", color="black", markersize=5, zorder=3)
         said = f"{one.chosen.threshold:g}, accepts {100 * one.chosen.coverage:.0f} %"

@@ -95,8 +95,7 @@ class RiskCurve:
                 f"only {self.given} images were given this label; at least {self.needed}, all right, are needed: "
                 f"{self.needed - self.given} more"
             )
-        best = self._nearest
-        more = self.more_needed(max_error)
+        best, more = min(self.points, key=_by_bound), self.more_needed(max_error)
         return (
             f"none holds the error below {max_error:g}: nearest is {best.threshold:g} with {best.wrong} wrong "
             f"of {best.images}, bound {best.bound:.3f} (corrected for all that were looked at); "
@@ -108,7 +107,7 @@ class RiskCurve:
 
         None where it errs as often as is allowed, or so nearly that tens of thousands would be needed.
         """
-        best = self._nearest
+        best = min(self.points, key=_by_bound)
         forgiven = best.wrong
         while forgiven <= MOST_FORGIVEN:
             images = images_needed(forgiven, max_error, self.level)
@@ -123,8 +122,18 @@ class RiskCurve:
         return min(small, key=lambda point: point.threshold) if small else None
 
     @property
-    def _nearest(self) -> Point:
-        return min(self.points, key=lambda point: point.bound)
+    def nearest(self) -> Point | None:
+        """The threshold that comes nearest to the promise: the one with the lowest bound; None without images."""
+        return min(self.points, key=_by_bound, default=None)
+
+    def steps(self, count: int) -> tuple[Point, ...]:
+        """So many thresholds from the highest to the lowest, evenly spaced by what they accept: the curve in short."""
+        at = np.unique(np.linspace(0, max(len(self.points) - 1, 0), min(count, len(self.points))).astype(int))
+        return tuple(self.points[number] for number in at)
+
+
+def _by_bound(point: Point) -> float:
+    return point.bound
 
 
 def risk_curve(

@@ -234,5 +234,6 @@ def _curve_document(one: RiskCurve) -> dict[str, Any]:
         "label": one.label,
         "given": one.given,
         "chosen": one.chosen.document() if one.chosen else None,
+        "nearest": one.nearest.document() if one.nearest else None,
         "points": [point.document() for point in one.points],
     }

@@ -16,8 +16,10 @@ source, page, licence and author of each, and of every image that could not be h
 The same command goes on where an earlier one stopped; another --provider fills what is missing.
 
 providers: commons (Wikimedia), inaturalist and gbif (names of taxa), openverse (may use OPENVERSE_CLIENT_ID and
-OPENVERSE_CLIENT_SECRET), eol (name of a taxon, number of a page, or file of a bundle), google (needs GOOGLE_API_KEY and
-GOOGLE_CX), reddit (subreddits; needs REDDIT_CLIENT_ID and REDDIT_CLIENT_SECRET). Credentials come from the environment.
+OPENVERSE_CLIENT_SECRET, which raise its limits), eol (name of a taxon, number of a page, or file of a bundle), flickr
+(needs FLICKR_API_KEY), google (needs GOOGLE_API_KEY and GOOGLE_CX; closed to new customers, ends in 2027), reddit
+(subreddits; needs REDDIT_CLIENT_ID, REDDIT_CLIENT_SECRET and REDDIT_USERNAME, which Reddit gives on approval).
+Credentials come from the environment. Each is asked within its published policy, its quotas kept over runs.
 licences: cc0, pdm (public domain), by, by-sa, by-nc, by-nd, by-nc-sa, by-nc-nd.
 
 examples:

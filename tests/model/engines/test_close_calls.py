@@ -15,7 +15,7 @@ from eoltag.model.package import Card, read_package, unpack
 from eoltag.records import Pixels, Scores
 from tests.support.colours import SIDE
 from train.export.agreement import compare
-from train.export.held_out import read_pictures
+from train.export.held_out import find_contents, read_pictures
 from train.export.quantizing import RECIPES, Int8, Recipe, divide, make_int8, margin
 
 CARD = Card(
@@ -98,7 +98,7 @@ def test_the_recipe_that_comes_nearest_to_f32_is_taken(
     if "int8" not in cpu_precisions():
         pytest.skip("this processor does not compute int8")
     card = read_package(small_package).card
-    pixels = read_pictures([sample_images], card.spec, 70, lambda _: True).pixels
+    pixels = read_pictures(find_contents([sample_images], lambda _: True), card.spec, 70).pixels
 
     def made_by(name: str, *recipes: Recipe) -> tuple[Int8, bytes]:
         shutil.copytree(small_package, tmp_path / name)

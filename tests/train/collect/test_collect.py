@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from PIL import Image
 from eoltag import __version__
 from eoltag.image.decode import decode
 from eoltag.settings import FetchSettings
-from tests.support.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
+from tests.support.api_server import CLIENT, FLICKR_KEY, GOOGLE_ENGINE, GOOGLE_KEY, LICENCES, TOKEN, ApiServer, picture
 from train.__main__ import main
 from train.collect.journal import Collection
 from train.collect.providers import PROVIDERS
 from train.collect.providers.licences import CODES, licence_code
+from train.collect.providers.policy import Policy, Quota
 from train.collect.search import _within_policy
 from train.images.manifest import read_manifest
 from train.records import ManifestRow
@@ -32,8 +34,11 @@ def server() -> Iterator[ApiServer]:
 
 
 @pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the environment, as a user has them."""
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In the environment, as a user has them; what is kept of quotas lies in a folder of the test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("FLICKR_API_KEY", FLICKR_KEY)
+    monkeypatch.setenv("REDDIT_USERNAME", "somebody")
     monkeypatch.setenv("GOOGLE_API_KEY", GOOGLE_KEY)
     monkeypatch.setenv("GOOGLE_CX", GOOGLE_ENGINE)
     monkeypatch.setenv("REDDIT_CLIENT_ID", CLIENT[0])
@@ -216,15 +221,17 @@ def test_who_asks_and_how_fast_come_from_a_config(tmp_path: Path, terms: Path, s
 
 
 def test_commons_gives_two_images_at_a_time_at_most() -> None:
-    found = [_within_policy(FetchSettings(concurrency=most), PROVIDERS["commons"]).concurrency for most in (1, 16)]
+    found = [
+        _within_policy(FetchSettings(concurrency=most), PROVIDERS["commons"].policy).concurrency for most in (1, 16)
+    ]
     assert found == [1, 2]
-    assert _within_policy(FetchSettings(), PROVIDERS["gbif"]).concurrency == FetchSettings().concurrency
+    assert _within_policy(FetchSettings(), PROVIDERS["gbif"].policy).concurrency == FetchSettings().concurrency
 
 
 def test_only_images_under_a_wanted_licence_are_fetched(tmp_path: Path, server: ApiServer) -> None:
     table = tmp_path / "terms.csv"
     table.write_text(HEADER + "Bellis perennis,20,daisy,train\n")
-    for provider in ("inaturalist", "gbif", "openverse", "eol"):
+    for provider in ("inaturalist", "gbif", "openverse", "eol", "flickr"):
         out = tmp_path / provider
         assert collect(table, out, server, "--licenses", "cc0,CC-BY-SA", provider=provider) == 0
         assert {licence_code(row.licence) for row in kept(out)} == {"cc0", "by-sa"}
@@ -314,8 +321,8 @@ def test_a_table_that_cannot_be_used_is_refused_naming_file_and_line(
     ("arguments", "message"),
     [
         (
-            ["--provider", "flickr"],
-            "--provider: wanted one of commons, inaturalist, gbif, openverse, eol, google, reddit",
+            ["--provider", "bing"],
+            "--provider: wanted one of commons, inaturalist, gbif, openverse, eol, flickr, google, reddit",
         ),
         (["--licenses", "cc0,gpl"], "--licenses: unknown licence 'gpl'; known: cc0, pdm, by, by-sa"),
         (["--provider", "reddit", "--licenses", "by"], "reddit states no licences"),
@@ -365,7 +372,7 @@ def test_a_folder_with_other_files_is_left_alone(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
 
 
-@pytest.mark.parametrize("provider", ["google", "reddit", "openverse"])
+@pytest.mark.parametrize("provider", ["google", "reddit", "openverse", "flickr"])
 @pytest.mark.parametrize("is_refused", [False, True])
 def test_credentials_appear_nowhere(
     provider: str,
@@ -376,19 +383,19 @@ def test_credentials_appear_nowhere(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    secrets = [GOOGLE_KEY, GOOGLE_ENGINE, *CLIENT, TOKEN]
+    secrets = [GOOGLE_KEY, GOOGLE_ENGINE, FLICKR_KEY, *CLIENT, TOKEN]
     monkeypatch.setenv("OPENVERSE_CLIENT_ID", CLIENT[0])
     monkeypatch.setenv("OPENVERSE_CLIENT_SECRET", CLIENT[1])
     if is_refused:  # by a service that repeats all it was told
-        paths = {"google": "/customsearch", "reddit": "/r/", "openverse": "/v1/images/"}
+        paths = {"google": "/customsearch", "reddit": "/r/", "openverse": "/v1/images/", "flickr": "/services/rest/"}
         server.push_back(paths[provider], 403, {"error": {"message": "you sent " + " and ".join(secrets)}})
     assert collect(terms, tmp_path / "out", server, provider=provider) == (2 if is_refused else 0)
     shown = capsys.readouterr()
     said = shown.out + shown.err
     if is_refused:
         assert "HTTP 403, you sent" in said
-        own = [GOOGLE_KEY, GOOGLE_ENGINE] if provider == "google" else [*CLIENT, TOKEN]
-        secrets = own
+        own = {"google": [GOOGLE_KEY, GOOGLE_ENGINE], "flickr": [FLICKR_KEY]}
+        secrets = own.get(provider, [*CLIENT, TOKEN])
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     for secret in secrets:
         assert secret not in said
@@ -432,6 +439,20 @@ def test_licences_are_understood_however_they_are_written(text: str | None, code
 def test_every_licence_is_its_own_code() -> None:
     assert {code: licence_code(code) for code in CODES} == {code: code for code in CODES}
     assert set(LICENCES) < set(CODES)
+
+
+def test_a_quota_is_kept_over_runs_and_its_end_says_when_to_go_on(
+    tmp_path: Path, terms: Path, server: ApiServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(PROVIDERS["openverse"], policy=Policy(0, quotas=(Quota(3, "requests", 86_400),)))
+    monkeypatch.setitem(PROVIDERS, "openverse", few)
+    assert collect(terms, tmp_path / "out", server, provider="openverse") == 0
+    assert server.count("/v1/images") == 2
+    assert collect(terms, tmp_path / "other", server, provider="openverse") == 2
+    line = error(capsys)
+    assert server.count("/v1/images") == 3
+    assert "openverse: its 3 requests in 24 h are used up; there is room again at 20" in line
+    assert line.endswith(f"9 images are in {tmp_path / 'other'}, the same command goes on from there")
 
 
 def test_two_runs_into_one_folder_do_not_meet(

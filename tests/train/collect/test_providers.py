@@ -1,13 +1,15 @@
 """Every provider against its API's real paths, paging and answers, served on this machine."""
 
+import sys
 from collections.abc import Iterator
 from itertools import islice
 
 import pytest
 
+from eoltag import __version__
 from eoltag.errors import DataError
 from eoltag.settings import FetchSettings
-from tests.support.api_server import CLIENT, GOOGLE_ENGINE, GOOGLE_KEY, TOKEN, ApiServer
+from tests.support.api_server import CLIENT, FLICKR_KEY, GOOGLE_ENGINE, GOOGLE_KEY, TOKEN, ApiServer
 from train.collect.providers import PROVIDERS
 from train.collect.providers.client import ApiClient
 from train.collect.providers.found import ImageHit, Query
@@ -17,6 +19,8 @@ CREDENTIALS = {
     "GOOGLE_CX": GOOGLE_ENGINE,
     "REDDIT_CLIENT_ID": CLIENT[0],
     "REDDIT_CLIENT_SECRET": CLIENT[1],
+    "REDDIT_USERNAME": "somebody",
+    "FLICKR_API_KEY": FLICKR_KEY,
 }
 PATHS = {
     "commons": "/w/api.php",
@@ -24,6 +28,7 @@ PATHS = {
     "gbif": "/v1/occurrence/search",
     "openverse": "/v1/images/",
     "eol": "/api/pages/",
+    "flickr": "/services/rest/",
     "google": "/customsearch/v1",
     "reddit": "/r/",
 }
@@ -51,7 +56,7 @@ def search(
     client = ApiClient(
         name,
         FetchSettings(),
-        PROVIDERS[name].requests_per_s,
+        PROVIDERS[name].policy.requests_per_s,
         base_url=server.base,
         secrets=CREDENTIALS.values(),
         sleep=Waits() if waits is None else waits,
@@ -74,8 +79,8 @@ def all_but(*left_out: int, total: int = 120) -> list[int]:
     return [number for number in range(total) if number % 10 not in left_out]
 
 
-def test_there_are_seven_providers() -> None:
-    assert NAMES == ["commons", "eol", "gbif", "google", "inaturalist", "openverse", "reddit"]
+def test_there_are_eight_providers() -> None:
+    assert NAMES == ["commons", "eol", "flickr", "gbif", "google", "inaturalist", "openverse", "reddit"]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,7 @@ def test_there_are_seven_providers() -> None:
         ("gbif", 650, all_but(9, total=650), 3),
         ("openverse", 55, all_but(9, total=55), 3),
         ("eol", 160, all_but(9, total=160), 3),
+        ("flickr", 1100, all_but(9, total=1100), 4),
         ("google", 35, list(range(35)), 4),
         ("reddit", 250, all_but(8, 9, total=250), 3),
     ],
@@ -103,7 +109,7 @@ def test_no_more_pages_are_asked_for_than_are_needed(server: ApiServer, name: st
     server.total = 1000
     found = search(server, name)
     assert len(list(islice(found, 5))) == 5
-    assert server.count(PATHS[name]) == 1
+    assert server.count(PATHS[name]) == (2 if name == "flickr" else 1)  # Flickr is asked for its licences as well
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,9 +117,9 @@ def test_a_term_that_finds_nothing_is_no_error(server: ApiServer, name: str) -> 
     assert list(search(server, name, "nothing")) == []
 
 
-@pytest.mark.parametrize(("name", "most"), [("google", 100), ("openverse", 240)])
+@pytest.mark.parametrize(("name", "most"), [("google", 100), ("openverse", 240), ("flickr", 4000)])
 def test_a_search_ends_where_the_service_would_refuse_to_go_on(server: ApiServer, name: str, most: int) -> None:
-    server.total = 1000
+    server.total = 5000
     assert numbers(search(server, name))[-1] in (most - 1, most - 2)
 
 
@@ -157,6 +163,15 @@ def test_a_search_ends_where_the_service_would_refuse_to_go_on(server: ApiServer
                 "/images/0.png",
                 "https://www.flickr.com/photos/eol/0",
                 "http://creativecommons.org/licenses/by/3.0/",
+                "Ann Bob",
+            ),
+        ),
+        (
+            "flickr",
+            ImageHit(
+                "/images/0.png",
+                "https://www.flickr.com/photos/77@N04/480/",
+                "https://creativecommons.org/licenses/by/2.0/",
                 "Ann Bob",
             ),
         ),
@@ -248,6 +263,41 @@ def test_inaturalist_and_openverse_are_asked_for_the_wanted_licences_alone(serve
     ]
     assert server.asked[-1].query["photo_license"] == "cc-by,cc0"
     assert numbers(search(server, "openverse", licences="by-sa")) == [n for n in all_but(9) if n % 4 == 3]
+
+
+def test_flickr_is_asked_for_licences_by_the_numbers_that_it_gives_them_itself(server: ApiServer) -> None:
+    assert numbers(search(server, "flickr", licences="cc0,by")) == [n for n in all_but(9) if n % 4 in (0, 1)]
+    assert server.asked[-1].query["license"] == "4,9"
+    assert list(search(server, "flickr", licences="by-nc-nd")) == []
+
+
+def test_a_refusal_of_flickr_comes_with_status_200_and_repeats_no_key(server: ApiServer) -> None:
+    client = ApiClient("flickr", FetchSettings(), 0, base_url=server.base, secrets=["another-key"])
+    with pytest.raises(DataError, match=r"flickr: refused the search for 'daisy' \(Invalid API Key \*\*\* "):
+        next(PROVIDERS["flickr"].search(client, Query("daisy", None, {"FLICKR_API_KEY": "another-key"})))
+    client.close()
+
+
+def test_reddit_is_told_platform_application_version_and_account_as_its_rules_ask(server: ApiServer) -> None:
+    next(search(server, "reddit", "carporn"))
+    named = {asked.headers["User-Agent"] for asked in server.asked}
+    assert named == {f"{sys.platform}:org.eol.eoltag:v{__version__} (by /u/somebody)"}
+
+
+def test_credentials_bring_a_faster_policy_and_a_larger_allowance_where_the_service_has_one() -> None:
+    openverse = PROVIDERS["openverse"]
+    known = {"OPENVERSE_CLIENT_ID": "a", "OPENVERSE_CLIENT_SECRET": "b"}
+    assert [str(quota) for quota in openverse.policy_for({}).quotas] == ["200 requests in 24 h"]
+    assert [str(quota) for quota in openverse.policy_for(known).quotas] == ["10,000 requests in 24 h"]
+    assert openverse.policy_for(known).requests_per_s > 4 * openverse.policy_for({}).requests_per_s
+    assert PROVIDERS["gbif"].policy_for(known) == PROVIDERS["gbif"].policy
+
+
+def test_the_published_limits_are_those_that_are_kept() -> None:
+    found = {name: [str(quota) for quota in provider.policy.quotas] for name, provider in PROVIDERS.items()}
+    assert found["inaturalist"] == ["10,000 requests in 24 h", "5,000 MB in 1 h", "24,000 MB in 24 h"]
+    assert found["commons"] == ["31 MB in 10 s"]
+    assert PROVIDERS["commons"].policy.images_in_flight == 2
 
 
 def test_google_is_asked_for_licences_as_it_documents(server: ApiServer) -> None:

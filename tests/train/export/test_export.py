@@ -16,7 +16,7 @@ from eoltag.records import Pixels, Scores
 from tests.support.colours import SIDE, TRAINED_ON, draw
 from train.__main__ import main
 from train.export.agreement import LEAST_IMAGES, compare
-from train.export.held_out import read_pictures
+from train.export.held_out import find_contents, read_pictures
 from train.export.quantizing import RECIPES
 from train.package.data_table import read_data_table
 from train.package.runtimes import predict
@@ -102,10 +102,12 @@ def test_images_of_the_training_are_told_from_others_by_their_content(
     shutil.copytree(colour_pictures, tmp_path / "all")
     shutil.copy(colour_pictures / "0100.png", tmp_path / "all" / "copy_of_0100.png")
     (tmp_path / "all" / "notes.txt").write_text("no image")
-    held = read_pictures([tmp_path / "all"], package.card.spec, 1000, lambda digest: digest not in trained)
+    held = read_pictures(
+        find_contents([tmp_path / "all"], lambda digest: digest not in trained), package.card.spec, 1000
+    )
     assert held.pixels.shape == (600, SIDE, SIDE, 3)
     assert not set(held.sha256) & trained
-    part = read_pictures([tmp_path / "all"], package.card.spec, 50, trained.__contains__)
+    part = read_pictures(find_contents([tmp_path / "all"], trained.__contains__), package.card.spec, 50)
     assert set(part.sha256) == trained
 
 
@@ -159,6 +161,23 @@ def test_a_precision_that_fails_is_measured_and_not_enabled(
     assert package.card.int8_margin == 0
     assert not set(package.card.files) & set(INT8_FILES)
     assert package.version == read_package(proven_package).version
+
+
+def test_images_are_counted_before_anything_is_decoded_or_calibrated(
+    colour_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Decoded(Exception):
+        """The work has begun."""
+
+    def begin(*_: object) -> None:
+        raise Decoded
+
+    monkeypatch.setattr("train.export.run.read_pictures", begin)
+    easy, out = str(colour_package.parent / "easy"), str(tmp_path / "out")
+    with pytest.raises(Decoded):
+        main(["export", str(colour_package), "--int8", "--held-out", easy, "--most-images", "100", "--out", out])
+    said = "100 held-out images, 40 to calibrate with; 598 are the least for a proof: there will be figures only"
+    assert said in capsys.readouterr().err
 
 
 @needs_bf16

@@ -15,6 +15,7 @@ from scipy.stats import binomtest
 
 from eoltag.decide.task import read_task, rule_conditions
 from eoltag.model.package import read_package
+from tests.support.html_tree import read_html
 from train.__main__ import main
 from train.thresholds.risk_control import FORGIVEN, LOGITS, PROBABILITIES, images_needed, risk_curve, upper_bound
 
@@ -333,6 +334,27 @@ def test_the_report_shows_both_scales(
         assert f'{label}</td><td class="chosen">{threshold:g}<' in page
     for label, reason in found["unmet"].items():
         assert f"<b>{label}</b>: {reason}" in page
+
+
+def test_a_label_that_keeps_no_promise_shows_its_bound_and_its_plain_precision_marked_so(
+    package: Path, fresh_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report"
+    found = thresholds(capsys, package, fresh_images, "--max-error", "0.01", "--out", out)
+    page = read_html((out / "index.html").read_text("utf-8"))
+    assert found["thresholds"] == {}
+    row = next(one for one in found["sweeps"]["logit"] if one["points"])
+    bounds = [point["bound"] for point in row["points"]]
+    assert row["nearest"]["bound"] == min(bounds)
+    cells = [[cell.text for cell in line.all("td")] for line in page.one("table").all("tr")]
+    assert [row["label"], "none", f"{100 * min(bounds):.1f} %"] in [line[:2] + line[-1:] for line in cells if line]
+    details = next(
+        one for one in page.all("details") if one.one("summary").text.startswith(f"precision of {row['label']}")
+    )
+    assert details.one("summary").text.endswith("here, no promise")
+    lines = [[cell.text for cell in line.all("td")] for line in details.all("tr")][1:]
+    last = row["points"][-1]
+    assert lines[-1][2:5] == [str(last["images"]), str(last["wrong"]), f"{100 * (1 - last['error']):.1f} %"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class ApiClient:
     """One service's API. Close it when done.
 
     base_url: takes the place of scheme and host of every request, for a mirror or a test. secrets: texts that no
-    message may hold.
+    message may hold. take: called before each request, waits for room in the service's quota or raises DataError.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class ApiClient:
         *,
         base_url: str | None = None,
         secrets: Collection[str] = (),
+        take: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -47,6 +48,7 @@ class ApiClient:
         self._requests_per_s = requests_per_s
         self._base_url = base_url
         self._secrets = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        self._take = take
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -58,6 +60,10 @@ class ApiClient:
     def close(self) -> None:
         """Closes its connections."""
         self._session.close()
+
+    def call_itself(self, user_agent: str) -> None:
+        """Every later request bears this name, where a service has a form of its own for it."""
+        self._session.headers["User-Agent"] = user_agent
 
     def get(self, url: str, params: Params, *, bearer: str | None = None, missing_is_none: bool = False) -> Any:
         """The JSON document at a URL; None for a 404 where that is an answer. Raises DataError."""
@@ -118,6 +124,7 @@ class ApiClient:
 
     def _take_turn(self, target: str) -> None:
         """Waits until the next request may start, as the service's rules or this machine's own server allow."""
+        self._take()
         host = (urlsplit(target).hostname or "").lower()
         requests_per_s = self._settings.hosts.get(host, self._requests_per_s)
         wait_s = self._next_at - self._clock()

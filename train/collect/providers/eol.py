@@ -8,6 +8,7 @@ from eoltag.bundle.lists import open_bundles
 from eoltag.errors import DataError
 from train.collect.providers.client import ApiClient, dig, dig_list, dig_text
 from train.collect.providers.found import ImageHit, Provider, Query
+from train.collect.providers.policy import Policy
 
 SEARCH_URL: Final = "https://eol.org/api/search/1.0.json"
 PAGE_URL: Final = "https://eol.org/api/pages/1.0/{}.json"
@@ -67,4 +68,4 @@ def _found(medium: Any) -> Iterator[ImageHit]:
     yield ImageHit(url, dig_text(medium, "source"), dig_text(medium, "license"), author)
 
 
-PROVIDER: Final = Provider("eol", 1.0, search)
+PROVIDER: Final = Provider("eol", Policy(1.0), search)

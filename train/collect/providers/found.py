@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from train.collect.providers.client import ApiClient
+from train.collect.providers.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,22 @@ class Provider:
     """A service that images are searched with, through its official API."""
 
     name: str
-    requests_per_s: float
-    """To its API, as its rules for use ask."""
+    policy: Policy
+    """Its published rules."""
     search: Callable[[ApiClient, Query], Iterator[ImageHit]]
     """Asks for pages as results are taken, best first. Raises DataError."""
     needs: tuple[str, ...] = ()
     """Environment variables without which it does not answer."""
     takes: tuple[str, ...] = ()
-    """Environment variables with which it answers faster."""
-    images_in_flight: int | None = None
-    """Images that may be fetched at the same time, where its policy says so."""
+    """Environment variables with which it allows more."""
+    with_credentials: Policy | None = None
+    """Its rules for those who show what `takes` names."""
     states_licences: bool = True
     """False: it cannot be asked for licences."""
     is_filtered: bool = False
     """True: it filters by licence itself and does not say which licence an image has."""
+
+    def policy_for(self, credentials: Mapping[str, str]) -> Policy:
+        """The rules that these credentials bring."""
+        is_known = self.with_credentials is not None and all(name in credentials for name in self.takes)
+        return self.with_credentials if is_known and self.with_credentials else self.policy

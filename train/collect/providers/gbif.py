@@ -6,6 +6,7 @@ from typing import Any, Final
 from train.collect.providers.client import ApiClient, dig, dig_int, dig_list, dig_text
 from train.collect.providers.found import ImageHit, Provider, Query
 from train.collect.providers.licences import licence_code
+from train.collect.providers.policy import Policy
 
 MATCH_URL: Final = "https://api.gbif.org/v1/species/match"
 URL: Final = "https://api.gbif.org/v1/occurrence/search"
@@ -44,4 +45,4 @@ def _found(occurrence: Any, query: Query) -> Iterator[ImageHit]:
             return
 
 
-PROVIDER: Final = Provider("gbif", 3.0, search)
+PROVIDER: Final = Provider("gbif", Policy(3.0), search)

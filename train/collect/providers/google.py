@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from train.collect.providers.client import ApiClient, dig_int, dig_list, dig_text
 from train.collect.providers.found import ImageHit, Provider, Query
+from train.collect.providers.policy import Policy
 
 URL: Final = "https://customsearch.googleapis.com/customsearch/v1"
 KEY, ENGINE = "GOOGLE_API_KEY", "GOOGLE_CX"
@@ -60,4 +61,4 @@ def _found(item: Any, rights: str | None) -> Iterator[ImageHit]:
         yield ImageHit(url, dig_text(item, "image", "contextLink"), licence, dig_text(item, "displayLink"))
 
 
-PROVIDER: Final = Provider("google", 1.0, search, needs=(KEY, ENGINE), is_filtered=True)
+PROVIDER: Final = Provider("google", Policy(1.0), search, needs=(KEY, ENGINE), is_filtered=True)

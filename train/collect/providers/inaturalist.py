@@ -6,6 +6,7 @@ from typing import Any, Final
 from train.collect.providers.client import ApiClient, dig_int, dig_list, dig_text
 from train.collect.providers.found import ImageHit, Provider, Query
 from train.collect.providers.licences import licence_code
+from train.collect.providers.policy import DAY_S, HOUR_S, Policy, Quota
 
 URL: Final = "https://api.inaturalist.org/v1/observations"
 PER_PAGE: Final = 200
@@ -48,4 +49,13 @@ def _own_name(code: str) -> str:
     return f"cc-{code}" if code.startswith("by") else code
 
 
-PROVIDER: Final = Provider("inaturalist", 1.0, search)
+# https://www.inaturalist.org/pages/api+recommended+practices
+POLICY: Final = Policy(
+    1.0,
+    quotas=(
+        Quota(10_000, "requests", DAY_S),
+        Quota(5_000_000_000, "bytes", HOUR_S),
+        Quota(24_000_000_000, "bytes", DAY_S),
+    ),
+)
+PROVIDER: Final = Provider("inaturalist", POLICY, search)

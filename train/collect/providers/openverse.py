@@ -1,10 +1,11 @@
-"""Openverse: https://api.openverse.org/v1/. Without credentials 20 results a page, 12 pages, 20 requests a minute."""
+"""Openverse: https://api.openverse.org/v1/. 20 results a page, 12 pages a term."""
 
 from collections.abc import Iterator
 from typing import Any, Final
 
 from train.collect.providers.client import ApiClient, dig_int, dig_list, dig_text
 from train.collect.providers.found import ImageHit, Provider, Query
+from train.collect.providers.policy import DAY_S, Policy, Quota
 
 URL: Final = "https://api.openverse.org/v1/images/"
 TOKEN_URL: Final = "https://api.openverse.org/v1/auth_tokens/token/"
@@ -46,4 +47,9 @@ def _found(image: Any) -> Iterator[ImageHit]:
         yield ImageHit(url, dig_text(image, "foreign_landing_url"), licence, dig_text(image, "creator"))
 
 
-PROVIDER: Final = Provider("openverse", 0.33, search, takes=(CLIENT_ID, CLIENT_SECRET))
+# https://docs.openverse.org/api/reference/authentication_and_throttling.html
+ANONYMOUS: Final = Policy(0.33, quotas=(Quota(200, "requests", DAY_S),))
+REGISTERED: Final = Policy(1.66, quotas=(Quota(10_000, "requests", DAY_S),))
+PROVIDER: Final = Provider(
+    "openverse", ANONYMOUS, search, takes=(CLIENT_ID, CLIENT_SECRET), with_credentials=REGISTERED
+)
