@@ -14,6 +14,8 @@ EolTagError
     `-- TooLarge  NotImage  Truncated (CutShort)  Undecodable  TooManyPixels
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import IntEnum
 from typing import ClassVar
 
@@ -30,7 +32,14 @@ __all__ = [
     "SettingsError",
     "TaskError",
     "UsageError",
+    "did_you_mean",
 ]
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The end of an error line that names the known word most like a mistyped one; empty where none is near."""
+    near = get_close_matches(given, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 class ExitCode(IntEnum):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from eoltag import __version__
-from eoltag.errors import SettingsError, UsageError
+from eoltag.errors import SettingsError, UsageError, did_you_mean
 
 __all__ = [
     "DecodeSettings",
@@ -207,8 +207,8 @@ def _explain(model: type[BaseModel], problem: ValidationError) -> str:
     first = problem.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = ", ".join(sorted(_fields_at(model, first["loc"][:-1])))
-        return f"unknown key '{key}'; known here: {known}"
+        known = sorted(_fields_at(model, first["loc"][:-1]))
+        return f"unknown key '{key}'; known here: {', '.join(known)}{did_you_mean(str(first['loc'][-1]), known)}"
     if first["type"] == "missing":
         return f"key '{key}' is missing"
     return _shortened(f"key '{key}': {first['msg']}. Received: {first['input']!r}")

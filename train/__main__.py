@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Final, NoReturn
 
-from eoltag.errors import UsageError
+from eoltag.errors import UsageError, did_you_mean
 from train.cli import Answer, Verb
 from train.verbs import (
     cartoonization,
@@ -61,7 +61,9 @@ class _Parser(ArgumentParser):
     """Says what is wrong in one line, like every other mistake of a user."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
+        _, _, typed = message.partition("argument VERB: invalid choice: '")
+        near = did_you_mean(typed.partition("'")[0], VERBS) if typed else ""
+        raise UsageError(f"{message}{near} (see {self.prog} --help)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from eoltag.decide.packages import given_models, read_packages
-from eoltag.errors import TaskError
+from eoltag.errors import TaskError, did_you_mean
 from eoltag.image.features import FEATURES
 from eoltag.model.package import Package
 from eoltag.records import Outcome
@@ -279,4 +279,5 @@ def _find_task(name_or_file: str, root: Path) -> Path:
         if (folder / f"{name_or_file}.toml").is_file():
             return folder / f"{name_or_file}.toml"
     known = sorted({path.stem for folder in (TASK_FOLDER, root / TASK_FOLDER) for path in folder.glob("*.toml")})
-    raise TaskError(f"unknown task '{name_or_file}'; known: {', '.join(known) or 'none'} (or give a .toml file)")
+    near = did_you_mean(name_or_file, known)
+    raise TaskError(f"unknown task '{name_or_file}'; known: {', '.join(known) or 'none'} (or give a .toml file){near}")

@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from eoltag.records import Outcome
+
+BLOCKED: Final = (
+    "  blocked_host: addresses of a private network; --allow-private-hosts --retry-failed lets them through"
+)
+"""What lets images through that no server was asked for."""
 NO_TAG: Final = "(no tag)"
 """Images that could not be read, or are not predicted yet."""
 
@@ -150,7 +156,9 @@ def _never_fired(rules: Mapping[str, int]) -> list[str]:
 def summary_text(summary: Summary) -> str:
     """The table at the end of a run."""
     fetched = (
-        f"{summary.images_fetched:,} images fetched, {summary.images_per_s:.1f} images/s"
+        f"{summary.images_fetched:,} images attempted, none downloaded"
+        if summary.images_fetched and summary.failed.get(Outcome.BLOCKED_HOST.value) == summary.rows_in
+        else f"{summary.images_fetched:,} images fetched, {summary.images_per_s:.1f} images/s"
         if summary.images_fetched
         else "no image fetched: every row was answered by earlier runs"
         if "pending" not in summary.failed
@@ -163,6 +171,7 @@ def summary_text(summary: Summary) -> str:
         f"ok      {summary.ok:>12,}",
         f"failed  {sum(summary.failed.values()):>12,}",
         *(f"  {name:<16} {rows:>9,}" for name, rows in sorted(summary.failed.items(), key=lambda item: -item[1])),
+        *([BLOCKED] if Outcome.BLOCKED_HOST.value in summary.failed else []),
         *_work_lines(summary.work),
     ]
     for task, tags in summary.tags.items():

@@ -23,6 +23,7 @@ from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.bundles import read_bundles
 from eoltag.spark.tables.models import read_models
 from eoltag.spark.tables.output import Output, open_output
+from eoltag.spark.tables.runs import did_nothing
 
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
 KEYS: Final = ("bundle", "bundle_row")
@@ -66,15 +67,18 @@ def diff_runs(request: DiffRequest) -> ExitCode:
 
 
 def sides(output: Output, task: Task, old: str | None, new: str | None) -> tuple[Side, Side]:
-    """Both as named, by default the last two runs of the task. Raises OutputError."""
+    """Both as named, by default the last two runs of the task that did anything. Raises OutputError."""
     if old is None or new is None:
-        runs = [name for name in _runs(output) if task.name in _run(output, name).get("tasks", {})]
+        records = {name: _run(output, name) for name in _runs(output)}
+        had = [name for name, record in records.items() if task.name in record.get("tasks", {})]
+        runs = [name for name in had if not did_nothing(records[name])]
         earlier = [run for run in runs if new is None or not RUN.match(new) or run < new]
         new_run = new or (runs[-1] if runs else None)
         old_run = old or next((run for run in reversed(earlier) if run != new_run), None)
         if old_run is None or new_run is None:
             raise OutputError(
-                f"{output.root}: two runs of task '{task.name}' were wanted, to compare. Received: {len(runs)}"
+                f"{output.root}: two runs of task '{task.name}' were wanted, to compare. "
+                f"Received: {len(runs)} that did something"
             )
         old, new = old_run, new_run
     return _side(output, task, old), _side(output, task, new)

@@ -28,12 +28,10 @@ from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked, unchanged
 from eoltag.spark.tables.models import record_models
 from eoltag.spark.tables.output import open_output
-from eoltag.spark.tables.runs import Run, notes_of, record_of, write_record
+from eoltag.spark.tables.runs import NOTHING_TO_DO, Run, notes_of, record_of, write_record
 from eoltag.spark.tables.thumbnails import share_thumbnails, trim_thumbnails
 
 __all__ = ["tag_bundles"]
-
-NOTHING_TO_DO = "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are"
 
 
 def tag_bundles(request: TagRequest) -> ExitCode:

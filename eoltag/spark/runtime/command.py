@@ -6,7 +6,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from eoltag.errors import ExitCode, UsageError
+from eoltag.errors import ExitCode, UsageError, did_you_mean
 from eoltag.spark.runtime.java import stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
 
@@ -77,8 +77,11 @@ class Parser(ArgumentParser):
         return Namespace(**{**defaults, **table, **given})
 
     def error(self, message: str) -> NoReturn:
-        """Raises UsageError."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
+        """Raises UsageError, which names the option most like a mistyped one."""
+        _, _, unknown = message.partition("unrecognized arguments: ")
+        typed = [word.partition("=")[0] for word in unknown.split() if word.startswith("--")]
+        near = did_you_mean(typed[0], self._option_string_actions) if typed else ""
+        raise UsageError(f"{message}{near} (see {self.prog} --help)")
 
 
 def run_command(main: Callable[[], ExitCode]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from eoltag.errors import SettingsError
+from eoltag.errors import SettingsError, did_you_mean
 from eoltag.settings import read_toml
 
 TABLE: Final = "job"
@@ -23,7 +23,8 @@ def read_job(path: Path, actions: Sequence[Action]) -> dict[str, Any]:
     known = {action.dest: action for action in actions if action.dest not in NOT_IN_TABLE}
     for key in table:
         if key not in known:
-            raise SettingsError(f"{path}: unknown key '{TABLE}.{key}'; known here: {', '.join(sorted(known))}")
+            near = did_you_mean(key, known)
+            raise SettingsError(f"{path}: unknown key '{TABLE}.{key}'; known here: {', '.join(sorted(known))}{near}")
     return {key: _value(known[key], value, f"{path}: key '{TABLE}.{key}'") for key, value in table.items()}
 
 

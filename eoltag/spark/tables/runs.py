@@ -5,13 +5,16 @@ import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from eoltag import __version__
 from eoltag.bundle.staging import Staged, for_the_record
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.tables.output import Output
+
+NOTHING_TO_DO: Final = "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are"
+"""The note of a run that changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class Run:
 def write_record(output: Output, record: dict[str, Any]) -> None:
     """runs/<run_id>.json, replaced whole."""
     output.files.write_text(output.path("runs", f"{output.run_id}.json"), json.dumps(record, indent=2) + "\n")
+
+
+def did_nothing(record: dict[str, Any]) -> bool:
+    """Whether the run of this record left tags and facts as they were, so that comparing with it says nothing."""
+    return NOTHING_TO_DO in record.get("summary", {}).get("notes", [])
 
 
 def record_of(run: Run) -> dict[str, Any]:
