@@ -136,7 +136,7 @@ ROOMS_OF = {
     "pyspark": ["eoltag/spark/"],
     "py4j": ["eoltag/spark/"],
     "openvino": ["eoltag/model/engines/openvino.py", "eoltag/model/engines/layout.py", "train/"],
-    "PIL": ["eoltag/image/decode.py", "eoltag/image/copies.py", "eoltag/report/thumbnails.py", "train/"],
+    "PIL": ["eoltag/image/decode.py", "eoltag/image/bounds.py", "eoltag/image/copies.py", "eoltag/report/thumbnails.py", "train/"],
     "jinja2": ["eoltag/report/", "train/"],
     "matplotlib": ["eoltag/report/", "train/"],
     "cv2": ["eoltag/image/cartoon.py", "train/"],
