@@ -76,9 +76,7 @@ def zeros(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize(("width", "height"), [(1, 95_000_000), (95_000_000, 1)])
 def test_a_picture_of_a_pixel_s_width_is_refused_for_the_rows_that_it_takes(width: int, height: int) -> None:
-    with pytest.raises(
-        TooManyPixels, match=rf"{width}x{height} would take \d+ bytes of memory; 1900000000 are allowed"
-    ):
+    with pytest.raises(TooManyPixels, match=rf"{width}x{height} would take \d+ bytes of memory; 1900000000 are"):
         read(png(width, height, zlib.compress(b"")))
 
 
