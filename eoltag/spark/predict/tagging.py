@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from eoltag.image import careful
 from eoltag.image.careful import Decode
 from eoltag.pipeline.clock import Stage, Stopwatch
+from eoltag.pipeline.frozen import end_when_frozen
 from eoltag.pipeline.partition import Job, KeptPixels, KnownContents, score_copies, tag_images
 from eoltag.pipeline.rows import ImageRow
 from eoltag.pipeline.scoring import FEATURE_TYPE, score_vectors
@@ -94,6 +95,7 @@ class TagWorker:
     def _decoder(self) -> Iterator[Decode]:
         """In line at first. A task that is tried again, because its worker died or hung, decodes apart from itself."""
         context, timeout_s = TaskContext.get(), self.job.settings.decode.timeout_s
+        end_when_frozen(timeout_s)
         if self.is_careful or (context is not None and context.attemptNumber() > 0):
             with careful.apart(timeout_s) as decode:
                 yield decode
