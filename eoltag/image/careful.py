@@ -92,6 +92,7 @@ class _Child:
                 [sys.executable, "-m", module, str(theirs.fileno()), str(timeout_s + GRACE_S)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for the caller; the child ends when the pipe is closed
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         self._pipe = Connection(mine.detach())
