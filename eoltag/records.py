@@ -63,7 +63,7 @@ class Outcome(StrEnum):
     UNDECODABLE = "undecodable"
     """An image by its first bytes, but broken or unsupported inside."""
     TOO_MANY_PIXELS = "too_many_pixels"
-    """More than `max_pixels`."""
+    """More than `max_pixels`, or a shape that takes as much memory: 1 x 95,000,000 pixels."""
     OPTED_OUT = "opted_out"
     """The server asks, by `X-Robots-Tag`, to be left out."""
 

@@ -101,6 +101,9 @@ class DecodeSettings(Strict):
     max_pixels: int = Field(95_000_000, ge=1_000, le=178_000_000)
     """Width times height; a larger image is `too_many_pixels`. EOL's notebooks allowed 95 million; at 178 million
     Pillow itself refuses."""
+    timeout_s: float = Field(30.0, gt=0, le=3_600, strict=False)
+    """Seconds for decoding one image; one that takes longer is `undecodable`. A photo takes 0.01, one of 95 million
+    pixels a few."""
 
 
 class EngineSettings(Strict):

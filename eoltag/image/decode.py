@@ -24,6 +24,7 @@ from PIL import (
 )
 
 from eoltag.errors import NotImage, TooManyPixels, Truncated, Undecodable
+from eoltag.image.bounds import check_before_open, check_cost, check_pixels
 from eoltag.image.resize import HAS_SIMD, Source
 from eoltag.records import Decoded, Fit, InputSpec, Pixels
 
@@ -105,10 +106,11 @@ def decode(
     copy_side_px: the shorter side of a copy to keep, see copy_size; 0: none is wanted.
     Raises NotImage, Truncated, Undecodable or TooManyPixels.
     """
+    check_before_open(data, max_pixels)
     image = _open(data)
     width, height = image.size
-    if width * height > max_pixels:
-        raise TooManyPixels(f"{width}x{height} is more than {max_pixels} pixels")
+    check_pixels(width, height, max_pixels)
+    check_cost(image, data, max_pixels)
     color_mode = image.mode
     try:
         box = _draft(image, specs, sides_px, copy_side_px) or (0, 0, width, height)
@@ -119,8 +121,8 @@ def decode(
         pictures = tuple(_bounded(picture, side_px) for side_px in sides_px)
         copy = _copied(picture, copy_side_px) if copy_side_px else None
         fingerprint = difference_hash(picture.shrunk(HASH_SIZE, Image.Resampling.LANCZOS, gap=HASH_GAP))
-    except MemoryError:
-        raise
+    except MemoryError as problem:
+        raise Undecodable(f"{width}x{height} takes more memory than this process may have") from problem
     except Exception as problem:  # Pillow's readers raise nearly anything on hostile bytes; this is their one boundary
         raise _decode_error(problem, data) from problem
     if picture.is_sideways:

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 
 from eoltag.errors import ImageError
 from eoltag.fetch.read_ahead import fetch_ahead
+from eoltag.image.careful import Decode
 from eoltag.image.copies import encode_copy
-from eoltag.image.decode import decode
+from eoltag.image.decode import decode as decode_in_line
 from eoltag.image.features import FEATURES
 from eoltag.pipeline.clock import Stage, Stopwatch
 from eoltag.pipeline.models import Models, Network
@@ -67,6 +68,7 @@ def tag_images(
     *,
     rate_share: float,
     known: KnownContents = frozenset(),
+    decode: Decode = decode_in_line,
     collector: Collector | None = None,
     watch: Stopwatch | None = None,
     is_last_pass: bool = True,
@@ -74,8 +76,9 @@ def tag_images(
 ) -> Iterator[Found]:
     """Every wanted image with its answer, and the scores and all else that is kept, in no particular order.
 
-    rate_share: this task's part of the global request rate, in (0, 1]. collector: is offered every scored picture for
-    the report. watch: takes the time of each stage. is_last_pass, absences: see fetch_ahead.
+    rate_share: this task's part of the global request rate, in (0, 1]. decode: one of image.careful, where a picture
+    must not end the process. collector: is offered every scored picture for the report. watch: takes the time of each
+    stage. is_last_pass, absences: see fetch_ahead.
     """
     settings, watch = job.settings, watch or Stopwatch()
     scoring = PictureScoring(job.models, "fetch", watch, collector)
@@ -91,11 +94,13 @@ def tag_images(
         absences=absences,
     )
     for item, fetched in watch.waiting(fetched_images):
-        yield from _answered(item, fetched, job, scoring, seen)
+        yield from _answered(item, fetched, job, scoring, seen, decode)
     yield from ((None, row) for row in scoring.finish())
 
 
-def _answered(item: WantedImage, fetched: Fetched, job: Job, scoring: PictureScoring, seen: _Seen) -> Iterator[Found]:
+def _answered(
+    item: WantedImage, fetched: Fetched, job: Job, scoring: PictureScoring, seen: _Seen, decode: Decode
+) -> Iterator[Found]:
     """The answer for one image, and what it gives to be scored."""
     if fetched.data is None:
         yield item, image_row(item, fetched, None, None)
@@ -105,7 +110,7 @@ def _answered(item: WantedImage, fetched: Fetched, job: Job, scoring: PictureSco
     networks = job.models.networks_for(lacking)
     try:
         with scoring.watch.of(Stage.DECODE):
-            decoded = _decode(fetched.data, networks, job, lacking)
+            decoded = _decode(decode, fetched.data, networks, job, lacking)
     except ImageError as problem:
         yield item, image_row(item, fetched, content, problem)
         return
@@ -125,7 +130,7 @@ def _lacking(item: WantedImage, content: str, job: Job, seen: _Seen) -> frozense
     return frozenset((*job.models.sources, *job.measures)) if seen.is_new(content) else frozenset()
 
 
-def _decode(data: bytes, networks: Sequence[Network], job: Job, lacking: Collection[str]) -> Decoded:
+def _decode(decode: Decode, data: bytes, networks: Sequence[Network], job: Job, lacking: Collection[str]) -> Decoded:
     """The picture for each network, then one for each measure, then the copy to be kept. Raises ImageError."""
     sides = [FEATURES[name].side_px for name in job.measures if name in lacking]
     copy_side_px = job.settings.reuse.pixels if lacking else 0
@@ -203,7 +208,7 @@ def score_copies(
         specs = [network.spec for network in networks]
         try:
             with watch.of(Stage.DECODE):
-                decoded = decode(copy.image, specs, job.settings.decode.max_pixels)
+                decoded = decode_in_line(copy.image, specs, job.settings.decode.max_pixels)
         except ImageError:
             on_broken(copy)
             continue

@@ -1,6 +1,7 @@
 """The service as an ASGI application: its routes, and a JSON answer to every request."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from time import perf_counter
@@ -25,12 +26,12 @@ from train.serving.answers import (
     answer_one,
 )
 from train.serving.body_limit import BodyLimit
-from train.serving.classifier import Classifier
+from train.serving.classifier import Classifier, Result
 from train.serving.metrics import Metrics
 from train.serving.page import read_page
 from train.serving.refusals import Refused, problem
 from train.serving.settings import ServeSettings
-from train.serving.uploads import FIELD, read_uploads
+from train.serving.uploads import FIELD, Upload, read_uploads
 
 PATHS: Final = "/, /classify, /health, /metrics, /openapi.json"
 BODY: Final = {
@@ -87,8 +88,16 @@ class Service:
         with self.admission.reserve() as reservation:
             uploads = await read_uploads(request, self.settings, reservation)
             reservation.add_images(len(uploads))
-            results = await self.classifier.classify(uploads)
+            results = await self._classified(uploads)
         return answer_one(results[0], uploads[0], top) if len(uploads) == 1 else answer_all(results, uploads, top)
+
+    async def _classified(self, uploads: Sequence[Upload]) -> list[Result]:
+        """Raises Refused (503) where the images of others take up all the time that there is."""
+        try:
+            async with asyncio.timeout(self.settings.deadline_s):
+                return await self.classifier.classify(uploads)
+        except TimeoutError as late:
+            raise self.admission.refusal(f"not classified in {self.settings.deadline_s:g} s") from late
 
     @property
     def health(self) -> HealthResponse:

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from queue import SimpleQueue
 
 from eoltag.errors import ImageError
-from eoltag.image.decode import decode
+from eoltag.image.careful import Decode, apart
 from eoltag.model.card import EngineName
 from eoltag.model.outputs import Verdict
 from eoltag.model.package import Package
-from eoltag.records import Outcome, Pixels
+from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from train.cli import cores
 from train.serving.batching import Batcher, BatchSizes
 from train.serving.metrics import Metrics
@@ -19,8 +21,41 @@ from train.serving.uploads import Upload
 Result = Verdict | ImageError
 
 
+class Decoders:
+    """Child processes that decode, one for each core: a picture that hangs or kills its process costs nobody else."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._children = ExitStack()
+        self._idle: SimpleQueue[Decode] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(cores(), "decode")
+        for _ in range(cores()):
+            self._idle.put(self._children.enter_context(apart(timeout_s)))
+            self._threads.submit(self._start)
+
+    def _start(self) -> None:
+        """Start the child that has been idle for longest, so that the first request need not."""
+        with suppress(ImageError):
+            self._decode(b"", InputSpec(1, 1, "stretch", "bilinear"), 1)
+
+    async def decode(self, data: bytes, spec: InputSpec, max_pixels: int) -> Decoded:
+        """Raises ImageError."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._decode, data, spec, max_pixels)
+
+    def _decode(self, data: bytes, spec: InputSpec, max_pixels: int) -> Decoded:
+        child = self._idle.get()
+        try:
+            return child(data, [spec], max_pixels)
+        finally:
+            self._idle.put(child)
+
+    def stop(self) -> None:
+        """Ends the threads and the children."""
+        self._threads.shutdown()
+        self._children.close()
+
+
 class Classifier:
-    """A loaded package, its decoding threads and its batcher. For one event loop."""
+    """A loaded package, its decoders and its batcher. For one event loop."""
 
     def __init__(self, package: Package, settings: ServeSettings, metrics: Metrics) -> None:
         name: EngineName = package.fastest_engine if settings.engine == "auto" else settings.engine
@@ -29,7 +64,7 @@ class Classifier:
         self._max_pixels = settings.max_pixels
         self._metrics = metrics
         self._model = BatchSizes(package, name, settings.batch_size)
-        self._threads = ThreadPoolExecutor(cores(), "decode")
+        self._decoders = Decoders(settings.decode_s)
         self.batcher = Batcher(
             self._model.predict,
             batch_size=settings.batch_size,
@@ -55,13 +90,12 @@ class Classifier:
     async def _decoded(self, upload: Upload) -> Pixels:
         self.batcher.decoding += 1
         try:
-            loop = asyncio.get_running_loop()
-            decoded = await loop.run_in_executor(self._threads, decode, upload.data, [self.card.spec], self._max_pixels)
+            decoded = await self._decoders.decode(upload.data, self.card.spec, self._max_pixels)
         finally:
             self.batcher.decoding -= 1
         return decoded.pixels[0]
 
     async def stop(self) -> None:
-        """Ends the threads."""
-        self._threads.shutdown()
+        """Ends the threads and the children."""
+        self._decoders.stop()
         await self.batcher.stop()

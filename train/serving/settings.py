@@ -35,9 +35,11 @@ class ServeSettings(Strict):
     """Bytes of all bodies that are not answered yet; above it, requests get 503."""
     max_pixels: int = Field(50_000_000, ge=1_000, le=178_000_000)
     """Width times height of one image."""
+    decode_s: float = Field(5.0, gt=0, le=3_600, strict=False)
+    """Seconds for decoding one image, which is done in a process of its own; one that takes longer is `undecodable`."""
     deadline_s: float = Field(30.0, gt=0, le=3_600, strict=False)
-    """Seconds for the head of a request to arrive, for its body, and for the last requests to finish when the service
-    stops."""
+    """Seconds for the head of a request to arrive, for its body, as many for its images to be classified, and for the
+    last requests to finish when the service stops."""
 
     cors_origins: tuple[str, ...] = Field((), strict=False)
     """Origins whose pages may ask from a browser, such as https://example.org; `*` for all."""

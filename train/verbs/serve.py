@@ -46,11 +46,12 @@ def _arguments(parser: ArgumentParser) -> None:
         "--cors-origins", nargs="+", metavar="ORIGIN", help="pages that may ask from a browser, or * (default none)"
     )
     parser.add_argument("--wait-ms", type=float, metavar="MS", help="longest wait for others to batch with (default 0)")
+    parser.add_argument("--decode-s", type=float, metavar="S", help="for decoding one image (default 5)")
     parser.add_argument(
         "--deadline-s",
         type=float,
         metavar="S",
-        help="for the body of a request to arrive, and to finish when stopped (default 30)",
+        help="for a body to arrive, for its images to be classified, and to finish when stopped (default 30)",
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
@@ -14,7 +15,10 @@ from pyspark.accumulators import Accumulator, AccumulatorParam
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from eoltag.image import careful
+from eoltag.image.careful import Decode
 from eoltag.pipeline.clock import Stage, Stopwatch
+from eoltag.pipeline.frozen import end_when_frozen
 from eoltag.pipeline.partition import Job, KeptPixels, KnownContents, score_copies, tag_images
 from eoltag.pipeline.rows import ImageRow
 from eoltag.pipeline.scoring import FEATURE_TYPE, score_vectors
@@ -84,6 +88,8 @@ class TagWorker:
     """Broadcast of the contents that lack nothing (KnownContents); None: there are none."""
     is_last_pass: bool = False
     """What fails now is not asked again by this run, so that hosts that are away are waited for."""
+    is_careful: bool = False
+    """Pictures are decoded in a process of their own: a worker has died."""
 
     def ask(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Rows of the to-do list (ladder.to_ask) to rows of all tables; thumbnails come last."""
@@ -91,23 +97,36 @@ class TagWorker:
         collector, watch, batches = self._collector(), Stopwatch(), Batches()
         known: KnownContents = frozenset() if self.known is None else self.known.value
         absences: dict[str, float] = {}
-        found = tag_images(
-            _wanted(inputs),
-            self.job,
-            rate_share=self.rate_share,
-            known=known,
-            collector=collector,
-            watch=watch,
-            is_last_pass=self.is_last_pass,
-            absences=absences,
-        )
-        for item, row in found:
-            if isinstance(row, ImageRow):
-                (self.counters.ok if row.outcome == Outcome.OK else self.counters.failed).add(1)
-            yield from batches.add(as_columns(row, item))
+        with self._decoder() as decode:
+            found = tag_images(
+                _wanted(inputs),
+                self.job,
+                rate_share=self.rate_share,
+                known=known,
+                decode=decode,
+                collector=collector,
+                watch=watch,
+                is_last_pass=self.is_last_pass,
+                absences=absences,
+            )
+            for item, row in found:
+                if isinstance(row, ImageRow):
+                    (self.counters.ok if row.outcome == Outcome.OK else self.counters.failed).add(1)
+                yield from batches.add(as_columns(row, item))
         if absences:
             self.counters.absences.add(absences)
         yield from self._end(batches, collector, watch)
+
+    @contextmanager
+    def _decoder(self) -> Iterator[Decode]:
+        """In line at first. A task that is tried again, because its worker died or hung, decodes apart from itself."""
+        context, timeout_s = TaskContext.get(), self.job.settings.decode.timeout_s
+        end_when_frozen(timeout_s)
+        if self.is_careful or (context is not None and context.attemptNumber() > 0):
+            with careful.apart(timeout_s) as decode:
+                yield decode
+        else:
+            yield careful.timed(timeout_s)
 
     def score_pixels(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Kept copies to scores; thumbnails come last."""

@@ -5,6 +5,8 @@ from dataclasses import replace
 from math import ceil
 from typing import Final
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -29,6 +31,9 @@ _FEWEST_IMAGES: Final = 16
 """Tasks of fewer would mostly start and end."""
 _FEWEST_STORED: Final = 20_000
 """Contents of a wave of stored ones: their ranges are read from the tables, whose row groups hold some thousand."""
+
+_LOST_WORKER: Final = ("Python worker exited unexpectedly", "Python worker process terminated", "ExecutorLostFailure")
+"""How Spark says that a task's process is gone."""
 
 
 def first_speed(hosts: Set[str], settings: FetchSettings) -> Speed:
@@ -126,8 +131,18 @@ def _ask(run: Run, asks: DataFrame, buckets: Sequence[Bucket], worker: TagWorker
         thumbnails = plans_for_part(worker.thumbnails, tasks)
         shared = replace(worker, rate_share=1 / min(slots, tasks), thumbnails=thumbnails)
         wave = asks.where(F.col("bucket").between(taken[0].number, taken[-1].number))
-        progress.add(run, asked(wave, taken, shared, rounds), images)
+        try:
+            progress.add(run, asked(wave, taken, shared, rounds), images)
+        except (Py4JError, PySparkException) as problem:
+            if not has_lost_worker(problem):
+                raise
+            progress.add(run, asked(wave, taken, replace(shared, is_careful=True), rounds), images)
         speed = slower(progress.speed, allowed)
+
+
+def has_lost_worker(problem: Exception) -> bool:
+    """Whether a wave failed because the processes of a task died, and may succeed where pictures are decoded apart."""
+    return any(words in str(problem) for words in _LOST_WORKER)
 
 
 def _score_stored(run: Run, plan: Plan, worker: TagWorker, progress: Progress) -> None:

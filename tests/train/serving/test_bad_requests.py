@@ -16,7 +16,10 @@ import pytest
 from PIL import Image
 from psutil import Process
 
+from eoltag.image import careful
+from tests.support import deadly
 from tests.support.serving import BOUNDARY, Served, chunked, form, head, multipart, part, post, receive, served
+from train.cli import cores
 
 MAX_BYTES: Final = 100_000
 MAX_REQUEST_BYTES: Final = 300_000
@@ -356,3 +359,29 @@ def test_who_is_slow_with_a_head_keeps_nobody_from_being_served(service: Served,
             slow.enter_context(service.connect()).sendall(post(GOOD)[:40])
         assert service.send(post(GOOD)).body == good
         assert (service.service.admission.images, service.service.admission.bytes) == (0, 0)
+
+
+def test_pictures_that_hold_or_end_their_decoder_cost_their_own_requests_alone(
+    small_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(careful, "CHILD", "tests.support.deadly")
+    with served(small_package, decode_s=1.0) as running, ExitStack() as open_requests:
+        holders = [open_requests.enter_context(running.connect()) for _ in range(cores())]
+        for connection in holders:
+            connection.sendall(post(form(("a.jpg", deadly.picture(JPEG, "hang")))))
+        assert running.send(post(GOOD)).status == 200
+        for connection in holders:
+            answer = receive(connection)
+            assert (answer.status, answer.json["reason"]) == (422, "undecodable")
+            assert answer.json["error"] == "a.jpg: reading it took more than 1 s"
+        killed = running.post(deadly.picture(JPEG, "segfault"))
+        assert killed.json["error"] == "0.jpg: the worker died while reading it (SIGSEGV)"
+        assert running.send(post(GOOD)).status == 200
+
+
+def test_the_deadline_covers_decoding(small_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(careful, "CHILD", "tests.support.deadly")
+    with served(small_package, decode_s=3.0, deadline_s=0.5) as running:
+        answer = running.post(deadly.picture(JPEG, "hang"))
+        assert (answer.status, answer.json["reason"]) == (503, "busy")
+        assert "not classified in 0.5 s" in answer.json["error"]
