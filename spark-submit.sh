@@ -31,6 +31,34 @@ venv=$root/.venv
 
 fail() { echo "error: $*" >&2; exit 2; }
 
+# Ctrl-C and SIGTERM while this script is at work. What takes long runs as `$child`, so that bash hears of them at once;
+# later the job's Python listens itself.
+child=
+unfinished=()
+stop() {
+  trap '' INT TERM
+  if [ -n "$child" ]; then
+    kill -KILL -- "-$child" 2>/dev/null || kill -KILL "$child" 2>/dev/null || true
+  fi
+  [ ${#unfinished[@]} = 0 ] || rm -rf -- "${unfinished[@]}"
+  echo "interrupted: what was committed stays; the same command goes on from there" >&2
+  exit "$1"
+}
+trap 'stop 130' INT
+trap 'stop 143' TERM
+
+# patiently COMMAND...: runs it in a process group of its own, and gives its exit code.
+patiently() {
+  local code=0
+  set -m
+  "$@" </dev/null &
+  child=$!
+  set +m
+  wait "$child" || code=$?
+  child=
+  return "$code"
+}
+
 # From the file that a JDK or JRE has beside it; else by asking, which takes a JVM's start.
 java_major() {
   sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release" 2>/dev/null | grep . ||
@@ -63,10 +91,10 @@ install_java() {
     fail "Java 17 or newer was not found; install it (Debian, Ubuntu: sudo apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
   fi
   echo "installing Java ..." >&2
-  apt-get update -qq >&2 || true
+  patiently apt-get update -qq >&2 || true
   local package
   for package in openjdk-17-jre-headless openjdk-21-jre-headless; do
-    if DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >&2; then return; fi
+    if DEBIAN_FRONTEND=noninteractive patiently apt-get install -y -qq "$package" >&2; then return; fi
   done
   fail "Java 17 or newer was not found, and apt-get could not install it; install it by hand or set JAVA_HOME"
 }
@@ -85,14 +113,14 @@ make_venv() {
   shift
   python=$(find_python)
   echo "making ${target#"$root/"} with the pinned packages (once) ..." >&2
-  [ -x "$target/bin/python" ] || "$python" -m venv "$target" >&2
-  "$target/bin/python" -m pip install -q --disable-pip-version-check -c "$root/constraints.txt" "$@" >&2 ||
+  [ -x "$target/bin/python" ] || patiently "$python" -m venv "$target" >&2
+  patiently "$target/bin/python" -m pip install -q --disable-pip-version-check -c "$root/constraints.txt" "$@" >&2 ||
     fail "the packages could not be installed; the lines above say why"
 }
 
 pack_env() {
   make_venv "$root/build/worker-env" "$root" venv-pack >&2
-  "$root/build/worker-env/bin/venv-pack" -q -f -p "$root/build/worker-env" -o "$root/build/worker-env.tar.gz"
+  patiently "$root/build/worker-env/bin/venv-pack" -q -f -p "$root/build/worker-env" -o "$root/build/worker-env.tar.gz"
 }
 
 # The class-data-sharing archive: the classes that a job loads, as one file that the JVM maps, so that a small run takes a
@@ -119,10 +147,12 @@ use_class_archive() {
 make_class_archive() {
   local made=$1.$$
   : 2>/dev/null >"$made.txt" || return 1
+  unfinished=("$made" "$made.txt" "$made.tmp")
+  mkdir -p "$made.tmp"
   echo "archiving Spark's classes for faster starts (once, under a minute) ..." >&2
   if PYSPARK_SUBMIT_ARGS="--master local[2] --properties-file $(printf '%q' "$root/conf/spark/local.conf") pyspark-shell" \
-    SPARK_CONF_DIR=$venv/spark-conf SPARK_SUBMIT_OPTS="$2 \"-XX:ArchiveClassesAtExit=$made\"" \
-    "$venv/bin/python" -m eoltag.spark.start.class_archive >"$made.txt" 2>&1 && [ -s "$made" ]; then
+    SPARK_CONF_DIR=$venv/spark-conf SPARK_SUBMIT_OPTS="$2 \"-XX:ArchiveClassesAtExit=$made\"" TMPDIR=$made.tmp \
+    patiently "$venv/bin/python" -m eoltag.spark.start.class_archive >"$made.txt" 2>&1 && [ -s "$made" ]; then
     rm "$made.txt"
   else
     echo "that failed, and jobs run without it; $made.txt says why" >&2
@@ -130,6 +160,8 @@ make_class_archive() {
   fi
   rm -f "$venv"/spark-classes-[0-9]*.jsa
   mv "$made" "$1"
+  rm -rf "$made.tmp"
+  unfinished=()
 }
 
 # Options of spark-submit that take no value; all others that start with -- take the next word.
@@ -215,4 +247,8 @@ export PYSPARK_SUBMIT_ARGS
 if [ -n "${SPARK_HOME:-}" ]; then
   PYTHONPATH=$SPARK_HOME/python:$(printf '%s\n' "$SPARK_HOME"/python/lib/py4j-*.zip | head -n 1):$PYTHONPATH
 fi
-exec "$venv/bin/python" "$job" "$@"
+
+# Python takes a moment until it listens: signals wait until then, where env can make them.
+listening=(env --default-signal=INT,TERM --block-signal=INT,TERM)
+"${listening[@]}" true 2>/dev/null || listening=()
+exec ${listening[@]+"${listening[@]}"} "$venv/bin/python" "$job" "$@"

@@ -138,6 +138,9 @@ class RunSettings(Strict):
     start and end."""
     first_task_images: int = Field(1000, ge=1, le=100_000)
     """Images of one Spark task in the first wave."""
+    lock_stale_s: float = Field(300.0, ge=1, le=86_400, strict=False)
+    """A run that gives no sign of life for so many seconds counts as dead, on whatever host it ran: the next run takes
+    the output directory over. It gives ten in that time."""
     max_failure_rate: float = Field(0.5, ge=0, le=1, strict=False)
     """Exit code 3 above this share of failed rows; also `--max-failure-rate`."""
     thumbnails: int = Field(200, ge=0, le=5000)

@@ -8,7 +8,7 @@ import sys
 
 from eoltag.errors import ExitCode
 from eoltag.spark.requests import IMAGES_PER_FILE, CompactRequest
-from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.command import Parser, run_program
 from eoltag.spark.runtime.java import start_java
 
 EXAMPLES = """\
@@ -80,4 +80,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_program(main))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.spark.requests import DecideRequest
-from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.command import Parser, run_program
 from eoltag.spark.runtime.java import start_java
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,4 +54,4 @@ def main() -> ExitCode:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_program(main))

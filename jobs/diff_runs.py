@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eoltag.errors import ExitCode
 from eoltag.spark.requests import DiffRequest
-from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.command import Parser, run_program
 from eoltag.spark.runtime.java import start_java
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,4 +66,4 @@ def main() -> ExitCode:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_program(main))

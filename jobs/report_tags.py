@@ -8,7 +8,7 @@ import sys
 
 from eoltag.errors import ExitCode
 from eoltag.spark.requests import ReportRequest
-from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.command import Parser, run_program
 from eoltag.spark.runtime.java import start_java
 
 EXAMPLES = """\
@@ -41,4 +41,4 @@ def main() -> ExitCode:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_program(main))

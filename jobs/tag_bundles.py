@@ -10,7 +10,7 @@ from pathlib import Path
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.runtime.command import Parser, run_command
+from eoltag.spark.runtime.command import Parser, run_program
 from eoltag.spark.runtime.java import start_java
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,4 +142,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_program(main))

@@ -57,6 +57,8 @@ MAY_IMPORT = {
     # What people read of the tables: SQL from the columns, the model records and the output kinds.
     "eoltag.views": ["eoltag.model", "eoltag.model.outputs"],
     "eoltag.vectors": [],
+    # This machine's processes and disks; no pyspark.
+    "eoltag.local": [],
     # The order of the stages inside one Spark task; no pyspark.
     "eoltag.pipeline": [
         "eoltag.fetch", "eoltag.image", "eoltag.image.features",
@@ -64,9 +66,10 @@ MAY_IMPORT = {
     ],
     # Spark, from the ground up.
     _SPARK: [],
-    f"{_SPARK}.runtime": [],
+    f"{_SPARK}.runtime": ["eoltag.local"],
     f"{_SPARK}.tables": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.model", "eoltag.report", _SPARK,
+        "eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.local", "eoltag.model", "eoltag.report",
+        _SPARK,
     ],
     f"{_SPARK}.tables.writers": ["eoltag.decide", f"{_SPARK}.tables"],
     f"{_SPARK}.predict": [

@@ -10,7 +10,7 @@ from docs.generator.markdown import code, plain, table
 from eoltag.decide.functions import FAMILIES
 from eoltag.errors import ExitCode, UsageError
 from eoltag.records import TRANSIENT, Outcome
-from eoltag.spark.runtime.command import INTERRUPTED
+from eoltag.spark.runtime.command import INTERRUPTED, TERMINATED
 from eoltag.spark.tables import meanings, schemas
 
 
@@ -24,6 +24,7 @@ def exit_codes() -> str:
     """Every exit code and what it means."""
     rows = [(str(int(number)), plain(meaning(ExitCode, number.name))) for number in ExitCode]
     rows.append((str(INTERRUPTED), "Interrupted (Ctrl-C); what was committed stays."))
+    rows.append((str(TERMINATED), "Ended by SIGTERM; what was committed stays."))
     return table(("code", "meaning"), rows)
 
 

@@ -83,6 +83,12 @@ MISTAKES: Final[dict[str, tuple[Files, str]]] = {
 }
 """What is wrong -> the files that make it so, and the command. No Spark is needed."""
 
+CLAIM: Final = (
+    '{"run_id": "20260101T000000.000Z-0a1b2c", "host": "head", "pid": 4711, "process": "", "stale_s": 300.0, '
+    '"is_held": true}'
+)
+"""The lock of a run on another machine."""
+
 SPARK_MISTAKES: Final[dict[str, tuple[Files, str]]] = {
     "a rule names a column that is not there": (
         {"kind.toml": KIND + '[[rules]]\nname = "grass"\nwhen = "ancestri LIKE \'%Poaceae%\'"\ntag = "grass"\n'},
@@ -91,7 +97,7 @@ SPARK_MISTAKES: Final[dict[str, tuple[Files, str]]] = {
     "the output is of another eoltag": ({"old/_schema.json": '{"schema_version": 1}'}, TAG_OLD),
     "the output was written by something else": ({"old/tags/a.parquet": ""}, TAG_OLD),
     "another run is at work on the output": (
-        {"out/_staging/lock.json": '{"run_id": "20260101T000000.000Z-0a1b2c", "host": "head", "pid": 4711}'},
+        {"out/_staging/lock/20260101T000000.000Z-0a1b2c.json": CLAIM},
         TAG,
     ),
     "nothing was tagged yet that could be decided": ({}, "decide_tags.py --task kind.toml --output out"),

@@ -44,7 +44,7 @@ def tag_bundles(request: TagRequest) -> ExitCode:
         _check(run)
         if request.is_dry_run:
             return _show_plan(run)
-        with locked(run.output):
+        with locked(run.output, request.settings.run.lock_stale_s):
             summary = _tag(run, started)
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
     allowed = request.settings.run.max_failure_rate

@@ -6,12 +6,17 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from eoltag.errors import ExitCode, UsageError, did_you_mean
-from eoltag.spark.runtime.java import stop_java
+from eoltag.errors import ExitCode, OutputError, UsageError, did_you_mean
+from eoltag.local import signals
+from eoltag.local.disk import disk_problem
+from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
+from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
 
 INTERRUPTED = 130
 """What shells expect after Ctrl-C: 128 + SIGINT."""
+TERMINATED = 143
+"""The same after SIGTERM."""
 
 
 class Parser(ArgumentParser):
@@ -84,17 +89,46 @@ class Parser(ArgumentParser):
         raise UsageError(f"{message}{near} (see {self.prog} --help)")
 
 
+def run_program(main: Callable[[], ExitCode]) -> int:
+    """As run_command, for a process of its own: hears signals, and leaves no process, no temporary file behind."""
+    signals.ending(end_java)
+    signals.ending(drop_scratch)
+    try:
+        signals.install()
+        code = run_command(lambda: _in_scratch(main))
+        signals.ignore()
+    finally:
+        if signals.exit_code() is not None:
+            signals.leave()
+        close_scratch()
+    return code
+
+
+def _in_scratch(main: Callable[[], ExitCode]) -> ExitCode:
+    open_scratch()
+    return main()
+
+
 def run_command(main: Callable[[], ExitCode]) -> int:
     """The exit code of `main`. A bug or a lost cluster leaves its stack trace and exit code 1 to Python."""
     try:
         return int(main())
     except UsageError as problem:
-        stop_java()
-        print(f"error: {' '.join(str(problem).split())}", file=sys.stderr)
-        return int(problem.exit_code)
+        return _refused(problem)
     except KeyboardInterrupt:
-        print("interrupted: what was committed stays; the same command goes on from there", file=sys.stderr)
+        print(f"interrupted: {signals.GO_ON}", file=sys.stderr)
         return INTERRUPTED
+    except Exception as problem:
+        cause = disk_problem(problem)
+        if cause is None:
+            raise
+        return _refused(OutputError(cause))
+
+
+def _refused(problem: UsageError) -> int:
+    stop_java()
+    print(f"error: {' '.join(str(problem).split())}", file=sys.stderr)
+    return int(problem.exit_code)
 
 
 def show(document: dict[str, Any], text: str, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from eoltag.errors import SettingsError
+from eoltag.local.signals import own_handlers
 from eoltag.spark.runtime.java import await_java
 
 FEW_ROWS: Final = 10_000
@@ -24,6 +25,11 @@ _FOR_FEW_ROWS: Final = {
 def open_session(name: str) -> SparkSession:
     """The session that spark-submit configured, with what correctness asks for on top."""
     await_java()
+    with own_handlers():  # pyspark puts its own one in, which would cancel jobs by way of their stack traces
+        return _open(name)
+
+
+def _open(name: str) -> SparkSession:
     session = (
         SparkSession.builder.appName(name)
         # A speculative copy of a task would ask the image servers for everything twice.

@@ -8,6 +8,7 @@ from typing import Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from eoltag.bundle.staging import PART
 from eoltag.errors import OutputError
 from eoltag.spark.tables.decided import bundles_of
 from eoltag.spark.tables.output import Output
@@ -25,13 +26,14 @@ def replace_bundles(output: Output, rows: DataFrame) -> None:
         "compression", "zstd"
     ).partitionBy("bundle").parquet(staged)
     for bundle in output.files.partitions(staged):
-        output.swap(f"{staged}/{bundle}", f"bundles/{bundle}")
+        (part,) = output.files.parts(f"{staged}/{bundle}")
+        output.swap_file(f"{staged}/{bundle}/{part}", f"bundles/{bundle}/{PART}")
     output.files.delete(staged)
 
 
 def upload_bundle(output: Output, local: Path, bundle: str) -> None:
     """Keep the rows of one bundle, which are a file on the driver's disk."""
-    output.swap_file(local, f"bundles/bundle={bundle}")
+    output.upload_file(local, f"bundles/bundle={bundle}/{PART}")
 
 
 def further_columns(output: Output) -> dict[str, list[str]]:

@@ -31,6 +31,7 @@ def read_note(output: Output, task: str) -> DecidedNote:
 
 def write_note(output: Output, task: str, note: DecidedNote) -> None:
     """Replace the note whole."""
+    output.check_lock()
     output.files.write_text(_path(output, task), json.dumps(asdict(note)) + "\n")
 
 

@@ -88,6 +88,7 @@ def append_facts(output: Output, table: FactTable, rows: DataFrame, images: int)
     staged = f"{output.staging}/{table.name}"
     write_sorted(fresh, table, staged, 1 + images // table.rows_per_file)
     size = files.size(staged)[1]
+    output.check_lock()
     for partition in files.partitions(staged) if table.partition else [""]:
         folder = f"{staged}/{partition}".rstrip("/")
         for name in files.parts(folder):

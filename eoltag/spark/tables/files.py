@@ -5,20 +5,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
+
+from eoltag.local import files as local_files
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_RENAMES_IN_ONE_STEP: Final = ("hdfs", "viewfs", "abfs", "abfss")
+"""Schemes of file systems that rename a file over another one in one step; object stores copy."""
+
+
 def _os_errors(method: Callable[P, R]) -> Callable[P, R]:
-    """Java's exceptions as OSError with Java's one-line message."""
+    """Java's exceptions as OSError with Java's one-line message; a path of this machine goes past Java."""
+    by_python: Callable[P, R] | None = getattr(local_files, method.__name__, None)
 
     @wraps(method)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        if by_python is not None and any(isinstance(one, str) and is_local(one) for one in args[1:]):
+            return by_python(*args[1:], **kwargs)  # type: ignore[arg-type]
         try:
             return method(*args, **kwargs)
         except Py4JJavaError as problem:
@@ -27,9 +36,14 @@ def _os_errors(method: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
+def is_local(path: str) -> bool:
+    """Whether Python reads and writes it itself: Files.absolute leaves such paths without a scheme."""
+    return path.startswith("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Paths are strings as Hadoop takes them: build/out, hdfs://..., s3a://... Every method may raise OSError."""
+    """Paths are as `absolute` gives them: /data/out, hdfs://..., s3a://... Every method may raise OSError."""
 
     session: SparkSession
 
@@ -113,6 +127,23 @@ class Files:
         system.delete(hadoop_path, True)
 
     @_os_errors
+    def delete_empty(self, path: str) -> None:
+        """Delete a directory if nothing is in it."""
+        system, hadoop_path = self._open(path)
+        if not len(system.listStatus(hadoop_path)):
+            system.delete(hadoop_path, False)
+
+    @_os_errors
+    def modified(self, path: str) -> float:
+        """When a file was last written, in seconds, by the clock of the file system."""
+        system, hadoop_path = self._open(path)
+        return float(system.getFileStatus(hadoop_path).getModificationTime()) / 1000
+
+    def exchange(self, one: str, other: str) -> bool:
+        """Let two folders change places in one step; whether the file system can do so."""
+        return is_local(one) and local_files.exchange(one, other)
+
+    @_os_errors
     def read_text(self, path: str) -> str:
         """The text of a small file."""
         system, hadoop_path = self._open(path)
@@ -126,29 +157,33 @@ class Files:
     @_os_errors
     def write_text(self, path: str, text: str) -> None:
         """Write a small file. Whoever reads it, at whatever moment, finds the old text or the new one."""
-        system, hadoop_path = self._open(f"{path}.tmp")
-        stream = system.create(hadoop_path, True)
+        has_rename = path.partition("://")[0] in _RENAMES_IN_ONE_STEP
+        system, hadoop_path = self._open(f"{path}.tmp" if has_rename else path)
+        stream = system.create(hadoop_path, True)  # an object store shows the new object when the stream is closed
         try:
             stream.write(bytearray(text.encode()))
         finally:
             stream.close()
-        self.replace(f"{path}.tmp", path)
+        if has_rename:
+            self.replace(f"{path}.tmp", path)
 
     @_os_errors
     def replace(self, source: str, target: str) -> None:
-        """Rename a file over another one, which is there until then: one step, where the file system has it."""
+        """Put a file in the place of another one, which is there until then: one step, where the file system has it."""
         jvm: Any = self.session._jvm
         jsc: Any = self.session._jsc
+        (system, from_path), to_path = self._open(source), self._open(target)[1]
+        system.mkdirs(to_path.getParent())
+        if target.partition("://")[0] not in _RENAMES_IN_ONE_STEP:
+            jvm.org.apache.hadoop.fs.FileUtil.copy(
+                system, from_path, system, to_path, True, True, jsc.hadoopConfiguration()
+            )
+            return
         gateway: Any = self.session.sparkContext._gateway
-        from_path, to_path = self._open(source)[1], self._open(target)[1]
         options = gateway.new_array(jvm.org.apache.hadoop.fs.Options.Rename, 1)
         options[0] = jvm.org.apache.hadoop.fs.Options.Rename.OVERWRITE
-        try:
-            context = jvm.org.apache.hadoop.fs.FileContext.getFileContext(to_path.toUri(), jsc.hadoopConfiguration())
-            context.rename(from_path, to_path, options)
-        except Py4JJavaError:  # a file system without an AbstractFileSystem of its own
-            self.delete(target)
-            self.move(source, target)
+        context = jvm.org.apache.hadoop.fs.FileContext.getFileContext(to_path.toUri(), jsc.hadoopConfiguration())
+        context.rename(from_path, to_path, options)
 
     @_os_errors
     def upload(self, local: Path, target: str) -> None:

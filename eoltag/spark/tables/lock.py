@@ -1,107 +1,113 @@
 """One run at a time writes into an output directory; what a killed run left behind is mended by the next one."""
 
-import json
-import os
-import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from eoltag.errors import OutputError
+from eoltag.local import signals
+from eoltag.local.claims import STALE_S, Claim, Heartbeat, own_claim, take
+from eoltag.spark.tables.files import is_local
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schema_version import write_schema_version
 
-LOCK_FILE: Final = "lock.json"
+FOLDER: Final = "_staging/lock"
+"""Holds a claim for each run that has the directory or wants it."""
 _SWAPPED: Final = {
     "tags": 1, "thumbnails": 1, "bundles": 1, "images": 0, "scores": 1, "measures": 1, "features": 1, "pixels": 0,
 }  # fmt: skip
 """Table -> how deep below it the folders lie that are swapped whole."""
+_NOTES: Final = ("", "runs", "report", "decided", "models", "bundles")
+"""Folders with small files, each written beside its place first."""
 
 
 @contextmanager
-def locked(output: Output) -> Iterator[None]:
-    """Inside, this run alone writes here. Raises OutputError, as `begin` does."""
-    begin(output)
+def locked(output: Output, stale_s: float = STALE_S) -> Iterator[None]:
+    """Inside, this run alone writes here. Raises OutputError, as `begin` does.
+
+    stale_s: a run that gives no sign of life for so long counts as dead.
+    """
+    signals.set_needs_java(needs=not is_local(output.root))
+    heartbeat = None
     try:
+        with signals.deferred():
+            heartbeat = _heartbeat(output, begin(output, stale_s))
         yield
     finally:
-        end(output)
+        with signals.deferred():
+            if heartbeat is not None:
+                _quiet_java(output)
+                heartbeat.stop()
+                output.guard.check = None
+                end(output)
+
+
+def _heartbeat(output: Output, held: Claim) -> Heartbeat:
+    """Signs of life have begun, and what is moved into place asks first whether the lock still stands."""
+
+    def lost(problem: OutputError) -> None:
+        signals.stop_because(OutputError(f"{output.root}: {problem}"))
+
+    heartbeat = Heartbeat(output.files, output.path(FOLDER), held, lost)
+    output.guard.check = heartbeat.check
+    heartbeat.start()
+    return heartbeat
+
+
+def _quiet_java(output: Output) -> None:
+    """After a signal: what runs would write below _staging while that is deleted, and log that it was broken off."""
+    if signals.exit_code() is not None and signals.needs_java():
+        with suppress(Exception):
+            output.session.sparkContext.setLogLevel("OFF")
+            output.session.sparkContext.cancelAllJobs()
 
 
 @contextmanager
 def unchanged(output: Output) -> Iterator[None]:
     """Inside, a dry run may stage what Spark has to read; afterwards the directory is as it was, or not there."""
     is_new = not output.files.exists(output.root)
+    signals.set_needs_java(needs=not is_local(output.root))
     try:
         yield
     finally:
         end(output)
-        if is_new:
-            output.files.delete(output.root)
+        if is_new and output.files.exists(output.root):
+            output.files.delete_empty(output.root)
 
 
-def begin(output: Output) -> None:
+def begin(output: Output, stale_s: float = STALE_S) -> Claim:
     """Take the lock, mark the directory as ours, mend what a killed run left between two renames, drop its leftovers.
 
     Raises OutputError where another run is at work here, or the directory cannot be written.
     """
     files, staging = output.files, output.path("_staging")
     try:
-        files.make_folder(staging)
-        _lock(output)
+        files.make_folder(output.path(FOLDER))
+        held = take(files, output.path(FOLDER), own_claim(output.run_id, stale_s))
         write_schema_version(files, output.root)
         for leftover in files.names(staging):
-            if leftover != LOCK_FILE:
+            if leftover != FOLDER.rpartition("/")[2]:
                 _restore(output, f"{staging}/{leftover}/replaced")
                 files.delete(f"{staging}/{leftover}")
+        for folder in _NOTES:
+            for name in files.names(output.path(folder)):
+                if name.endswith(".tmp"):
+                    files.delete(output.path(*filter(None, (folder, name))))
+        return held
     except OSError as problem:
         raise OutputError(f"{output.root}: cannot be written ({problem})") from problem
+    except OutputError as problem:
+        raise OutputError(f"{output.root}: {problem}") from problem
 
 
 def end(output: Output) -> None:
     """Drop this run's staging and its lock."""
-    files, staging = output.files, output.path("_staging")
+    files = output.files
     files.delete(output.staging)
-    if _holder(output).get("run_id") == output.run_id:
-        files.delete(f"{staging}/{LOCK_FILE}")
-    if not files.names(staging):
-        files.delete(staging)
-
-
-def _lock(output: Output) -> None:
-    """A second run would drop the first one's staging and fetch the same images. Raises OutputError."""
-    holder, file = _holder(output), output.path("_staging", LOCK_FILE)
-    if holder and (holder.get("host") != platform.node() or _is_alive(int(holder.get("pid", 0)))):
-        raise OutputError(
-            f"{output.root}: run {holder.get('run_id')} is at work here (host {holder.get('host')}, process "
-            f"{holder.get('pid')}); wait for it, or delete {file} if it is dead"
-        )
-    holder = {"run_id": output.run_id, "host": platform.node(), "pid": os.getpid()}
-    output.files.write_text(file, json.dumps(holder) + "\n")
-
-
-def _holder(output: Output) -> dict[str, Any]:
-    path = output.path("_staging", LOCK_FILE)
-    if not output.files.exists(path):
-        return {}
-    try:
-        holder: dict[str, Any] = json.loads(output.files.read_text(path))
-    except ValueError:  # cut short by a kill: nobody holds it
-        return {}
-    return holder
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether there is such a process on this machine, other than this one."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    files.delete(output.path(FOLDER, f"{output.run_id}.json"))
+    for folder in (FOLDER, "_staging"):
+        if files.exists(output.path(folder)):
+            files.delete_empty(output.path(folder))
 
 
 def _restore(output: Output, replaced: str) -> None:
@@ -115,8 +121,10 @@ def _restore(output: Output, replaced: str) -> None:
 
 def _folders(output: Output, folder: str, depth: int) -> list[str]:
     """The folders that lie so deep below this one, as relative paths; itself is the empty one."""
+    if not output.files.exists(folder):
+        return []
     if depth == 0:
-        return [""] if output.files.exists(folder) else []
+        return [""]
     names = output.files.names(folder)
     if depth == 1:
         return names

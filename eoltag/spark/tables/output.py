@@ -4,7 +4,8 @@ Everything is written below _staging/RUN and then moved into place.
 """
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from eoltag.spark.tables.files import Files
 from eoltag.spark.tables.schema_version import check_schema_version
 
 
+@dataclass(slots=True)
+class Guard:
+    """What is asked before anything is moved into place."""
+
+    check: Callable[[], None] | None = None
+    """Raises OutputError where this run does not have the directory any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """One output directory, as one run sees it."""
@@ -22,6 +31,7 @@ class Output:
     session: SparkSession
     root: str
     run_id: str
+    guard: Guard = field(default_factory=Guard, compare=False)
 
     @property
     def files(self) -> Files:
@@ -43,19 +53,48 @@ class Output:
         rows.write.mode("overwrite").parquet(path)
         return self.session.read.schema(rows.schema).parquet(path)
 
-    def swap(self, staged: str, target: str) -> None:
-        """Put a staged folder in the place of `target`: two renames; lock.begin mends a kill between them."""
-        replaced = f"{self.staging}/replaced/{target}"
-        if self.files.exists(self.path(target)):
-            self.files.move(self.path(target), replaced)
-        self.files.move(staged, self.path(target))
-        self.files.delete(replaced)
+    def check_lock(self) -> None:
+        """Raises OutputError where the directory was deleted, or another run has taken over."""
+        if self.guard.check is not None:
+            try:
+                self.guard.check()
+            except OutputError as problem:
+                raise OutputError(f"{self.root}: {problem}") from problem
 
-    def swap_file(self, local: Path, target: str) -> None:
-        """Put a folder with this one file of the driver's disk in the place of `target`."""
+    def swap(self, staged: str, target: str) -> None:
+        """Put a staged folder in the place of `target`, in one step where the file system can exchange folders.
+
+        Elsewhere by two renames; lock.begin mends a kill between them.
+        """
+        self.check_lock()
+        path, replaced = self.path(target), f"{self.staging}/replaced/{target}"
+        if not self.files.exists(path):
+            self.files.move(staged, path)
+        elif self.files.exchange(staged, path):
+            self.files.delete(staged)
+        else:
+            self.files.move(path, replaced)
+            self.files.move(staged, path)
+            self.files.delete(replaced)
+
+    def swap_file(self, staged: str, target: str) -> None:
+        """Put a staged file in the place of `target`, the only file of its folder.
+
+        Its name stays, so that who has listed the folder finds the old file or the new one, whole.
+        """
+        self.check_lock()
+        folder, _, name = target.rpartition("/")
+        if [other for other in self.files.parts(self.path(folder)) if other != name]:  # of a version before
+            self.files.move(staged, f"{self.staging}/whole/{name}")
+            self.swap(f"{self.staging}/whole", folder)
+        else:
+            self.files.replace(staged, self.path(target))
+
+    def upload_file(self, local: Path, target: str) -> None:
+        """Put this file of the driver's disk in the place of `target`, as swap_file does."""
         staged = f"{self.staging}/uploaded/{target}"
-        self.files.upload(local, f"{staged}/{local.name}")
-        self.swap(staged, target)
+        self.files.upload(local, staged)
+        self.swap_file(staged, target)
 
 
 def open_output(session: SparkSession, path: str) -> Output:

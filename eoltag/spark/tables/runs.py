@@ -30,6 +30,7 @@ class Run:
 
 def write_record(output: Output, record: dict[str, Any]) -> None:
     """runs/<run_id>.json, replaced whole."""
+    output.check_lock()
     output.files.write_text(output.path("runs", f"{output.run_id}.json"), json.dumps(record, indent=2) + "\n")
 
 

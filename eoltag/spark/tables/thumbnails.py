@@ -113,7 +113,7 @@ def _write(output: Output, task: str, thumbnails: Sequence[Thumbnail]) -> None:
     with tempfile.TemporaryDirectory(prefix="eoltag-") as folder:
         local = Path(folder) / _FILE
         pq.write_table(pa.Table.from_pylist([_row(one) for one in thumbnails], THUMBNAILS), local)
-        output.swap_file(local, f"thumbnails/task={task}")
+        output.upload_file(local, f"thumbnails/task={task}/{_FILE}")
 
 
 def _row(one: Thumbnail) -> dict[str, Any]:

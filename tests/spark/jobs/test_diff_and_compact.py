@@ -2,12 +2,11 @@
 
 import csv
 import json
-import os
-import platform
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from eoltag.local.claims import Claim
 from eoltag.model.package import read_package
 from eoltag.spark.decide.decision import begin_change
 from eoltag.spark.jobs.compact import compact
@@ -22,7 +22,7 @@ from eoltag.spark.requests import CompactRequest
 from eoltag.spark.runtime.command import run_command
 from eoltag.spark.tables.bundles import replace_bundles
 from eoltag.spark.tables.facts import FACTS, PIXELS, SCORES, append_facts
-from eoltag.spark.tables.lock import begin, end
+from eoltag.spark.tables.lock import FOLDER, begin, end
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.runs import write_record
 from eoltag.spark.tables.schemas import IDENTITY
@@ -268,9 +268,9 @@ def test_kept_pixels_are_dropped_by_age_and_nothing_else(
 
 
 def test_it_is_refused_while_a_run_is_at_work(many: Output, job: Callable[..., tuple[int, str, str]]) -> None:
-    lock = Path(many.root) / "_staging" / "lock.json"
-    lock.parent.mkdir()
-    lock.write_text(json.dumps({"run_id": "r9", "host": platform.node(), "pid": os.getppid()}))
+    lock = Path(many.root) / FOLDER / "r9.json"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(json.dumps(asdict(Claim("r9", "elsewhere", 1, "", 300.0, is_held=True))))
     code, _, error = job(compact_tables, "--output", many.root)
     assert code == 2
     assert "run r9 is at work here" in error

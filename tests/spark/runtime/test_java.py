@@ -68,6 +68,22 @@ def test_pyspark_is_told_where_java_listens_and_all_but_its_usual_warning_is_hea
     assert heard == "a line of Java's, --master local[2] pyspark-shell\n"
 
 
+def is_running(process: Path) -> bool:
+    """Neither gone nor waiting for its parent to notice."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def of_session(process: Path, session: int) -> bool:
+    """Whether a process belongs to a session."""
+    try:
+        return os.getsid(int(process.name)) == session
+    except OSError:
+        return False
+
+
 def test_java_that_ends_by_itself_is_left_to_pyspark(home: Path) -> None:
     submit(home, FAILS)
     java.start_java()
@@ -81,9 +97,10 @@ def test_a_job_that_stops_before_it_needs_java_leaves_none_behind(home: Path) ->
     while not (home / "pid").exists() or not (home / "pid").read_text():
         pass
     pid = int((home / "pid").read_text())
+    session, folder = os.getsid(pid), java._on_its_way[0].folder
     java.stop_java()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    assert [path.name for path in Path("/proc").glob("[0-9]*") if is_running(path) and of_session(path, session)] == []
+    assert not folder.exists()
     java.await_java()
     assert "PYSPARK_GATEWAY_PORT" not in os.environ
 

@@ -1,8 +1,8 @@
 """The output directory: appended, swapped whole, in bundle row order, and refused when it is not ours."""
 
 import json
-import os
-import platform
+import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from pyspark.sql import SparkSession
 
 from eoltag.decide.task import Task
 from eoltag.errors import OutputError
+from eoltag.local.claims import Claim
 from eoltag.spark.decide.decision import begin_change
 from eoltag.spark.decide.rules import Facts, tag_rows
 from eoltag.spark.tables.bundles import read_bundles, replace_bundles
 from eoltag.spark.tables.decided import bundles_of
 from eoltag.spark.tables.facts import FACTS, IMAGES, SCORES, append_facts, read_facts
-from eoltag.spark.tables.lock import begin, end
+from eoltag.spark.tables.lock import FOLDER, begin, end, locked
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import write_record
 from eoltag.spark.tables.schemas import IDENTITY
@@ -259,31 +260,43 @@ def test_a_run_is_written_as_json(output: Output, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/runs/run1.json").read_text()) == {"status": "done"}
 
 
-def lock(output: Output, **holder: object) -> None:
-    """Another run at work."""
-    output.files.write_text(output.path("_staging", "lock.json"), json.dumps(holder))
-
-
 def test_a_second_run_at_the_same_time_is_refused_and_touches_nothing(
     session: SparkSession, output: Output, tmp_path: Path
 ) -> None:
-    (tmp_path / "out/_staging/run1").mkdir()
-    lock(output, run_id="run1", host=platform.node(), pid=os.getppid())
-    with pytest.raises(OutputError, match="run run1 is at work here"):
-        begin(Output(session, output.root, "run2"))
-    lock(output, run_id="run1", host="elsewhere", pid=1)
-    with pytest.raises(OutputError, match="host elsewhere"):
+    end(output)
+    (tmp_path / "out/_staging/run1").mkdir(parents=True)
+    claim = Claim("run1", "elsewhere", 1, "", 300.0, is_held=True)
+    output.files.write_text(output.path(FOLDER, "run1.json"), json.dumps(asdict(claim)))
+    with pytest.raises(OutputError, match=r"out: run run1 is at work here \(host elsewhere, process 1\)"):
         begin(Output(session, output.root, "run2"))
     assert (tmp_path / "out/_staging/run1").exists()
+    assert [path.name for path in (tmp_path / "out" / FOLDER).iterdir()] == ["run1.json"]
 
 
-@pytest.mark.parametrize("left", ['{"run_id": "run1", "host": "HOST", "pid": 4194305}', "", '{"run'])
-def test_the_lock_of_a_dead_run_is_taken_over(session: SparkSession, output: Output, left: str) -> None:
-    output.files.write_text(output.path("_staging", "lock.json"), left.replace("HOST", platform.node()))
+def test_the_leftovers_of_a_dead_run_go_with_its_lock(session: SparkSession, output: Output, tmp_path: Path) -> None:
+    root = tmp_path / "out"
+    for name in ("_staging/run1/tags/part-0.parquet", "_staging/odd", "runs/run1.json.tmp", "report/index.html.tmp"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("half")
     after = Output(session, output.root, "run2")
     begin(after)
     end(after)
-    assert not after.files.exists(after.path("_staging"))
+    assert sorted(path.name for path in root.iterdir()) == ["_schema.json", "report", "runs"]
+    assert [*(root / "report").iterdir(), *(root / "runs").iterdir()] == []
+
+
+def test_a_run_whose_directory_was_deleted_writes_nothing_more_and_the_next_one_is_not_refused(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    output = Output(session, str(tmp_path / "out"), "run1")
+    with locked(output):
+        shutil.rmtree(output.root)
+        with pytest.raises(OutputError, match="out: the lock of this run is gone"):
+            append(output, facts(session, [{"eolMediaURL": A}]))
+        with pytest.raises(OutputError, match="out: the lock of this run is gone"):
+            replace_tags(output, tag_rows(bundle_rows(session, [{"eolMediaURL": A}]), NOTHING, task()), "kind")
+    with locked(open_output(session, output.root)):
+        pass
 
 
 def test_an_output_that_is_a_file_is_refused(session: SparkSession, tmp_path: Path) -> None:

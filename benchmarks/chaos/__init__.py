@@ -1,0 +1,1 @@
+"""Faults on purpose: what a job leaves behind, whatever happens to it."""

@@ -1,0 +1,1 @@
+"""This machine: which of its processes live, and changes on its disks that are whole or not there."""
