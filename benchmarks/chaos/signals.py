@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -138,7 +139,7 @@ def interrupt(place: Place, number: signal.Signals, at_s: float) -> Seen:
     return Seen(number, at_s, took_s, code, is_done, err.splitlines(), orphans, leftovers)
 
 
-def _settled(look: "callable[[], list[str]]", *, is_patient: bool) -> list[str]:
+def _settled(look: Callable[[], list[str]], *, is_patient: bool) -> list[str]:
     until = time.monotonic() + (_SETTLE_S if is_patient else 0.5)
     while (found := look()) and time.monotonic() < until:
         time.sleep(0.05)

@@ -36,14 +36,14 @@ def write_tiny_based_package(
         features = ops.relu(_scored(colours, 3, FEATURES, base_seed))
         is_base = names is BASE_OPENVINO_FILES
         _save(folder, names, picture, features if is_base else _scored(features, FEATURES, len(labels), seed))
-    base = {"base_version": version_of(f"tiny {base_seed} {size}"), "feature_length": FEATURES}
+    base: dict[str, Any] = {"base_version": version_of(f"tiny {base_seed} {size}"), "feature_length": FEATURES}
     card = Card(card_version=1, name=folder.name, labels=tuple(labels), input=size, files={}, **base)
     return _with_head(folder, card, seed)
 
 
 def write_tiny_head(folder: Path, labels: Sequence[str], seed: int, base: str, length: int = FEATURES) -> Package:
     """A head alone, for feature vectors of that length of an imported base."""
-    named = {"base_version": base, "feature_length": length}
+    named: dict[str, Any] = {"base_version": base, "feature_length": length}
     card = Card(card_version=1, name=folder.name, labels=tuple(labels), input=SIZE, files={}, **named)
     return _with_head(folder, card, seed)
 
