@@ -4,6 +4,7 @@ EolTagError
 |-- UsageError            the run cannot start: one line on stderr, exit code 2, nothing written
 |   |-- SettingsError     a settings file or option
 |   |-- BundleError       a list of image URLs
+|   |   `-- NoListError   a text that is none
 |   |-- TaskError         a task file or its rules
 |   |-- PackageError      a model package
 |   |-- OutputError       the output directory
@@ -27,12 +28,12 @@ __all__ = [
     "EolTagError",
     "ExitCode",
     "ImageError",
+    "NoListError",
     "OutputError",
     "PackageError",
     "SettingsError",
     "TaskError",
     "UsageError",
-    "did_you_mean",
 ]
 
 
@@ -71,6 +72,10 @@ class SettingsError(UsageError):
 
 class BundleError(UsageError):
     """A bundle is missing, empty, unreadable or of no known format."""
+
+
+class NoListError(BundleError):
+    """A text is no list of images: no line holds a URL, or no column does."""
 
 
 class TaskError(UsageError):

@@ -5,7 +5,7 @@ files, as Spark writes it. What a file holds is told by its content, not by its 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from eoltag.bundle.formats.content import Content, Tally
 from eoltag.bundle.formats.registry import recognise
 from eoltag.bundle.formats.text import find_sources, short
 from eoltag.bundle.names import bundle_name
-from eoltag.errors import BundleError
+from eoltag.errors import BundleError, NoListError
 from eoltag.records import ImageRef
 
 __all__ = ["Bundle", "open_bundles"]
@@ -81,13 +81,23 @@ def open_bundles(path: Path, origin: str) -> list[Bundle]:
     sources, left_out = find_sources(path, origin)
     bundles = []
     for source in sources:
-        found, content = recognise(source)
+        try:
+            found, content = recognise(source)
+        except NoListError as problem:  # a README or meta.xml beside the lists
+            if len(sources) == 1:
+                raise
+            left_out.append(f"member {short(source.member)} was left out: {str(problem).partition(': ')[2]}")
+            continue
         notes: tuple[str, ...] = content.notes
         if source.member:
             notes = tuple(f"member {short(source.member)}: {note}" for note in notes)
         name = bundle_name(source.member if len(sources) > 1 else origin)
         bundles.append(_with_rows(Bundle(name, origin, found, (*left_out, *notes), (content,)), source.label))
         left_out = []
+    if not bundles:
+        raise NoListError(f"{origin}: wanted a zip with a list of image URLs in it; {left_out[0]}")
+    if left_out:
+        bundles[-1] = replace(bundles[-1], notes=(*bundles[-1].notes, *left_out))
     return bundles
 
 

@@ -1,9 +1,11 @@
 """Names of bundles: ranges such as {01..31} spelled out, names after files, download lists and their breakdowns."""
 
+import hashlib
 import re
 from itertools import product
 from math import prod
 from typing import Final
+from unicodedata import normalize
 from urllib.parse import unquote
 
 from eoltag.bundle.formats.text import short
@@ -38,7 +40,10 @@ def expand_ranges(text: str) -> list[str]:
 
 
 def bundle_name(origin: str) -> str:
-    """The last part of a path or URL, safe as a file name; without .gz or .zip, and then without .txt or its like."""
+    """The last part of a path or URL, safe as a file name; without .gz or .zip, and then without .txt or its like.
+
+    A name that has to be changed ends in a digest of what it was, so that two names are never made one.
+    """
     path = origin
     if scheme := _SCHEME.match(origin):
         path = unquote(re.split(r"[?#]", origin[scheme.end() :], maxsplit=1)[0])
@@ -48,8 +53,12 @@ def bundle_name(origin: str) -> str:
             if name.lower().endswith(suffix):
                 name = name[: -len(suffix)]
                 break
-    name = _NOT_IN_NAMES.sub("_", name)[:_MAX_NAME]
-    return name if name.strip(".") else "bundle"
+    name = normalize("NFC", name)
+    safe = _NOT_IN_NAMES.sub("_", name)
+    if safe != name or len(safe) > _MAX_NAME or not safe.strip("."):
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+        safe = f"{safe.strip('._')[:_MAX_NAME] or 'bundle'}-{digest[:8]}"
+    return safe
 
 
 def sibling_of(name: str) -> str | None:

@@ -1,6 +1,6 @@
 """Bytes to uint8 RGB. Training, `classify` and the Spark job all decode here, so they see the same pixels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,6 @@ from typing import Final, Literal
 from warnings import filterwarnings
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
     ExifTags,
@@ -25,7 +24,9 @@ from PIL import (
 
 from eoltag.errors import NotImage, TooManyPixels, Truncated, Undecodable
 from eoltag.image.bounds import check_before_open, check_cost, check_pixels
+from eoltag.image.png import without_metadata
 from eoltag.image.resize import HAS_SIMD, Source
+from eoltag.image.samples import as_rgb
 from eoltag.records import Decoded, Fit, InputSpec, Pixels
 
 __all__ = ["decode"]
@@ -39,9 +40,6 @@ FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")
 DRAFT_FACTOR: Final = 2
 """JPEG is decoded at a reduced scale only where that leaves twice the size asked for: the mean difference from a
 full decode is then 0.1 of 255, and 0.8 where it leaves just the size (40 web photos; worst photo 0.4 and 3.8)."""
-
-STRIP_ROWS: Final = 256
-"""What needs wide intermediate values is converted this many rows at a time: bounds memory, changes no pixel."""
 
 SIMD_PIXELS: Final = 4 * 1024**2
 """Larger pictures are resized by Pillow itself: the other way needs two copies, 120 MB of 20 megapixels."""
@@ -106,6 +104,20 @@ def decode(
     copy_side_px: the shorter side of a copy to keep, see copy_size; 0: none is wanted.
     Raises NotImage, Truncated, Undecodable or TooManyPixels.
     """
+    wanted = (specs, max_pixels, sides_px, copy_side_px)
+    try:
+        return _decoded(data, *wanted)
+    except Undecodable:
+        bare = without_metadata(data)
+        if bare is None:
+            raise
+        return _decoded(bare, *wanted)
+
+
+def _decoded(
+    data: bytes, specs: Sequence[InputSpec], max_pixels: int, sides_px: Sequence[int | None], copy_side_px: int
+) -> Decoded:
+    """As `decode`, without a second try."""
     check_before_open(data, max_pixels)
     image = _open(data)
     width, height = image.size
@@ -116,7 +128,7 @@ def decode(
         box = _draft(image, specs, sides_px, copy_side_px) or (0, 0, width, height)
         image.load()
         turn = _TURNS.get(_orientation(image))  # not before: a TIFF turns itself while it loads
-        picture = _Picture(_rgb(image), box, turn)
+        picture = _Picture(as_rgb(image), box, turn)
         pixels = tuple(_fitted(picture, spec) for spec in specs)
         pictures = tuple(_bounded(picture, side_px) for side_px in sides_px)
         copy = _copied(picture, copy_side_px) if copy_side_px else None
@@ -242,44 +254,6 @@ def _draft(
     )
     drafted = image.draft(None, (height, width) if is_sideways else (width, height))
     return None if drafted is None else drafted[1]
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        image = _deep_to_grey(image)
-    if image.has_transparency_data:
-        return _on_white(image)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Strip by strip: RGBA copies of a whole 20-megapixel picture would take 160 MB more."""
-    sheet = Image.new("RGB", image.size, _WHITE)
-    for box in _strips(image):
-        layer = image.crop(box).convert("RGBA")
-        sheet.paste(layer, box, mask=layer.getchannel("A"))
-    return sheet
-
-
-def _deep_to_grey(image: Image.Image) -> Image.Image:
-    """16-bit and float files to 8 bits; Pillow's own conversion clips everything above 255 to white."""
-    top = max(float(_finite(image, box).max(initial=0.0)) for box in _strips(image))
-    scale = 255 / 65535 if top > 255 else 1.0 if top > 1 or image.mode.startswith("I") else 255.0
-    grey = Image.new("L", image.size)
-    for box in _strips(image):
-        grey.paste(Image.fromarray(np.clip(_finite(image, box) * scale, 0, 255).astype(np.uint8)), box)
-    return grey
-
-
-def _finite(image: Image.Image, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    values = np.asarray(image.crop(box)).astype(np.float32)
-    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def _strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes that cover the image from top to bottom."""
-    for upper in range(0, image.height, STRIP_ROWS):
-        yield 0, upper, image.width, min(upper + STRIP_ROWS, image.height)
 
 
 def _within(size: tuple[int, int], side_px: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from eoltag.bundle.formats.content import Tally
 from eoltag.bundle.formats.text import MAX_LINE_BYTES
 from eoltag.bundle.lists import Bundle, open_bundles
 from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
-from eoltag.errors import BadUrl, BundleError
+from eoltag.errors import BadUrl, BundleError, NoListError
 from eoltag.fetch.urls import check_url, is_usable
 from eoltag.records import ImageRef
 
@@ -125,9 +125,11 @@ def test_an_unnamed_first_column_stays_a_column(write: Write) -> None:
 
 
 def test_blank_lines_and_comments_are_skipped_and_counted_but_rows_of_empty_fields_are_rows(write: Write) -> None:
-    path = write("b.txt", f"\n # made today\n\t\nidentifier\teolMediaURL\r\n\r\n#a\t{FLOWER}\n\t\n b\t{MOTH}\n\n")
+    path = write(
+        "b.txt", f"\n # made today\n\t\nidentifier\teolMediaURL\r\n\r\n# a comment\n#a\t{FLOWER}\n\t\n b\t{MOTH}\n\n"
+    )
     tally = Tally()
-    assert list(opened(path).rows(tally)) == [ImageRef(1, None), ImageRef(2, MOTH, " b")]
+    assert list(opened(path).rows(tally)) == [ImageRef(1, FLOWER, "#a"), ImageRef(2, None), ImageRef(3, MOTH, " b")]
     assert tally.skipped == 6
 
 
@@ -247,17 +249,82 @@ def test_utf_16_of_either_byte_order_is_read_after_its_mark(write: Write) -> Non
         assert urls(write(name, text.encode(name))) == [FLOWER, "\u0a0ahttp://x"]
 
 
-def test_a_list_that_is_not_utf_8_is_read_as_latin1_and_names_the_byte_and_its_line(write: Write) -> None:
+def test_bytes_that_are_not_utf_8_are_windows_1252_and_the_first_is_named_with_its_line(write: Write) -> None:
     rows = f"{FLOWER}\n".encode() * 30_000
-    path = write("list.txt", rows + "é in UTF-8\n".encode() + b"\xe9 in latin1\n" + rows)
+    path = write("list.txt", rows + "é in UTF-8\n".encode() + b"\xe9 in \x93latin1\x94\x81\n" + rows)
     bundle = opened(path)
-    assert bundle.notes == ("read as latin1, because byte 0xE9 in line 30002 is not UTF-8",)
-    assert [row.url for row in bundle.rows()][29_999:30_003] == [FLOWER, "Ã© in UTF-8", "é in latin1", FLOWER]
+    assert bundle.notes == ("byte 0xE9 in line 30002 is not UTF-8; such bytes are read as Windows-1252",)
+    assert [row.url for row in bundle.rows()][29_999:30_003] == [FLOWER, "é in UTF-8", "é in “latin1”\x81", FLOWER]
 
 
 def test_a_character_cut_off_at_the_end_of_the_file_is_not_utf_8(write: Write) -> None:
     bundle = opened(write("list.txt", f"{FLOWER}\n".encode() + "é".encode()[:1]))
-    assert bundle.notes == ("read as latin1, because byte 0xC3 in line 2 is not UTF-8",)
+    assert bundle.notes == ("byte 0xC3 in line 2 is not UTF-8; such bytes are read as Windows-1252",)
+    assert [row.url for row in bundle.rows()] == [FLOWER, "Ã"]
+
+
+# --- what other programs write ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"eolMediaURL;identifier\r\n{FLOWER};a\r\n{MOTH};b,c\r\n",
+        f'"identifier";"eolMediaURL"\n"a";"{FLOWER}"\n"b,c";"{MOTH}"\n',
+        f"sep=;\r\nidentifier;url\r\na;{FLOWER}\r\nb,c;{MOTH}\r\n",
+        f'sep=,\nurl,identifier\n{FLOWER},a\n{MOTH},"b,c"\n',
+        f'identifier, url\na, {FLOWER}\n"b,c", "{MOTH}"\n',
+        f'"identifier"\t"eolMediaURL"\n"a"\t"{FLOWER}"\n"b,c"\t"{MOTH}"\n',
+        f'identifier\teolMediaURL\n"a"\t"{FLOWER}"\n"b,c"\t"{MOTH}"\n',
+        f"identifier\teolMediaURL\ra\t{FLOWER}\rb,c\t{MOTH}\r",
+        f'identifier,eolMediaURL\ra,{FLOWER}\r"b,c",{MOTH}\r',
+        f"identifier\teolMediaURL\na\t\ufeff{FLOWER}\u200b\nb,c\t{MOTH}\n",
+        f"\ufeff\ufeffidentifier\teolMediaURL\na\t{FLOWER}\nb,c\t{MOTH}\n",
+    ],
+)
+def test_a_table_is_read_however_its_fields_and_lines_are_set_apart(write: Write, content: str) -> None:
+    found = [(row.url, row.identifier) for row in opened(write("b.csv", content)).rows()]
+    assert found == [(FLOWER, "a"), (MOTH, "b,c")]
+
+
+def test_a_list_with_cr_alone_has_as_many_rows_as_lines(write: Write) -> None:
+    assert urls(write("list.txt", f"{FLOWER}\r{MOTH}\r")) == [FLOWER, MOTH]
+
+
+def test_a_lone_cr_inside_a_value_ends_no_row(write: Write) -> None:
+    path = write("b.txt", f"eolMediaURL\tidentifier\n{FLOWER}\ta\rb\n{MOTH}\tc\n")
+    assert [row.identifier for row in opened(path).rows()] == ["a\rb", "c"]
+
+
+@pytest.mark.parametrize("field", [",flower", ";flower", " 3", "\tred flower", ", red flower"])
+def test_urls_with_another_field_and_no_header_are_refused(write: Write, field: str) -> None:
+    path = write("b.csv", f"http://eol.org/a.jpg{field}\nhttp://eol.org/b.png{field}\n")
+    with pytest.raises(BundleError, match=r"^b\.csv: .*(wanted URLs alone|already holds a URL among other fields)"):
+        opened(path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://eol.org/a.jpg?crop=2669,1999,x0,y0&width=80",
+        "http://eol.org/Foo,_bar.jpg",
+        "http://eol.org/image/1,2",
+        "http://eol.org/a b.jpg",
+        "http://eol.org/a.jpg, b.jpg",
+    ],
+)
+def test_commas_and_blanks_of_a_url_are_its_own(write: Write, url: str) -> None:
+    assert urls(write("list.txt", f"{url}\n{url}\n")) == [url, url]
+
+
+def test_a_row_whose_first_field_begins_with_a_number_sign_is_a_row(write: Write) -> None:
+    path = write("b.csv", f"id,url\n#1,{FLOWER}\n# a comment\n#2,{MOTH}\n")
+    assert urls(path) == [FLOWER, MOTH]
+
+
+def test_a_field_may_be_as_long_as_a_line(write: Write) -> None:
+    path = write("b.csv", f"ancestry,url\n{'x' * 140_000},{FLOWER}\n")
+    assert [(len(row.ancestry or ""), row.url) for row in opened(path).rows()] == [(140_000, FLOWER)]
 
 
 # --- archives ---------------------------------------------------------------------------------------------------------
@@ -271,7 +338,7 @@ def test_a_gzipped_list_is_known_by_its_content(write: Write) -> None:
 def test_the_only_list_in_a_zip_takes_the_name_of_the_origin(write: Write) -> None:
     path = write("download-3", zipped({"image_ratings.txt": f"obj_url\tx\n{FLOWER}\t1\n", "__MACOSX/._a": b"\0"}))
     [bundle] = open_bundles(path, "https://editors.eol.org/files/image%20ratings.txt.zip?v=2")
-    assert bundle.name == "image_ratings"
+    assert bundle.name == bundle_name("image ratings.txt")
     assert list(bundle.rows()) == [ImageRef(1, FLOWER)]
 
 
@@ -292,6 +359,9 @@ def test_each_list_in_a_zip_is_a_bundle_and_what_is_no_list_is_left_out_with_a_n
         "__MACOSX/lists/._maps.txt": b"\0\1",
         "lists/cover.jpg": b"\xff\xd8\xff\xe0",
         "lists/none.txt": "",
+        "README.txt": "What is in here.\n",
+        "meta.xml": "<?xml version='1.0'?><archive/>",
+        "occurrence.txt": "occurrenceID\tcountry\n1\tPeru\n",
         "more.csv": f"url,x\n{MOTH},\xe9\n".encode("latin-1"),
     }
     bundles = open_bundles(write("all.zip", zipped(members)), "all.zip")
@@ -304,8 +374,20 @@ def test_each_list_in_a_zip_is_a_bundle_and_what_is_no_list_is_left_out_with_a_n
             "member 'lists/cover.jpg' was left out, being a JPEG image",
             "member 'lists/none.txt' was left out, being an empty file",
         ),
-        ("member 'more.csv': read as latin1, because byte 0xE9 in line 2 is not UTF-8",),
+        (
+            "member 'README.txt' was left out: wanted a list of image URLs; came text without any, 'What is in here.'",
+            "member 'meta.xml' was left out: wanted a list of image URLs; came a web page or XML, "
+            "\"<?xml version='1.0'?><archive/>\"",
+            f"member 'occurrence.txt' was left out: {KNOWN}; came the columns 'occurrenceID', 'country'",
+            "member 'more.csv': byte 0xE9 in line 2 is not UTF-8; such bytes are read as Windows-1252",
+        ),
     ]
+
+
+def test_a_zip_without_any_list_is_refused_by_what_it_holds(write: Write) -> None:
+    path = write("all.zip", zipped({"README.txt": "What is in here.\n", "more.txt": "Nothing.\n"}))
+    with pytest.raises(NoListError, match=r"wanted a zip with a list of image URLs in it; member 'README"):
+        open_bundles(path, "all.zip")
 
 
 def test_members_with_the_same_name_are_two_bundles(tmp_path: Path) -> None:
@@ -335,8 +417,8 @@ WANTED = "my list: wanted a list of image URLs; came "
         (b"\xff\xd8\xff\xe0\0\x10JFIF", f"{WANTED}a JPEG image"),
         (gzip.compress(b"\x89PNG\r\n\x1a\n\0", mtime=0), f"{WANTED}a PNG image"),
         (b"RIFF\0\0\0\0WEBPVP8 ", f"{WANTED}a WEBP image"),
-        (b"http://eol.org/a.jpg\n\0\1", f"{WANTED}binary content (it holds a NUL)"),
-        (b"http://eol.org/a.jpg\n" * 70_000 + b"\0", f"{WANTED}binary content (it holds a NUL)"),
+        (b"http://eol.org/a.jpg\n\0\1", f"{WANTED}binary content (it holds a NUL in line 2)"),
+        (b"http://eol.org/a.jpg\n" * 70_000 + b"\0", f"{WANTED}binary content (it holds a NUL in line 70001)"),
         ("http://eol.org/\0".encode("utf-16"), f"{WANTED}binary content (it holds a NUL)"),
         (b"\xff\xfea", "my list: begins with the mark of UTF-16, but is not (truncated data)"),
         (
@@ -422,10 +504,10 @@ def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(write: W
 
 
 def test_a_file_that_is_gone_or_has_changed_since_it_was_opened_is_a_bundle_error(write: Write) -> None:
-    path = write("list.txt", f"{FLOWER}\n")
+    path = write("list.txt", f"{FLOWER}\n".encode("utf-16"))
     bundle = opened(path)
-    write("list.txt", b"\xe9\n")
-    with pytest.raises(BundleError, match=r"^list\.txt: cannot be read \('utf-8' codec can't decode byte 0xe9"):
+    write("list.txt", b"\xff\xfe\n")
+    with pytest.raises(BundleError, match=r"^list\.txt: cannot be read \('utf-16-le' codec can't decode byte 0x0a"):
         list(bundle.rows())
     path.unlink()
     with pytest.raises(BundleError, match=r"^list\.txt: cannot be read \(No such file or directory\)$"):
@@ -472,18 +554,28 @@ def test_a_range_that_is_backwards_or_too_long_is_refused(text: str, message: st
         ("https://eol.org/a/my%20list%2Fb.TSV.GZ?x=/y.txt#z", "b"),
         ("s3a://bucket/lists/", "lists"),
         ("https://eol.org", "eol.org"),
-        ("http://[", "_"),
-        ("what?.txt", "what_"),
+        ("http://[", "bundle-245843ab"),
+        ("what?.txt", "what-2cc9a59a"),
         ("a.csv.txt", "a.csv"),
-        ("Käfer, alle.csv", "K_fer__alle"),
-        (".txt", "bundle"),
-        ("..", "bundle"),
-        ("", "bundle"),
-        ("x" * 300, "x" * 200),
+        ("Käfer, alle.csv", "K_fer__alle-ce4ec659"),
+        (".txt", "bundle-e3b0c442"),
+        ("..", "bundle-5ec1f7e7"),
+        ("x" * 300, f"{'x' * 200}-0d4e2ca9"),
     ],
 )
 def test_a_bundle_is_named_after_its_file(origin: str, name: str) -> None:
     assert bundle_name(origin) == name
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("鱼类.txt", "鸟类.txt"), ("a b.txt", "a_b.txt"), ("x" * 201, "x" * 202), ("a%20b", "a b")]
+)
+def test_two_names_are_never_made_one(one: str, other: str) -> None:
+    assert bundle_name(one) != bundle_name(other)
+
+
+def test_one_name_in_two_spellings_of_unicode_is_one() -> None:
+    assert bundle_name("K\u00e4fer.txt") == bundle_name("Ka\u0308fer.txt")
 
 
 def test_a_download_list_knows_its_breakdown() -> None:

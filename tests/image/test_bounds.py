@@ -149,7 +149,7 @@ def test_every_sound_picture_of_the_most_pixels_that_are_allowed_is_read(
         read(file, 949_999)
 
 
-@pytest.mark.parametrize("place", ["eoltag.image.decode._rgb", "eoltag.image.decode._draft"])
+@pytest.mark.parametrize("place", ["eoltag.image.decode.as_rgb", "eoltag.image.decode._draft"])
 def test_memory_that_runs_out_is_an_outcome(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise MemoryError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eoltag.bundle.formats.text import short
-from eoltag.errors import BundleError
+from eoltag.errors import NoListError
 
 URL_COLUMNS: Final = ("eolMediaURL", "obj_url", "object_url", "image_url", "url")
 """In order of preference; `identifier` comes last, and only where its values are URLs."""
@@ -20,7 +20,7 @@ PROBED_ROWS: Final = 100
 ABSENT: Final = -1
 """The place of a column that the table lacks."""
 
-URL_START: Final = re.compile(r"\s*https?://", re.IGNORECASE)
+URL_START: Final = re.compile(r"[\s\ufeff\u200b]*https?://", re.IGNORECASE)
 WANTED: Final = f"wanted a URL column ({', '.join(URL_COLUMNS)}, or {IDENTIFIER} holding URLs)"
 _NAMES_SHOWN: Final = 24
 
@@ -78,7 +78,7 @@ def _require_urls(header: Sequence[str], values_at: Callable[[int], list[str]], 
     urls = [value for value in values if URL_START.match(value)]
     if place == ABSENT or 2 * len(urls) <= len(values):
         seen = f"; {IDENTIFIER} holds {short(values[0].strip())}" if values else ""
-        raise BundleError(f"{label}: {WANTED}; came the columns {listed(header)}{seen}")
+        raise NoListError(f"{label}: {WANTED}; came the columns {listed(header)}{seen}")
     return f"column {IDENTIFIER} is taken for the image URL, since its values are URLs"
 
 

@@ -1,13 +1,13 @@
 """What a bundle format is: it recognises a file by a sample of it, and then reads its rows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple, Protocol
 
 from eoltag.bundle.formats.columns import PROBED_ROWS, Columns
-from eoltag.bundle.formats.text import HEAD_BYTES, Source, find_encoding, from_first_entry
+from eoltag.bundle.formats.text import HEAD_BYTES, Source, find_encoding, find_line_end, from_first_entry
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
 
@@ -88,6 +88,7 @@ class Sample:
     def text(self) -> Text:
         """The first lines; the whole file is checked to be text. Raises BundleError where it is not."""
         encoding, note = find_encoding(self.source)
+        self.source = replace(self.source, line_end=find_line_end(self.head))
         with self.source.lines(encoding) as lines:
             _, entries = from_first_entry(lines)
             opening = list(islice(entries, PROBED_ROWS + 1))

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from eoltag.bundle.formats.columns import ABSENT, PROBED_ROWS, choose_columns
 from eoltag.bundle.formats.content import BundleFormat, Columned, Sample, Tally
-from eoltag.bundle.formats.text import Source, short
+from eoltag.bundle.formats.text import Source, short, trimmed
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
 
@@ -33,14 +33,14 @@ class JsonLines(Columned):
                     f"{self.source.label}: row {row}, column {url_key}: wanted a URL as text; came {short(str(url))}"
                 )
             identifier, version, ancestry, *more = [None if key is None else _text(record.get(key)) for key in keys]
-            yield ImageRef(row, (url or "").strip() or None, identifier, version, ancestry, tuple(more))
+            yield ImageRef(row, trimmed(url or "") or None, identifier, version, ancestry, tuple(more))
 
 
 def recognise(sample: Sample) -> JsonLines | None:
     """A text whose first line begins with a brace. Raises BundleError where some line is no object, or has no URL."""
     text, source = sample.text, sample.source
     first = text.first.strip()
-    if first == "[" or first.startswith("[{"):
+    if first == "[" or first.startswith(("[{", '["')):
         raise BundleError(f"{source.label}: wanted JSON lines, an object a line; came a JSON array, {short(first)}")
     if not first.startswith("{"):
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eoltag.bundle.formats.columns import ABSENT, PROBED_ROWS, choose_columns
 from eoltag.bundle.formats.content import BundleFormat, Columned, Sample, Tally
-from eoltag.bundle.formats.text import PARQUET_MARK, Source, unreadable
+from eoltag.bundle.formats.text import PARQUET_MARK, Source, trimmed, unreadable
 from eoltag.errors import BundleError
 from eoltag.records import ImageRef
 
@@ -31,7 +31,7 @@ class ParquetTable(Columned):
                 row += 1
                 yield ImageRef(
                     row,
-                    (url or "").strip() or None,
+                    trimmed(url or "") or None,
                     identifier or None,
                     version or None,
                     ancestry or None,

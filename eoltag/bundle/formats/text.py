@@ -19,6 +19,7 @@ from typing import IO, Final, Literal, TextIO, cast
 from eoltag.errors import BundleError
 
 Packing = Literal["plain", "gzip", "zip"]
+LineEnd = Literal["\n", "\r"]
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 """Lines are held one at a time; EOL's longest hold a description of some kilobytes."""
@@ -40,7 +41,6 @@ _BINARY_MARKS: Final = {
     PARQUET_MARK: "a Parquet file, which is read as it is, not inside an archive",
 }
 _ARCHIVE: Final = "an archive inside an archive, which must be unpacked first"
-_BINARY: Final = "binary content (it holds a NUL)"
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 _UNREADABLE: Final = (
@@ -59,6 +59,7 @@ _UNREADABLE: Final = (
 _MARKUP: Final = re.compile(r"\s*<[a-z!?/]", re.IGNORECASE)
 _SLASHES: Final = re.compile(r"[/\\]")
 """Of names in a zip; some programs for Windows write theirs."""
+_SEPARATOR: Final = re.compile(r"sep=.?", re.IGNORECASE)
 _SHORT: Final = Repr()
 _SHORT.maxstring = 80
 
@@ -74,6 +75,8 @@ class Source:
     """Name of the member of a zip; empty for a file."""
     place: int = 0
     """Position of the member in the zip's directory, since names may repeat."""
+    line_end: LineEnd = "\n"
+    """What ends its lines: CR in files of old Macs, and of Excel there, which hold no LF."""
 
     @property
     def label(self) -> str:
@@ -98,8 +101,12 @@ class Source:
 
     @contextmanager
     def lines(self, encoding: str) -> Iterator[TextIO]:
-        """The text line by line, ended by LF alone: U+0085, U+2028 and their like stay inside their line."""
-        with self.opened() as stream, io.TextIOWrapper(stream, encoding=encoding, newline="\n") as text:
+        """The text line by line, ended by `line_end` alone: U+0085, U+2028 and their like stay inside their line."""
+        errors = "strict" if encoding in _STRICT else _AS_WINDOWS_1252
+        with (
+            self.opened() as stream,
+            io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline=self.line_end) as text,
+        ):
             yield text
 
 
@@ -118,14 +125,19 @@ def find_sources(path: Path, origin: str) -> tuple[list[Source], list[str]]:
     return [Source(path, origin, "gzip" if head.startswith(_GZIP_MARK) else "plain")], []
 
 
+def find_line_end(head: bytes) -> LineEnd:
+    """CR where the beginning of a file holds CR and no LF. A lone CR elsewhere belongs to the value it stands in."""
+    return "\r" if b"\r" in head and b"\n" not in head else "\n"
+
+
 def find_encoding(source: Source) -> tuple[str, str | None]:
-    """The encoding of the whole text, and a note where it is neither UTF-8 nor UTF-16.
+    """The encoding of the text, and a note where it is neither UTF-8 nor UTF-16 throughout.
 
     Reads all of it once, so that broken archives and binary content are known before a run starts. Raises BundleError.
     """
     with source.opened() as stream:
         head = stream.read(_CHUNK)
-        kind = _binary_kind(head) if head else "an empty file"
+        kind = _binary_kind(head[:HEAD_BYTES]) if head else "an empty file"
         if kind:
             raise BundleError(f"{source.label}: wanted a list of image URLs; came {kind}")
         chunks = _checked(chain([head], iter(partial(stream.read, _CHUNK), b"")), source.label)
@@ -135,9 +147,8 @@ def find_encoding(source: Source) -> tuple[str, str | None]:
         alien = _first_alien(chunks)
         for _ in chunks:  # an archive's checksum comes last
             pass
-    if alien:
-        return "latin1", f"read as latin1, because {alien} is not UTF-8"
-    return "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8", None
+    note = f"{alien} is not UTF-8; such bytes are read as Windows-1252" if alien else None
+    return "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8", note
 
 
 def unreadable(label: str, problem: BaseException) -> BundleError:
@@ -151,17 +162,39 @@ def short(text: str) -> str:
     return _SHORT.repr(text)
 
 
+def trimmed(text: str) -> str:
+    """The text without blanks at its ends, and without what nobody sees: marks of byte order, spaces of no width."""
+    return text.strip().strip(_INVISIBLE).strip()
+
+
+def _as_windows_1252(problem: UnicodeError) -> tuple[str, int]:
+    """Bytes that are not UTF-8, each as Windows-1252 has it; latin1 has the few that it leaves out."""
+    assert isinstance(problem, UnicodeDecodeError)
+    alien = problem.object[problem.start : problem.end]
+    return "".join(_WINDOWS_1252[byte] for byte in alien), problem.end
+
+
+_WINDOWS_1252: Final = [
+    bytes([byte]).decode("cp1252" if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else "latin1") for byte in range(256)
+]
+_AS_WINDOWS_1252: Final = "eoltag.windows-1252"
+codecs.register_error(_AS_WINDOWS_1252, _as_windows_1252)
+_STRICT: Final = ("utf-16",)
+"""Encodings of which no byte can be told from its neighbours."""
+_INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"
+
+
 def is_markup(line: str) -> bool:
     """The line begins as a web page or XML does."""
     return _MARKUP.match(line) is not None
 
 
 def from_first_entry(lines: Iterable[str]) -> tuple[int, Iterator[str]]:
-    """The number of blank lines and comments at the beginning, and all lines after them."""
+    """The number of blank lines and comments at the beginning, Excel's `sep=;` too, and all lines after them."""
     remaining = iter(lines)
     for before, line in enumerate(remaining):
         text = line.strip()
-        if text and text[0] != "#":
+        if text and text[0] != "#" and not _SEPARATOR.fullmatch(text):
             return before, chain([line], remaining)
     return 0, iter(())
 
@@ -198,12 +231,13 @@ def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
 def _checked(chunks: Iterable[bytes], label: str) -> Iterator[bytes]:
     """The chunks, checked on the way to be lines of text. Raises BundleError."""
     is_utf16 = False
-    open_line = 0
+    open_line = lines = 0
     for place, chunk in enumerate(chunks):
         is_utf16 = is_utf16 or (place == 0 and chunk.startswith(_UTF16_MARKS))
         if b"\0" in chunk and not is_utf16:
-            raise BundleError(f"{label}: wanted a list of image URLs; came {_BINARY}")
-        last_end = chunk.rfind(b"\n")
+            raise BundleError(f"{label}: wanted a list of image URLs; came {_binary(chunk, lines)}")
+        lines += chunk.count(b"\n")
+        last_end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         open_line = open_line + len(chunk) if last_end < 0 else len(chunk) - last_end - 1
         if open_line > MAX_LINE_BYTES:
             raise BundleError(f"{label}: wanted lines of text; came one of over {MAX_LINE_BYTES:,} bytes")
@@ -232,7 +266,7 @@ def _require_utf16(chunks: Iterator[bytes], label: str) -> None:
         except UnicodeDecodeError as problem:
             raise BundleError(f"{label}: begins with the mark of UTF-16, but is not ({problem.reason})") from problem
         if "\0" in text:
-            raise BundleError(f"{label}: wanted a list of image URLs; came {_BINARY}")
+            raise BundleError(f"{label}: wanted a list of image URLs; came binary content (it holds a NUL)")
 
 
 def _binary_kind(head: bytes) -> str | None:
@@ -245,5 +279,10 @@ def _binary_kind(head: bytes) -> str | None:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "a WEBP image"
     if b"\0" in head and not head.startswith(_UTF16_MARKS):
-        return "an image" if head.startswith(b"BM") or head[4:8] == b"ftyp" else _BINARY
+        return "an image" if head.startswith(b"BM") or head[4:8] == b"ftyp" else _binary(head, 0)
     return None
+
+
+def _binary(chunk: bytes, lines_before: int) -> str:
+    line = lines_before + chunk[: chunk.index(b"\0")].count(b"\n") + 1
+    return f"binary content (it holds a NUL in line {line})"
