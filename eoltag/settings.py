@@ -184,7 +184,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_toml(path: Path, error: type[UsageError] = SettingsError) -> dict[str, Any]:
     """The file's content; a missing or malformed file raises `error` naming it."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as problem:
         raise error(f"{path}: cannot be read ({problem.strerror or problem})") from problem
     except (ValueError, RecursionError) as problem:  # also numbers of thousands of digits, and deep nesting

@@ -27,6 +27,10 @@ def test_the_documented_file_says_exactly_the_defaults() -> None:
     assert read_settings(ROOT / "conf/jobs/default.toml") == Settings()
 
 
+def test_a_mark_of_byte_order_before_the_first_key_is_passed_over(tmp_path: Path) -> None:
+    assert read_settings(written(tmp_path, "\ufeff[run]\nwave_s = 7\n")).run.wave_s == 7
+
+
 def test_a_key_overrides_its_default_and_whole_numbers_serve_as_rates(tmp_path: Path) -> None:
     settings = read_settings(written(tmp_path, '[fetch]\nrequests_per_s = 3\n[fetch.hosts]\n"a.org" = 1\n'))
     assert settings.fetch.requests_per_s == 3.0

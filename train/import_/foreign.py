@@ -3,17 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from eoltag.errors import DataError
 from eoltag.records import Fit, Pixels, Resample, Scores
 from train.import_.scaling import Scaling
 from train.settings import FitSettings
 
-OutputKind = Literal["logits", "softmax"]
-
-LEAST_PROBABILITY: Final = 1e-30
-"""Below it the logarithm is cut: a probability that float32 rounded to zero would give minus infinity."""
+OutputKind = Literal["logits", "softmax", "sigmoid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +60,3 @@ def input_size(shape: tuple[int | None, ...], request: ImportRequest) -> tuple[i
             raise DataError(f"{request.source}: takes {shape[1]} x {shape[2]} pixels. Received: --size {yours}")
     height, width = (mine or yours or 0 for mine, yours in zip(shape[1:3], wanted, strict=True))
     return height, width
-
-
-def check_outputs(shape: tuple[int | None, ...], request: ImportRequest) -> None:
-    """Raises DataError where the model does not give one score per label."""
-    if len(shape) != 2 or shape[1] != len(request.labels):
-        came = shape[1] if len(shape) == 2 else f"shape {shape}"
-        raise DataError(
-            f"{request.source}: wanted one output for each of {len(request.labels)} labels "
-            f"({', '.join(request.labels)}). Received: {came} outputs"
-        )

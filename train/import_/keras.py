@@ -11,7 +11,8 @@ import numpy as np
 from eoltag.errors import DataError
 from eoltag.records import Pixels, Scores
 from train.import_.configuration import class_names, half_precision, translated
-from train.import_.foreign import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs, input_size
+from train.import_.foreign import Foreign, ImportRequest, input_size
+from train.import_.outputs import check_outputs, logits_in_keras
 from train.import_.scaling import scale_array, scale_in_keras
 from train.package.runtimes import export_model
 
@@ -114,9 +115,7 @@ def _wrapped(model: Any, size: tuple[int, int], request: ImportRequest) -> Any:
     pixels = keras.Input((*size, 3), dtype="uint8", name="pixels")
     scores = _single(model(scale_in_keras(pixels, request.scaling)))
     check_outputs(tuple(scores.shape), request)
-    if request.output == "softmax":
-        scores = keras.ops.log(keras.ops.maximum(scores, LEAST_PROBABILITY))
-    return keras.Model(pixels, scores, name="imported")
+    return keras.Model(pixels, logits_in_keras(scores, request), name="imported")
 
 
 def _scores(model: Any, pixels: Pixels, request: ImportRequest) -> Scores:

@@ -15,7 +15,8 @@ from eoltag.model.card import CARD_VERSION, CardInput
 from eoltag.model.package import Card, Package, write_card
 from eoltag.records import Pixels, Scores
 from train.cli import start_keras
-from train.import_.foreign import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs
+from train.import_.foreign import Foreign, ImportRequest
+from train.import_.outputs import check_outputs, check_values, logits_of, outputs_of
 from train.package.runtimes import TOLERANCE, check_agreement, predict, tolerated
 from train.package.staging import check_destination, staged
 
@@ -116,18 +117,7 @@ def _open(request: ImportRequest) -> Foreign:
 def _check_output(output: Scores, request: ImportRequest, half_precision: str | None) -> None:
     """Raises DataError where --output cannot be true of what the source gave."""
     check_outputs(output.shape, request)
-    rounding = HALF_TOLERANCE[half_precision] if half_precision else 1e-3
-    sums_to_one = np.abs(output.sum(axis=1) - 1).max() < rounding and output.min() >= 0
-    if request.output == "logits" and sums_to_one:
-        raise DataError(
-            f"{request.source}: its outputs sum to 1 for every image, so they are probabilities; "
-            "wanted --output softmax. Received: --output logits"
-        )
-    if request.output == "softmax" and not sums_to_one:
-        raise DataError(
-            f"{request.source}: its outputs are no probabilities (one image gives {output[0].min():.3g} to "
-            f"{output[0].max():.3g}, sum {output[0].sum():.3g}); wanted --output logits. Received: --output softmax"
-        )
+    check_values(output, request, HALF_TOLERANCE[half_precision] if half_precision else 1e-3)
 
 
 def _package(folder: Path, request: ImportRequest, foreign: Foreign) -> Package:
@@ -158,13 +148,13 @@ def _check_scores(
 
     Logits are compared; of a source that computes in 16 bits, whose small probabilities round to nothing, its output.
     """
-    came, is_softmax = predict(package, package.fastest_engine, pixels), request.output == "softmax"
+    came = predict(package, package.fastest_engine, pixels)
     if half_precision:
         wanted = output
-        came = np.exp(came) if is_softmax else came
+        came = outputs_of(came, request)[:, -output.shape[1] :]
         allowed = HALF_TOLERANCE[half_precision] * np.maximum(1.0, np.abs(wanted).max(axis=1, keepdims=True))
     else:
-        wanted = np.log(np.maximum(output, LEAST_PROBABILITY)).astype(np.float32) if is_softmax else output
+        wanted = logits_of(output, request)
         allowed = tolerated(wanted)
     differences = np.abs(came - wanted)
     if not np.all(differences <= allowed):
@@ -180,6 +170,8 @@ def _check_scores(
 def _readme(card: Card, request: ImportRequest, foreign: Foreign) -> str:
     """README.md of the package."""
     logits = "raw scores" if request.output == "logits" else "logarithms of the probabilities that it gave"
+    if request.output == "sigmoid":
+        logits = "logarithms of the odds of its one output, with 0 for the first label"
     return "\n".join(
         [
             f"# {card.name}",

@@ -8,7 +8,8 @@ import numpy as np
 from eoltag.errors import DataError
 from eoltag.model.card import OPENVINO_FILES
 from eoltag.records import Pixels, Scores
-from train.import_.foreign import LEAST_PROBABILITY, Foreign, ImportRequest, check_outputs, input_size
+from train.import_.foreign import Foreign, ImportRequest, input_size
+from train.import_.outputs import check_outputs, logits_in_openvino
 from train.import_.scaling import scale_array, scale_in_openvino
 from train.package.runtimes import name_anew
 
@@ -54,19 +55,18 @@ def _write(network: Any, folder: Path, request: ImportRequest) -> None:
     xml = folder / OPENVINO_FILES[0]
     xml.parent.mkdir(parents=True, exist_ok=True)
     scaled = scale_in_openvino(network, request.scaling)
-    complete = _with_logits(scaled) if request.output == "softmax" else scaled
+    complete = _with_logits(scaled, request)
     name_anew(complete)
     ov.save_model(complete, xml, compress_to_fp16=False)
 
 
-def _with_logits(network: Any) -> Any:
-    """The logarithm behind the network."""
+def _with_logits(network: Any, request: ImportRequest) -> Any:
+    """The network with logits in place of its output."""
     import openvino as ov
-    from openvino import opset13 as opset
 
-    probabilities = network.get_results()[0].input_value(0)
-    logits = opset.log(opset.maximum(probabilities, opset.constant(np.float32(LEAST_PROBABILITY))))
-    return ov.Model([logits.output(0)], network.get_parameters(), "imported")
+    scores = network.get_results()[0].input_value(0)
+    logits = logits_in_openvino(scores, _shape(network.output(0))[1], request)
+    return ov.Model([logits], network.get_parameters(), "imported")
 
 
 def _scores(source: Path, pixels: Pixels, request: ImportRequest) -> Scores:

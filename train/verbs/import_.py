@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 TEACHING: Final = """\
 SOURCE is a TensorFlow SavedModel folder, or a .keras or .h5 file of Keras 2 or 3 that holds a whole model: a
 classifier of RGB images. Scaling goes into the graph, so that the package takes plain images; softmax outputs become
-logits by their logarithm. Augmentation layers are left out, and 16-bit layers compute in float32. The scores of the
-package are compared with those of SOURCE before it appears. Files that would run code (pickles, Lambda layers, Python
-functions in a SavedModel) are refused. An .h5 file with weights alone wants --network, the settings of a network that
-`fit` makes: scratch, vgg or peetz_net; --scaling and --output are then known.
+logits by their logarithm. A model of two labels may have one output, the score of the second (--output sigmoid; or
+logits, where it has no activation). Augmentation layers are left out, and 16-bit layers compute in float32. The
+scores of the package are compared with those of SOURCE before it appears. Files that would run code (pickles, Lambda
+layers, Python functions in a SavedModel) are refused. An .h5 file with weights alone wants --network, the settings of
+a network that `fit` makes: scratch, vgg or peetz_net; --scaling and --output are then known.
 
 decathlon's hyperparameters_search.pickle, read without running anything in it, becomes settings for `fit`.
 
@@ -46,7 +47,11 @@ def _arguments(parser: ArgumentParser) -> None:
         choices=("unit", "signed", "torch", "caffe", "none"),
         help="what the pixels are turned into before SOURCE sees them",
     )
-    parser.add_argument("--output", choices=("logits", "softmax"), help="raw scores, or probabilities that sum to 1")
+    parser.add_argument(
+        "--output",
+        choices=("logits", "softmax", "sigmoid"),
+        help="raw scores; probabilities that sum to 1; or one probability, that of the second of two labels",
+    )
     parser.add_argument(
         "--network", type=Path, metavar="CONFIG.toml", help="of weights alone: the settings of their network"
     )

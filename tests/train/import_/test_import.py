@@ -73,6 +73,55 @@ def pictures() -> Pixels:
     return np.random.default_rng(9).integers(0, 256, (8, SIDE, SIDE, 3), np.uint8)
 
 
+@pytest.fixture(scope="module")
+def one_unit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with one output as .keras and SavedModel: with a sigmoid, and without; and one with two sigmoids."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("one_unit")
+    whole = network(None, "float32")
+    for name, units, activation in (("share", 1, "sigmoid"), ("raw", 1, None), ("two", 2, "sigmoid")):
+        score = keras.layers.Dense(units, activation=activation, name=f"{name}_unit")(whole.output)
+        model = keras.Model(whole.input, score)
+        model.save(folder / f"{name}.keras")
+        model.export(folder / name, verbose=False)
+    return folder
+
+
+@pytest.mark.parametrize("form", ["share.keras", "share", "raw.keras", "raw"])
+def test_one_output_for_two_labels_is_the_share_of_the_second(form: str, one_unit: Path, tmp_path: Path) -> None:
+    import keras
+
+    output = "sigmoid" if form.startswith("share") else "logits"
+    package = imported(one_unit / form, tmp_path / "package", labels="no,yes", output=output)
+    shares = keras.models.load_model(one_unit / "share.keras").predict_on_batch(scale_array(pictures(), "unit"))
+    raw = keras.models.load_model(one_unit / "raw.keras").predict_on_batch(scale_array(pictures(), "unit"))
+    wanted = shares[:, 0] if output == "sigmoid" else 1 / (1 + np.exp(-raw[:, 0]))
+    logits = scores(package, "openvino", pictures())
+    assert logits.shape == (8, 2)
+    np.testing.assert_allclose([one.scores["yes"] for one in package.card.verdicts(logits)], wanted, atol=1e-5)
+    assert wanted.max() - wanted.min() > 0.01, "different pictures"
+
+
+@pytest.mark.parametrize(
+    ("form", "output", "labels", "said"),
+    [
+        ("two.keras", "logits", "a,b", "so each is the probability of a label by itself"),
+        ("two.keras", "softmax", "a,b", "so each is the probability of a label by itself"),
+        ("two", "sigmoid", "a,b", "wanted a model with one output and two labels"),
+        ("share.keras", "logits", "a,b", "so it is a probability; wanted --output sigmoid"),
+        ("raw.keras", "sigmoid", "a,b", "its outputs are no probabilities"),
+        ("share.keras", "sigmoid", "a,b,c", "wanted a model with one output and two labels"),
+    ],
+)
+def test_shares_are_not_taken_for_raw_scores(
+    form: str, output: str, labels: str, said: str, one_unit: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(one_unit / form, tmp_path / "out", labels=labels, output=output)) == 2
+    assert said in capfd.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("form", ["softmax.keras", "softmax.h5", "softmax"])
 def test_probabilities_become_logits_with_the_same_probabilities(form: str, foreign: Foreign, tmp_path: Path) -> None:
     package = imported(foreign.folder / form, tmp_path / "package")
