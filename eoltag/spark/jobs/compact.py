@@ -14,6 +14,7 @@ from eoltag.spark.requests import CompactRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.facts import FACTS, FactTable, folder_of, has_facts, partitions, write_sorted
+from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
 
@@ -77,7 +78,7 @@ def compact(output: Output, table: FactTable, partition: str | None, request: Co
 def _read(output: Output, table: FactTable, path: str) -> DataFrame:
     """The files of one folder, without the column that the folder's name holds."""
     columns = [field for field in table.schema.fieldNames() if field != table.partition]
-    return output.session.read.schema(table.schema).parquet(path).select(*columns)
+    return reader(output.session).schema(table.schema).parquet(path).select(*columns)
 
 
 def _kept(rows: DataFrame, table: FactTable, request: CompactRequest) -> DataFrame:

@@ -23,7 +23,7 @@ from eoltag.spark.tables.bundles import (
     upload_bundle,
     with_kept_columns,
 )
-from eoltag.spark.tables.files import Files
+from eoltag.spark.tables.files import Files, reader
 from eoltag.spark.tables.runs import Run
 from eoltag.spark.tables.schemas import quoted, rows_schema
 
@@ -65,7 +65,7 @@ def bundle_rows(run: Run) -> DataFrame:
     for name in staged.bundles:
         output.files.upload(staged.path(name), f"{target}/bundle={name}/{PART}")
     schema = rows_schema(staged.further)
-    read = output.session.read.schema(schema).parquet(target).select(*map(quoted, schema.fieldNames()))
+    read = reader(output.session).schema(schema).parquet(target).select(*map(quoted, schema.fieldNames()))
     rows = with_siblings(read, staged.bundles)
     if request.sample is None:
         return rows

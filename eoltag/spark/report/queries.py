@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import FloatType, IntegerType, MapType, StringType, StructField, StructType
 
 from eoltag.report.content import BIN_WIDTHS, LOGIT_SPAN, PENDING, Counted, Found
+from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import IDENTITY
 
@@ -60,7 +61,7 @@ _SCORE_GROUPS: Final = {
 def tags_of(output: Output, tasks: Sequence[str]) -> DataFrame:
     """The written tags of these tasks, texts cut to what a page may hold."""
     paths = [output.path("tags", f"task={name}") for name in tasks]
-    rows = output.session.read.schema(TAGS).option("basePath", output.path("tags")).parquet(*paths)
+    rows = reader(output.session).schema(TAGS).option("basePath", output.path("tags")).parquet(*paths)
     short = {name: _cut(F.col(name), LONGEST_KEY) for name in ("bundle", "tag", "rule", "label")}
     texts = {name: _cut(F.col(name), LONGEST) for name in ("ancestry", "detail")}
     return rows.withColumns({**short, **texts, "outcome": F.coalesce("outcome", F.lit(PENDING))})

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from eoltag.bundle.staging import PART
 from eoltag.errors import OutputError
 from eoltag.spark.tables.decided import bundles_of
+from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import quoted, rows_schema
 
@@ -55,7 +56,7 @@ def with_kept_columns(output: Output, rows: DataFrame, columns: Mapping[str, Col
     """`rows` with columns (bundle -> names) that only the kept rows of a bundle have, by row and URL."""
     for bundle, names in columns.items():
         schema = rows_schema(names)
-        kept = output.session.read.schema(schema).parquet(output.path("bundles", f"bundle={bundle}"))
+        kept = reader(output.session).schema(schema).parquet(output.path("bundles", f"bundle={bundle}"))
         known = kept.select(
             F.lit(bundle).alias("k_bundle"), F.col("bundle_row").alias("k_row"), F.col("eolMediaURL").alias("k_url"),
             *[F.col(quoted(name)).alias(f"kept {name}") for name in names],
@@ -93,7 +94,7 @@ def read_bundles(output: Output, task: str, further: Iterable[str] = ()) -> Data
                 "bundle_columns name; run jobs/tag_bundles.py over them again (no image is fetched for that)"
             )
     paths = [output.path("bundles", f"bundle={name}") for name in names]
-    read = output.session.read.schema(rows_schema(wanted)).option("basePath", output.path("bundles"))
+    read = reader(output.session).schema(rows_schema(wanted)).option("basePath", output.path("bundles"))
     return read.parquet(*paths)
 
 

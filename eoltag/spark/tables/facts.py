@@ -10,6 +10,7 @@ from pyspark.sql.types import StructType
 
 from eoltag.spark.requests import IMAGES_PER_FILE
 from eoltag.spark.tables import schemas
+from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 
 PREFIXES: Final = 4096
@@ -61,7 +62,7 @@ def read_facts(output: Output, table: FactTable) -> DataFrame | None:
     """The whole table; None before a row was committed."""
     if not output.files.names(output.path(table.name)):
         return None
-    return output.session.read.schema(table.schema).parquet(output.path(table.name))
+    return reader(output.session).schema(table.schema).parquet(output.path(table.name))
 
 
 def partitions(output: Output, table: FactTable) -> list[str | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrameReader, SparkSession
 
 from eoltag.local import files as local_files
 
@@ -39,6 +39,11 @@ def _os_errors(method: Callable[P, R]) -> Callable[P, R]:
 def is_local(path: str) -> bool:
     """Whether Python reads and writes it itself: Files.absolute leaves such paths without a scheme."""
     return path.startswith("/")
+
+
+def reader(session: SparkSession) -> DataFrameReader:
+    """Reads paths letter by letter, where Spark takes `[ ]`, `{ }`, `*` and a backslash for patterns (SPARK-32810)."""
+    return session.read.option("__globPaths__", "false")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from eoltag.errors import OutputError
-from eoltag.spark.tables.files import Files
+from eoltag.spark.tables.files import Files, reader
 from eoltag.spark.tables.schema_version import check_schema_version
 
 
@@ -51,7 +51,7 @@ class Output:
         """The rows, once on disk for this run, so that later steps read them and do not compute them again."""
         path = f"{self.staging}/{name}"
         rows.write.mode("overwrite").parquet(path)
-        return self.session.read.schema(rows.schema).parquet(path)
+        return reader(self.session).schema(rows.schema).parquet(path)
 
     def check_lock(self) -> None:
         """Raises OutputError where the directory was deleted, or another run has taken over."""

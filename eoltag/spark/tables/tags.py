@@ -5,6 +5,7 @@ from typing import Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 
 _UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry")
@@ -31,4 +32,4 @@ def has_tags(output: Output, task: str) -> bool:
 
 def read_tags(output: Output, task: str) -> DataFrame:
     """The written tags of a task."""
-    return output.session.read.parquet(output.path("tags", f"task={task}"))
+    return reader(output.session).parquet(output.path("tags", f"task={task}"))

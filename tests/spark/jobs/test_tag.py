@@ -513,3 +513,14 @@ def test_a_feature_is_measured_where_a_task_asks_and_a_task_that_asks_later_fetc
         pixels = decode(urls[row["eolMediaURL"]].read_bytes(), [], 10**8, [None]).pictures[0]
         assert row["mnorm_pp"] == cartoonization(pixels).mnorm_pp
     assert len({row["mnorm_pp"] for row in table(output_folder / "tags")}) == 3
+
+
+def test_a_path_is_taken_letter_by_letter(
+    run: Callable[..., Row], server: Loopback, pictures: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out [1]{a,b}\\x*"
+    urls = [server.url(f"/files/{name}") for name in pictures[:2]]
+    assert run(urls, output=str(output))["ok"] == 2
+    again = run([*urls, server.url(f"/files/{pictures[2]}")], output=str(output))
+    assert (again["ok"], again["known"], again["images_fetched"]) == (3, 2, 1)
+    assert len((output / "tsv/kind/list_finaltags.tsv").read_text().splitlines()) == 4
