@@ -1,5 +1,6 @@
 """Image files on this machine."""
 
+import os
 from pathlib import Path
 
 from eoltag.errors import DataError, Forbidden, Gone
@@ -16,17 +17,38 @@ def read_image_file(path: Path) -> bytes:
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """Every file at any depth, sorted; hidden ones and those in hidden folders are left out. Raises DataError."""
+    """Every file at any depth, sorted; hidden ones and those in hidden folders are left out.
+
+    Raises DataError where there is no folder, or a name that tables and cards could not hold.
+    """
     if not folder.is_dir():
         came = "a file" if folder.exists() else "no such folder"
         raise DataError(f"{folder}: wanted a folder of images. Received: {came}")
-    return sorted(
+    found = sorted(
         path
         for path in folder.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
+        if not any(_is_hidden(part) for part in path.relative_to(folder).parts) and path.is_file()
     )
+    for path in found:
+        require_text(path)
+    return found
 
 
 def visible_folders(folder: Path) -> list[Path]:
     """The folders right below, sorted by name; hidden ones are left out."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not _is_hidden(path.name))
+
+
+def require_text(path: Path) -> None:
+    """Raises DataError where the name of a file is no UTF-8: it could be read, and written down nowhere."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as problem:
+        raise DataError(
+            f"{os.fsencode(path)!r}: wanted a file name in UTF-8; rename the file (convmv does so for whole folders)"
+        ) from problem
+
+
+def _is_hidden(name: str) -> bool:
+    """Also the folder that macOS puts beside the others in a zip."""
+    return name.startswith(".") or name == "__MACOSX"

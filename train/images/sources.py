@@ -8,7 +8,7 @@ from typing import Final
 from eoltag.errors import DataError, ImageError
 from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
-from train.images.files import read_image_file
+from train.images.files import read_image_file, require_text, visible_files
 
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp")
 READ_AHEAD_BYTES: Final = 256_000_000
@@ -40,18 +40,18 @@ def find_sources(arguments: Iterable[str], stdin: Iterable[str]) -> list[ImageSo
 def _find(arguments: Iterable[str], stdin: Iterable[str]) -> Iterator[ImageSource]:
     for argument in arguments:
         if argument == "-":
-            yield from _find((line.strip() for line in stdin if line.strip() not in ("", "-")), ())
+            lines = (line.strip().lstrip("\ufeff") for line in stdin)
+            yield from _find((line for line in lines if line not in ("", "-")), ())
         elif not ImageSource(argument).is_url and Path(argument).is_dir():
             yield from _walk(Path(argument))
         else:
+            require_text(Path(argument))
             yield ImageSource(argument)
 
 
 def _walk(folder: Path) -> Iterator[ImageSource]:
-    for path in sorted(folder.rglob("*")):
-        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not is_hidden:
-            yield ImageSource(str(path), is_found=path.suffix.lower() not in IMAGE_SUFFIXES)
+    for path in visible_files(folder):
+        yield ImageSource(str(path), is_found=path.suffix.lower() not in IMAGE_SUFFIXES)
 
 
 def read_sources(sources: Sequence[ImageSource], settings: FetchSettings) -> Iterator[tuple[int, Fetched]]:
