@@ -5,13 +5,18 @@ import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from eoltag import __version__
 from eoltag.bundle.staging import Staged
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.tables.output import Output
+
+
+RUNNING: Final = "running"
+DONE: Final = "done"
+"""`status` of a record: whether everything that the run makes was there when it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,18 @@ def write_record(output: Output, record: dict[str, Any]) -> None:
     """runs/<run_id>.json, replaced whole."""
     output.check_lock()
     output.files.write_text(output.path("runs", f"{output.run_id}.json"), json.dumps(record, indent=2) + "\n")
+
+
+def is_last_unfinished(output: Output) -> bool:
+    """Whether the run before this one has ended before it was done, so that its views or its page may be missing."""
+    before = [name for name in output.files.names(output.path("runs")) if name < f"{output.run_id}.json"]
+    if not before:
+        return False
+    try:
+        document = json.loads(output.files.read_text(output.path("runs", before[-1])))
+    except ValueError:  # cut short by a kill
+        return True
+    return not isinstance(document, dict) or document.get("status") != DONE
 
 
 def record_of(run: Run) -> dict[str, Any]:
