@@ -55,7 +55,7 @@ def compact(output: Output, table: FactTable, partition: str | None, request: Co
 
     Raises OutputError where the copy differs.
 
-    The copy is made beside, read again and compared; then two renames put it in the place of the old files.
+    The copy is made beside, read again and compared; then it changes places with the old files.
     """
     planned = _planned(output, table, partition, request)
     if planned.files_after >= planned.files_before and not planned.dropped:

@@ -18,7 +18,7 @@ from eoltag.spark.tables.bundles import read_bundles, rows_at_most
 from eoltag.spark.tables.decided import bundles_of
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
-from eoltag.spark.tables.runs import task_record, write_record
+from eoltag.spark.tables.runs import DONE, RUNNING, task_record, write_record
 
 __all__ = ["decide_tags"]
 
@@ -35,6 +35,8 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     if request.is_dry_run:
         return _show_flips(request, tasks, output)
     with locked(output):
+        record = {**task_record(output, tasks), "job": "decide_tags"}
+        write_record(output, {**record, "status": RUNNING})
         for task in tasks:
             begin_change(output, task)
             decide(output, task, {})
@@ -42,8 +44,10 @@ def decide_tags(request: DecideRequest) -> ExitCode:
         bundles = sorted({name for task in tasks for name in bundles_of(output, task.name)})
         taken = [note for task in tasks for note in task.taken]
         summary = summarise(output, tasks, bundles, started, notes=taken)
-        write_record(output, {**task_record(output, tasks), "job": "decide_tags", "summary": summary.as_dict()})
+        record |= {"summary": summary.as_dict()}
+        write_record(output, {**record, "status": RUNNING})
         write_report(output)
+        write_record(output, {**record, "status": DONE})
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
     return ExitCode.DONE
 

@@ -19,8 +19,8 @@ from eoltag.spark.predict.waves import estimated_s, run_waves
 from eoltag.spark.predict.work import Progress, work_of
 from eoltag.spark.predict.workers import choose_engine, tag_worker
 from eoltag.spark.report.counts import summarise
-from eoltag.spark.report.page_data import write_report
-from eoltag.spark.report.views import refresh_views
+from eoltag.spark.report.page_data import has_page, write_report
+from eoltag.spark.report.views import has_views, refresh_views
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
@@ -28,7 +28,16 @@ from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked, unchanged
 from eoltag.spark.tables.models import record_models
 from eoltag.spark.tables.output import open_output
-from eoltag.spark.tables.runs import NOTHING_TO_DO, Run, notes_of, record_of, write_record
+from eoltag.spark.tables.runs import (
+    DONE,
+    NOTHING_TO_DO,
+    RUNNING,
+    Run,
+    is_last_unfinished,
+    notes_of,
+    record_of,
+    write_record,
+)
 from eoltag.spark.tables.thumbnails import share_thumbnails, trim_thumbnails
 
 __all__ = ["tag_bundles"]
@@ -78,7 +87,8 @@ def _tag(run: Run, started: float) -> Summary:
     """Do what there is to do, and record it. started: time.monotonic() at the start of the job."""
     output, tasks, digests = run.output, run.tasks, bundle_digests(run)
     record, notes = record_of(run), notes_of(run)
-    write_record(output, {**record, "status": "running"})
+    is_mending = is_last_unfinished(output)
+    write_record(output, {**record, "status": RUNNING})
     known = make_plan(run) if all(is_decided(output, task, digests) for task in tasks) else None
     is_idle = known is not None and known.is_empty
     plan, progress = (known, Progress()) if known and is_idle else _predict(run, known)
@@ -87,11 +97,15 @@ def _tag(run: Run, started: float) -> Summary:
     else:
         for task in tasks:
             decide(output, task, digests)
+    if not is_idle or is_mending or not has_views(output):
         refresh_views(output)
     summary = summarise(output, tasks, run.staged.bundles, started, work_of(plan, progress), notes)
-    write_record(output, {**record, "status": "done", "plan": asdict(plan.counts), "summary": summary.as_dict()})
-    if not is_idle or trim_thumbnails(output, tasks, run.request.settings.run.thumbnails):
+    record |= {"plan": asdict(plan.counts), "summary": summary.as_dict()}
+    write_record(output, {**record, "status": RUNNING})  # with what the page says of this run
+    is_trimmed = trim_thumbnails(output, tasks, run.request.settings.run.thumbnails) if is_idle else False
+    if not is_idle or is_mending or is_trimmed or not has_page(output):
         write_report(output)
+    write_record(output, {**record, "status": DONE})
     return summary
 
 

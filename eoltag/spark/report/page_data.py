@@ -40,6 +40,11 @@ def write_report(output: Output, tasks: Sequence[str] = (), *, is_forced: bool =
     return facts_of_page
 
 
+def has_page(output: Output) -> bool:
+    """Whether the page is there."""
+    return output.files.exists(output.path(PAGE))
+
+
 def _tasks(output: Output, wanted: Sequence[str]) -> list[str]:
     there = [name.removeprefix("task=") for name in output.files.names(output.path("tags"))]
     missing = [name for name in wanted if name not in there]

@@ -64,14 +64,16 @@ class Output:
     def swap(self, staged: str, target: str) -> None:
         """Put a staged folder in the place of `target`, in one step where the file system can exchange folders.
 
-        Elsewhere by two renames; lock.begin mends a kill between them.
+        The old one stays below _staging until the next swap or the end: who was just listing it must not find it empty.
+        Elsewhere there are two renames; lock.begin mends a kill between them.
         """
         self.check_lock()
-        path, replaced = self.path(target), f"{self.staging}/replaced/{target}"
+        path, before, replaced = self.path(target), f"{self.staging}/before", f"{self.staging}/replaced/{target}"
+        self.files.delete(before)
         if not self.files.exists(path):
             self.files.move(staged, path)
         elif self.files.exchange(staged, path):
-            self.files.delete(staged)
+            self.files.move(staged, before)
         else:
             self.files.move(path, replaced)
             self.files.move(staged, path)

@@ -15,6 +15,9 @@ from eoltag.spark.tables.output import Output
 
 NOTHING_TO_DO: Final = "nothing to do: no row, rule or model is new or changed; tags and TSV files stay as they are"
 """The note of a run that changed nothing."""
+RUNNING: Final = "running"
+DONE: Final = "done"
+"""`status` of a record: whether everything that the run makes was there when it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,18 @@ def write_record(output: Output, record: dict[str, Any]) -> None:
 def did_nothing(record: dict[str, Any]) -> bool:
     """Whether the run of this record left tags and facts as they were, so that comparing with it says nothing."""
     return NOTHING_TO_DO in record.get("summary", {}).get("notes", [])
+
+
+def is_last_unfinished(output: Output) -> bool:
+    """Whether the run before this one has ended before it was done, so that its views or its page may be missing."""
+    before = [name for name in output.files.names(output.path("runs")) if name < f"{output.run_id}.json"]
+    if not before:
+        return False
+    try:
+        document = json.loads(output.files.read_text(output.path("runs", before[-1])))
+    except ValueError:  # cut short by a kill
+        return True
+    return not isinstance(document, dict) or document.get("status") != DONE
 
 
 def record_of(run: Run) -> dict[str, Any]:

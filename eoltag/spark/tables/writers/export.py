@@ -61,10 +61,10 @@ def _export(output: Output, task: Task, tags: DataFrame, found: list["_Part"], w
     with _whole_files(output.session):
         _write_lines(output, _lines(tags, task, columns, writer), headers, wanted, staged)
     names = [f"{bundle}_{suffix}.{writer.name}" for bundle, suffix, _ in wanted]
+    output.check_lock()
     for number, name in enumerate(names):
         (part,) = files.parts(f"{staged}/file={number}")
-        files.delete(f"{folder}/{name}")
-        files.move(f"{staged}/file={number}/{part}", f"{folder}/{name}")
+        files.replace(f"{staged}/file={number}/{part}", f"{folder}/{name}")
     header = headers[TAGGED]
     for name in {f"{one.bundle}_{TAGGED}.{writer.name}" for one in found} - set(names):
         files.write_text(f"{folder}/{name}", "" if header is None else f"{header}\n")
