@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from eoltag.bundle.staging import Taking
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest
@@ -56,6 +57,13 @@ def _add_rows(new: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--output", required=True, metavar="DIR", help="a new directory, or one of an earlier run to go on"
     )
+    new.add_argument(
+        "--url-column",
+        metavar="NAME",
+        help="the column of URLs, where it has another name than eolMediaURL and its like",
+    )
+    new.add_argument("--from-row", type=_positive, default=1, metavar="N", help="only rows from the Nth of each bundle")
+    new.add_argument("--to-row", type=_positive, metavar="N", help="only rows up to the Nth of each bundle")
     new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows of all bundles together")
     new.add_argument(
         "--sample", type=_positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
@@ -110,6 +118,15 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return parse(Settings, content, "command line")
 
 
+def taking_of(options: argparse.Namespace) -> Taking:
+    """Which rows are taken. Raises SettingsError."""
+    if options.to_row is not None and options.to_row < options.from_row:
+        raise SettingsError(
+            f"--to-row: a row from --from-row {options.from_row} on was wanted. Received: {options.to_row}"
+        )
+    return Taking(options.url_column, options.from_row, options.to_row, options.limit)
+
+
 def main() -> ExitCode:
     """Run the job."""
     options = parser().parse_args()
@@ -120,7 +137,7 @@ def main() -> ExitCode:
         settings=settings_of(options),
         root=ROOT,
         models=options.model,
-        limit=options.limit,
+        taking=taking_of(options),
         sample=options.sample,
         seed=options.seed,
         retry_failed=options.retry_failed,

@@ -69,20 +69,21 @@ class Bundle:
         yield from (image._replace(bundle_row=row) for row, image in enumerate(rows, 1))
 
 
-def open_bundles(path: Path, origin: str) -> list[Bundle]:
+def open_bundles(path: Path, origin: str, url_column: str | None = None) -> list[Bundle]:
     """The bundles in a local file: one, or one for each list in a zip, in the zip's order. Of a folder of parts: one.
 
-    origin: what the user typed; it is named in messages, and names the bundle unless a zip holds several.
+    origin: what the user typed; it is named in messages, and names the bundle unless a zip holds several. url_column:
+    the column of tables that holds the URLs; None: the first known one.
     It is read through once (CSV and JSON lines twice), so that what is broken stops a run before it starts.
     Raises BundleError.
     """
     if is_part_folder(path):
-        return [_joined(part_files(path), origin)]
+        return [_joined(part_files(path), origin, url_column)]
     sources, left_out = find_sources(path, origin)
     bundles = []
     for source in sources:
         try:
-            found, content = recognise(source)
+            found, content = recognise(source, url_column)
         except NoListError as problem:  # a README or meta.xml beside the lists
             if len(sources) == 1:
                 raise
@@ -114,13 +115,13 @@ def part_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] not in "._")
 
 
-def _joined(files: list[Path], origin: str) -> Bundle:
+def _joined(files: list[Path], origin: str, url_column: str | None) -> Bundle:
     """One bundle of part files; empty ones are passed over."""
     found: dict[str, list[Content]] = {}
     for file in files:
         if file.stat().st_size:
             for source in find_sources(file, f"{origin.rstrip('/')}/{file.name}")[0]:
-                name, content = recognise(source)
+                name, content = recognise(source, url_column)
                 found.setdefault(name, []).append(content)
     if len(found) != 1:
         came = " and ".join(found) or "empty files only"

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -43,6 +44,30 @@ MOST_HOSTS: Final = 50
 
 _CHUNK_ROWS: Final = 20_000
 _HOST: Final = re.compile(r"\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Which rows of the bundles are taken, and from which column their URLs."""
+
+    url_column: str | None = None
+    """None: the first known one."""
+    first_row: int = 1
+    last_row: int | None = None
+    """Of each bundle, both included."""
+    limit: int | None = None
+    """Of all bundles together."""
+
+    @property
+    def is_part(self) -> bool:
+        """Some rows may be left out."""
+        return self.first_row > 1 or self.last_row is not None or self.limit is not None
+
+    def of(self, rows: Iterator[ImageRef]) -> Iterator[ImageRef]:
+        """Those of one bundle."""
+        last = self.last_row
+        until = rows if last is None else takewhile(lambda row: row.bundle_row <= last, rows)
+        return (row for row in until if row.bundle_row >= self.first_row)
 
 
 @dataclass(slots=True)
@@ -102,30 +127,33 @@ def local_files(
     return list(found.items())
 
 
-def stage(files: list[tuple[str, Path]], folder: Path, limit: int | None = None, further: Sequence[str] = ()) -> Staged:
+def stage(
+    files: list[tuple[str, Path]], folder: Path, taking: Taking = Taking(), further: Sequence[str] = ()
+) -> Staged:
     """Write every row of all bundles to Parquet files in a new folder. Raises BundleError, also where there is no row.
 
-    limit: at most so many rows, from the first bundle on. further: columns to keep beside those of ROWS; a bundle may
-    lack one, but not all of them.
+    further: columns to keep beside those of ROWS; a bundle may lack one, but not all of them.
     """
     staged = Staged(folder, further=list({name.lower(): name for name in reversed(further)}.values())[::-1])
-    bundles = _named([bundle for origin, path in files for bundle in open_bundles(path, origin)])
+    bundles = _named([bundle for origin, path in files for bundle in open_bundles(path, origin, taking.url_column)])
     staged.notes += [note for name in staged.further if (note := _missing(name, bundles))]
     for name, bundle in bundles:
-        if limit is not None and staged.rows >= limit:
+        if taking.limit is not None and staged.rows >= taking.limit:
             break
         staged.bundles.append(name)
         staged.notes += [f"{bundle.origin}: {note}" for note in bundle.notes]
-        _stage_bundle(staged, name, bundle, limit)
+        _stage_bundle(staged, name, bundle, taking)
+    if not staged.rows:
+        raise BundleError(f"wanted rows from {taking.first_row:,} on; came bundles that have fewer each")
     return staged
 
 
-def _stage_bundle(staged: Staged, name: str, bundle: Bundle, limit: int | None) -> None:
-    path, tally = staged.path(name), Tally()
+def _stage_bundle(staged: Staged, name: str, bundle: Bundle, taking: Taking) -> None:
+    path, tally, limit = staged.path(name), Tally(), taking.limit
     path.parent.mkdir(parents=True)
     schema = pa.schema([*ROWS, *[pa.field(column, pa.string()) for column in staged.further]])
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for chunk in _chunks(bundle.rows(tally, staged.further)):
+        for chunk in _chunks(taking.of(bundle.rows(tally, staged.further))):
             kept = chunk if limit is None else chunk[: limit - staged.rows]
             kept = [without_passwords(row) for row in kept]
             table = _table(kept, schema)

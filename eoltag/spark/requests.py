@@ -1,10 +1,11 @@
 """The requests of the jobs: their command lines as values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from eoltag.bundle.staging import Taking
 from eoltag.settings import Settings
 
 __all__ = ["CompactRequest", "DecideRequest", "DiffRequest", "ImportRequest", "ReportRequest", "TagRequest"]
@@ -25,7 +26,7 @@ class TagRequest:
     """The project's folder, where conf/tasks lies."""
     models: Sequence[str] = ()
     """TASK=PATH or TASK.MODEL=PATH: packages in place of those that the task files name."""
-    limit: int | None = None
+    taking: Taking = field(default_factory=Taking)
     sample: int | None = None
     seed: int = 0
     retry_failed: bool = False

@@ -401,7 +401,10 @@ def test_members_with_the_same_name_are_two_bundles(tmp_path: Path) -> None:
 
 # --- what is no bundle ------------------------------------------------------------------------------------------------
 
-KNOWN = "wanted a URL column (eolMediaURL, obj_url, object_url, image_url, url, or identifier holding URLs)"
+KNOWN = (
+    "wanted a URL column (eolMediaURL, obj_url, object_url, image_url, url, or identifier holding URLs; "
+    "--url-column names another)"
+)
 WANTED = "my list: wanted a list of image URLs; came "
 
 

@@ -1,11 +1,12 @@
 """--bundle arguments to staged rows."""
 
+import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from eoltag.bundle.staging import ROWS, for_the_record, local_files, stage
+from eoltag.bundle.staging import ROWS, Taking, for_the_record, local_files, stage
 from eoltag.errors import BundleError
 from eoltag.settings import FetchSettings
 from tests.support.loopback import Loopback
@@ -106,13 +107,54 @@ def test_a_bundle_address_with_a_password_is_refused_without_showing_it(tmp_path
 def test_a_limit_counts_over_all_bundles(tmp_path: Path) -> None:
     one = written(tmp_path / "one.txt", "https://eol.org/a.jpg", "https://eol.org/b.jpg")
     two = written(tmp_path / "two.txt", "https://eol.org/c.jpg", "https://eol.org/d.jpg")
-    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows", limit=3)
+    staged = stage([("one.txt", one), ("two.txt", two)], tmp_path / "rows", Taking(limit=3))
     tables = [pq.ParquetFile(staged.path(bundle)).read() for bundle in ("one", "two")]
     assert staged.rows == 3
     assert [url[-5:] for table in tables for url in table["eolMediaURL"].to_pylist()] == ["a.jpg", "b.jpg", "c.jpg"]
     whole = stage([("one.txt", one), ("two.txt", two)], tmp_path / "whole")
     assert staged.digests["one"] == whole.digests["one"]
     assert staged.digests["two"] != whole.digests["two"]
+
+
+def test_a_range_counts_the_rows_of_each_bundle_which_keep_their_numbers(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.txt", *(f"https://eol.org/{number}.jpg" for number in range(1, 6)))
+    two = written(tmp_path / "two.txt", *(f"https://eol.org/{number}.png" for number in range(1, 3)))
+    files = [("one.txt", one), ("two.txt", two)]
+    staged = stage(files, tmp_path / "rows", Taking(first_row=2, last_row=3))
+    rows = [pq.ParquetFile(staged.path(bundle)).read()["bundle_row"].to_pylist() for bundle in ("one", "two")]
+    assert (rows, staged.rows) == ([[2, 3], [2]], 3)
+    assert stage(files, tmp_path / "most", Taking(first_row=2, last_row=9, limit=2)).rows == 2
+    with pytest.raises(BundleError, match="wanted rows from 6 on; came bundles that have fewer each"):
+        stage(files, tmp_path / "none", Taking(first_row=6))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "url,picture\nhttps://eol.org/page,https://eol.org/a.jpg\n",
+        "url;Picture\nhttps://eol.org/page;https://eol.org/a.jpg\n",
+        "taxon\tpicture\n1\thttps://eol.org/a.jpg\n",
+        '{"url": "https://eol.org/page", "picture": "https://eol.org/a.jpg"}\n',
+    ],
+)
+def test_the_user_may_say_which_column_holds_the_urls(tmp_path: Path, content: str) -> None:
+    path = written(tmp_path / "table.csv", content.removesuffix("\n"))
+    staged = stage([("table.csv", path)], tmp_path / "rows", Taking(url_column="picture"))
+    assert pq.ParquetFile(staged.path("table")).read()["eolMediaURL"].to_pylist() == ["https://eol.org/a.jpg"]
+    with pytest.raises(BundleError, match="wanted the URL column 'pictures'; came the columns "):
+        stage([("table.csv", path)], tmp_path / "none", Taking(url_column="pictures"))
+
+
+def test_a_workbook_and_a_picture_are_refused_with_the_way_to_go(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "table.csv", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    (tmp_path / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 20)
+    for name in ("table.csv", "old.xls"):
+        with pytest.raises(BundleError, match=r"came an Excel workbook; save its sheet as CSV"):
+            stage([(name, tmp_path / name)], tmp_path / "rows")
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(BundleError, match="came a JPEG image; for pictures on this machine see"):
+        stage([("a.jpg", tmp_path / "a.jpg")], tmp_path / "rows")
 
 
 def test_further_columns_are_staged_as_texts_and_no_others(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eoltag.bundle.formats.text import short
-from eoltag.errors import NoListError
+from eoltag.errors import NoListError, did_you_mean
 
 URL_COLUMNS: Final = ("eolMediaURL", "obj_url", "object_url", "image_url", "url")
 """In order of preference; `identifier` comes last, and only where its values are URLs."""
@@ -21,7 +21,9 @@ ABSENT: Final = -1
 """The place of a column that the table lacks."""
 
 URL_START: Final = re.compile(r"[\s\ufeff\u200b]*https?://", re.IGNORECASE)
-WANTED: Final = f"wanted a URL column ({', '.join(URL_COLUMNS)}, or {IDENTIFIER} holding URLs)"
+WANTED: Final = (
+    f"wanted a URL column ({', '.join(URL_COLUMNS)}, or {IDENTIFIER} holding URLs; --url-column names another)"
+)
 _NAMES_SHOWN: Final = 24
 
 
@@ -50,20 +52,26 @@ def place_of(name: str, header: Sequence[str]) -> int:
     return next((place for place, column in enumerate(header) if column.lower() == lower), ABSENT)
 
 
-def url_place(header: Sequence[str]) -> int:
-    """The position of the preferred URL column, `identifier` aside, or ABSENT."""
+def url_place(header: Sequence[str], wanted: str | None = None) -> int:
+    """The position of the wanted URL column; without one, of the preferred one, `identifier` aside; or ABSENT."""
+    if wanted is not None:
+        return place_of(wanted, header)
     return next((place for name in URL_COLUMNS if (place := place_of(name, header)) != ABSENT), ABSENT)
 
 
 def choose_columns(
-    header: Sequence[str], values_at: Callable[[int], list[str]], label: str
+    header: Sequence[str], values_at: Callable[[int], list[str]], label: str, wanted: str | None
 ) -> tuple[Columns, tuple[str, ...]]:
     """The columns to take, and a note where the choice may surprise. Raises BundleError where none holds URLs.
 
-    values_at: values of the column at a place, in the first rows; asked for `identifier` only.
+    values_at: values of the column at a place, in the first rows; asked for `identifier` only. wanted: the name of the
+    URL column, where the user says it.
     """
-    place = url_place(header)
+    place = url_place(header, wanted)
     notes: tuple[str, ...] = ()
+    if place == ABSENT and wanted is not None:
+        near = did_you_mean(wanted, header)
+        raise NoListError(f"{label}: wanted the URL column {short(wanted)}; came the columns {listed(header)}{near}")
     if place == ABSENT:
         place, notes = place_of(IDENTIFIER, header), (_require_urls(header, values_at, label),)
     others = [place_of(name, header) for name in OTHER_COLUMNS]

@@ -75,8 +75,10 @@ class Columned:
 class Sample:
     """The beginning of a file, for formats to recognise their own by."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, url_column: str | None = None) -> None:
         self.source = source
+        self.url_column = url_column
+        """The name of the column that holds the URLs, where the user says it."""
 
     @cached_property
     def head(self) -> bytes:

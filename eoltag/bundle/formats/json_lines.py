@@ -50,7 +50,7 @@ def recognise(sample: Sample) -> JsonLines | None:
         records = islice(_objects(source, text.encoding, Tally()), PROBED_ROWS)
         return [value for record in records if (value := _text(record.get(header[place])))]
 
-    columns, notes = choose_columns(header, values_at, source.label)
+    columns, notes = choose_columns(header, values_at, source.label, sample.url_column)
     return JsonLines(source, columns, (*text.notes, *notes), text.encoding)
 
 

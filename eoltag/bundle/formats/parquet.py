@@ -54,7 +54,7 @@ def recognise(sample: Sample) -> ParquetTable | None:
         batches = _batches(source, [schema.names[place]], PROBED_ROWS)
         return [value for [values] in islice(batches, 1) for value in values if value]
 
-    columns, notes = choose_columns(schema.names, values_at, source.label)
+    columns, notes = choose_columns(schema.names, values_at, source.label, sample.url_column)
     url = schema.field(columns.places[0])
     kind = url.type.value_type if pa.types.is_dictionary(url.type) else url.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)):

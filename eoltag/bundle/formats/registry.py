@@ -11,10 +11,10 @@ FORMATS: Final[list[BundleFormat]] = [parquet.FORMAT, json_lines.FORMAT, table.F
 """They are asked in this order, and the first that recognises a file reads it: strict formats first."""
 
 
-def recognise(source: Source) -> tuple[str, Content]:
+def recognise(source: Source, url_column: str | None = None) -> tuple[str, Content]:
     """The name of the file's format, and its content. Raises NoListError where no format knows it, BundleError
     where it is broken."""
-    sample = Sample(source)
+    sample = Sample(source, url_column)
     for known in FORMATS:
         content = known.recognise(sample)
         if content is not None:

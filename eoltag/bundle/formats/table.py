@@ -76,9 +76,9 @@ def recognise(sample: Sample) -> Table | None:
     text, source = sample.text, sample.source
     if is_markup(text.first) or (URL_START.match(text.first) and "\t" not in text.first.strip()):
         return None
-    dialect = _dialect(text)
+    dialect = _dialect(text, sample.url_column)
     header = _header(text, dialect)
-    if url_place(header) == ABSENT and place_of(IDENTIFIER, header) == ABSENT:
+    if sample.url_column is None and not _has_known(header, None):
         if len(header) == 1:
             return None
         if any(URL_START.match(cell) for cell in header):
@@ -92,7 +92,7 @@ def recognise(sample: Sample) -> Table | None:
             records = _records(lines, dialect, place, len(header) == 1, source.label, Tally())
             return [record[place] for record in islice(records, PROBED_ROWS)]
 
-    columns, notes = choose_columns(header, values_at, source.label)
+    columns, notes = choose_columns(header, values_at, source.label, sample.url_column)
     table = Table(source, columns, (*text.notes, *notes), text.encoding, dialect)
     if dialect.is_quoted:
         for _ in table.rows((), Tally()):  # a quote that never closes shows only at the end
@@ -103,27 +103,27 @@ def recognise(sample: Sample) -> Table | None:
 FORMAT: Final = BundleFormat("table", recognise)
 
 
-def _dialect(text: Text) -> Dialect:
+def _dialect(text: Text, wanted: str | None) -> Dialect:
     """The first that finds a column that may hold URLs; comma-separated where none does."""
     if "\t" in text.first:
-        return Dialect("\t", _is_quoted(text))
+        return Dialect("\t", _is_quoted(text, wanted))
     for delimiter in (";", ","):
         dialect = Dialect(delimiter, is_quoted=True, is_spaced=f"{delimiter} " in text.first)
-        if delimiter == "," or _has_known(_header(text, dialect)):
+        if delimiter == "," or _has_known(_header(text, dialect), wanted):
             break
     return dialect
 
 
-def _has_known(header: Sequence[str]) -> bool:
-    return url_place(header) != ABSENT or place_of(IDENTIFIER, header) != ABSENT
+def _has_known(header: Sequence[str], wanted: str | None) -> bool:
+    return url_place(header, wanted) != ABSENT or place_of(IDENTIFIER, header) != ABSENT
 
 
-def _is_quoted(text: Text) -> bool:
+def _is_quoted(text: Text, wanted: str | None) -> bool:
     """Whether the columns of a tab-separated table, or its URLs, stand in quotes."""
     header = [cell.strip() for cell in text.first.split("\t")]
     if any(_QUOTED.fullmatch(cell) for cell in header):
         return True
-    place = url_place(header)
+    place = url_place(header, wanted)
     rows = [line.rstrip("\r\n").split("\t") for line in text.following]
     values = [row[place] for row in rows if len(row) > place and row[place]] if place != ABSENT else []
     return bool(values) and all(_QUOTED.fullmatch(value) for value in values)

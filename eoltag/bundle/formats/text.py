@@ -31,7 +31,9 @@ _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZIP_MARKS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP_MARK: Final = b"\x1f\x8b"
 PARQUET_MARK: Final = b"PAR1"
+_EXCEL: Final = "an Excel workbook; save its sheet as CSV (UTF-8)"
 _BINARY_MARKS: Final = {
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": _EXCEL,
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG\r\n\x1a\n": "a PNG image",
     b"GIF87a": "a GIF image",
@@ -42,6 +44,9 @@ _BINARY_MARKS: Final = {
 }
 _ARCHIVE: Final = "an archive inside an archive, which must be unpacked first"
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+
+_WORKBOOK: Final = "[Content_Types].xml"
+"""Every file of Office holds it."""
 
 _UNREADABLE: Final = (
     OSError,  # also gzip's BadGzipFile and bzip2's bad data
@@ -119,6 +124,9 @@ def find_sources(path: Path, origin: str) -> tuple[list[Source], list[str]]:
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
         if head.startswith(_ZIP_MARKS):
+            with zipfile.ZipFile(path) as archive:
+                if _WORKBOOK in archive.namelist():
+                    raise BundleError(f"{origin}: wanted a list of image URLs; came {_EXCEL}")
             return _members(path, origin)
     except _UNREADABLE as problem:
         raise unreadable(origin, problem) from problem
@@ -139,7 +147,8 @@ def find_encoding(source: Source) -> tuple[str, str | None]:
         head = stream.read(_CHUNK)
         kind = _binary_kind(head[:HEAD_BYTES]) if head else "an empty file"
         if kind:
-            raise BundleError(f"{source.label}: wanted a list of image URLs; came {kind}")
+            hint = "; for pictures on this machine see `python -m train classify`" if kind.endswith(" image") else ""
+            raise BundleError(f"{source.label}: wanted a list of image URLs; came {kind}{hint}")
         chunks = _checked(chain([head], iter(partial(stream.read, _CHUNK), b"")), source.label)
         if head.startswith(_UTF16_MARKS):
             _require_utf16(chunks, source.label)

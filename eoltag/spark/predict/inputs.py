@@ -35,7 +35,7 @@ def stage_bundles(request: TagRequest, tasks: Iterable[Task], folder: Path) -> S
     """
     files = local_files(request.bundles, folder, request.settings.fetch, _fetch_remote)
     further = [column for task in tasks for column in bundle_columns(task).values()]
-    return stage(files, folder / "rows", request.limit, further)
+    return stage(files, folder / "rows", request.taking, further)
 
 
 def _fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:

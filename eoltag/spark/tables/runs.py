@@ -2,7 +2,7 @@
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
@@ -65,7 +65,7 @@ def record_of(run: Run) -> dict[str, Any]:
         "rows": staged.rows,
         "skipped_lines": staged.skipped_lines,
         "notes": staged.notes,
-        "limit": request.limit,
+        **asdict(request.taking),
         "sample": request.sample,
         "seed": request.seed,
         "retry_failed": request.retry_failed,
@@ -80,8 +80,11 @@ def notes_of(run: Run) -> list[str]:
     notes = [*(note for task in run.tasks for note in task.taken), *staged.notes]
     if staged.skipped_lines:
         notes.append(f"{staged.skipped_lines:,} blank or comment lines skipped")
-    if request.limit is not None or request.sample is not None:
-        notes.append("--limit and --sample: the bundles' tags and TSV hold only that part until a run without them")
+    if request.taking.is_part or request.sample is not None:
+        notes.append(
+            "only a part of the bundles' rows was asked for (--limit, --sample, --from-row, --to-row): tags and TSV "
+            "hold only that part until a run over all"
+        )
     return notes
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from eoltag.bundle.staging import Taking
 from eoltag.errors import ExitCode, TaskError
 from eoltag.image.cartoon import cartoonization
 from eoltag.image.decode import decode
@@ -408,7 +409,7 @@ def test_a_sample_is_the_same_for_one_seed(run: Callable[..., Row], server: Loop
     assert run(urls, sample=5, seed=1)["images_fetched"] == 5
     assert run(urls, sample=5, seed=1)["images_fetched"] == 0
     assert run(urls, sample=5, seed=2)["rows_in"] == 5
-    part = run(urls, limit=3)
+    part = run(urls, taking=Taking(limit=3))
     assert part["rows_in"] == 3
     assert any("tags and TSV hold only that part" in note for note in part["notes"])
 
