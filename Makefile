@@ -6,13 +6,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint reference bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-reuse bench-serve bench-soak bench-train clean
+.PHONY: help demo test test-slow lint reference chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-reuse bench-serve bench-soak bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
 	@echo "make test-slow    the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
 	@echo "make lint         ruff and mypy"
 	@echo "make reference    the tables of docs/reference again, from the code"
+	@echo "make chaos        kills and signals at random moments of small runs, held against undisturbed ones (half an hour)"
 	@echo "make bench        eoltag and its peers side by side: the same images, server, weights and machine (hours)"
 	@echo "make bench-parts  fetch, decode and infer alone, and the bound they give (minutes)"
 	@echo "make bench-scale  seconds a row, memory and files of runs over 10,000 and 100,000 rows"
@@ -65,6 +66,10 @@ bench-start: $(INSTALLED)
 
 bench-serve: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
+
+chaos: $(INSTALLED)
+	@$(JAVA) $(BIN)/python -m benchmarks.chaos.kills $(ARGS)
+	@$(JAVA) $(BIN)/python -m benchmarks.chaos.signals --step 0.6 --later 10
 
 bench-soak: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
