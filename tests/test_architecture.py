@@ -80,6 +80,10 @@ MAY_IMPORT = {
         "eoltag.decide", "eoltag.model", "eoltag.model.outputs", "eoltag.report",
         f"{_SPARK}.tables", f"{_SPARK}.tables.writers",
     ],
+    f"{_SPARK}.frames": [
+        "eoltag.decide", "eoltag.model", "eoltag.pipeline",
+        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide")),
+    ],
     f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
     f"{_SPARK}.jobs": [
         "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.report", "eoltag.vectors", _SPARK,

@@ -1,12 +1,12 @@
 """Facts to tags: joins every bundle row with its answer and the scores of its content, and applies the rules."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StringType, StructField, StructType
+from pyspark.sql.types import DataType, DoubleType, StringType, StructField, StructType
 
 from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_expression, tag_expression, text_literal
 from eoltag.model.outputs import OUTPUTS
@@ -21,6 +21,7 @@ from eoltag.spark.tables.schemas import (
     IDENTITY,
     MEASURED,
     PREDICTED,
+    SCORE,
     TAG_MODEL,
     quoted,
 )
@@ -28,7 +29,7 @@ from eoltag.spark.tables.schemas import (
     SCORES as SCORES_SCHEMA,
 )
 
-_ANSWERED: Final = (
+ANSWERED: Final = (
     "outcome", "detail", "http_status", "width", "height", "color_mode", "bytes", "content_sha256", "perceptual_hash",
     "asked_at",
 )  # fmt: skip
@@ -65,7 +66,7 @@ def with_facts(rows: DataFrame, facts: Facts, task: Task) -> DataFrame:
     """
     further = [F.col(quoted(column)).alias(name) for name, column in bundle_columns(task).items()]
     bare = rows.select(*IDENTITY, *further)
-    names = {_answer(column): column for column in _ANSWERED}
+    names = {_answer(column): column for column in ANSWERED}
     if facts.images is None:
         found = bare.withColumns({name: F.lit(None).cast(ANSWER[column]) for name, column in names.items()})
     else:
@@ -91,6 +92,25 @@ def _by_content(
     )
     same = F.col(_answer("content_sha256")) == F.col("known_content")
     return rows.join(known, on=same, how="left").drop("known_content")
+
+
+def worker_columns(task: Task) -> StructType:
+    """What `with_facts` adds to rows: for a worker that finds it out itself.
+
+    In their order: the answer (ANSWERED), the raw scores of each model, each measure.
+    """
+    answers = [StructField(_answer(column), ANSWER[column]) for column in ANSWERED]
+    scores = [StructField(_of_model(model, "raw"), SCORE["scores"]) for model in task.packages]
+    return StructType([*answers, *scores, *[StructField(_measure(name), DoubleType()) for name in task.file.features]])
+
+
+def tag_found(found: DataFrame, task: Task, carried: str) -> DataFrame:
+    """The columns that rules may use of the image and the first model (FLAT), tag and rule, beside `carried`.
+
+    found: IDENTITY, the bundle columns of the task, its worker_columns, and the column `carried`.
+    """
+    tag, rule = F.expr(tag_expression(task)).alias("tag"), F.expr(rule_expression(task)).alias("rule")
+    return _decision_input(found, task, [carried]).select(F.col(quoted(carried)), *FLAT, tag, rule)
 
 
 def tag_rows(rows: DataFrame, facts: Facts, task: Task) -> DataFrame:
@@ -143,9 +163,10 @@ def _bundle_fields(task: Task) -> list[StructField]:
     return [StructField(name, kind) for name, kind in columns.items()]
 
 
-def _decision_input(rows: DataFrame, task: Task) -> DataFrame:
+def _decision_input(rows: DataFrame, task: Task, carried: Sequence[str] = ()) -> DataFrame:
     """What rules see: bundle columns, columns of the image and the first model, and one struct per model.
 
+    carried: columns that ride along, of names that no rule can mean.
     With several models the outcome is the first that is not ok, and the other flat columns are the first model's.
     """
     by_model = {name: _columns(name, package.card, package.version, task) for name, package in task.packages.items()}
@@ -156,10 +177,11 @@ def _decision_input(rows: DataFrame, task: Task) -> DataFrame:
         F.struct(*[column.alias(name) for name, column in columns.items()]).alias(model)
         for model, columns in by_model.items()
     ]
-    staged = rows.select(*IDENTITY, *bundle_columns(task), worst.alias("outcome"), *structs)
+    given = [*IDENTITY, *bundle_columns(task), *map(quoted, carried)]
+    staged = rows.select(*given, worst.alias("outcome"), *structs)
     first = next(iter(task.packages))
     flat = [F.col(first)[name].alias(name) for name in _flat(task) if name != "outcome"]
-    return staged.select(*IDENTITY, *bundle_columns(task), "outcome", *flat, *task.packages)
+    return staged.select(*given, "outcome", *flat, *task.packages)
 
 
 def _columns(model: str, card: Card, version: str, task: Task) -> dict[str, Column]:

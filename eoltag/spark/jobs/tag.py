@@ -69,7 +69,7 @@ def _check(run: Run) -> None:
     for task in run.tasks:
         check_task(session, task)
         for package in task.packages.values():
-            choose_engine(package, run.request.settings.engine, session.sparkContext)
+            choose_engine(package, run.request.settings.engine, session.sparkContext.getConf())
     prepare_for(session, run.staged.rows + rows_at_most(run.output))
 
 

@@ -1,24 +1,18 @@
 """The passes over images: mapInArrow around eoltag.pipeline. Rows go in and out; whole pictures stay in the worker."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyspark import TaskContext
 from pyspark.accumulators import Accumulator, AccumulatorParam
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eoltag.image import careful
-from eoltag.image.careful import Decode
 from eoltag.pipeline.clock import Stage, Stopwatch
-from eoltag.pipeline.frozen import end_when_frozen
 from eoltag.pipeline.partition import Job, KeptPixels, KnownContents, score_copies, tag_images
 from eoltag.pipeline.rows import ImageRow
 from eoltag.pipeline.scoring import FEATURE_TYPE, score_vectors
@@ -26,6 +20,7 @@ from eoltag.records import FetchRequest, KnownContent, Outcome, WantedImage
 from eoltag.report.top_k import Collector, ThumbnailPlans
 from eoltag.spark.predict.arrow_rows import Batches, as_columns, batch_of, columns_of
 from eoltag.spark.predict.plan import Bucket
+from eoltag.spark.predict.process import decoder, take_gpu
 from eoltag.spark.tables.schemas import WORKER_OUTPUT
 from eoltag.spark.tables.thumbnails import worker_rows
 
@@ -93,11 +88,11 @@ class TagWorker:
 
     def ask(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Rows of the to-do list (ladder.to_ask) to rows of all tables; thumbnails come last."""
-        _take_gpu()
+        take_gpu()
         collector, watch, batches = self._collector(), Stopwatch(), Batches()
         known: KnownContents = frozenset() if self.known is None else self.known.value
         absences: dict[str, float] = {}
-        with self._decoder() as decode:
+        with decoder(self.job.settings.decode.timeout_s, is_careful=self.is_careful) as decode:
             found = tag_images(
                 _wanted(inputs),
                 self.job,
@@ -117,20 +112,9 @@ class TagWorker:
             self.counters.absences.add(absences)
         yield from self._end(batches, collector, watch)
 
-    @contextmanager
-    def _decoder(self) -> Iterator[Decode]:
-        """In line at first. A task that is tried again, because its worker died or hung, decodes apart from itself."""
-        context, timeout_s = TaskContext.get(), self.job.settings.decode.timeout_s
-        end_when_frozen(timeout_s)
-        if self.is_careful or (context is not None and context.attemptNumber() > 0):
-            with careful.apart(timeout_s) as decode:
-                yield decode
-        else:
-            yield careful.timed(timeout_s)
-
     def score_pixels(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Kept copies to scores; thumbnails come last."""
-        _take_gpu()
+        take_gpu()
         collector, watch, batches = self._collector(), Stopwatch(), Batches()
         found = score_copies(
             self._counted(_copies(inputs)),
@@ -145,7 +129,7 @@ class TagWorker:
 
     def score_features(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Stored vectors of one base to scores, in whole batches: a million would be a minute of Python one by one."""
-        _take_gpu()
+        take_gpu()
         watch = Stopwatch()
         for batch in inputs:
             contents, lacking = batch.column("content_sha256"), batch.column("from_features").to_pylist()
@@ -158,7 +142,7 @@ class TagWorker:
 
     def warm_up(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Imports and loads what the passes will need; hands the rows through."""
-        _take_gpu()
+        take_gpu()
         self.job.models.load()
         yield from inputs
 
@@ -275,11 +259,3 @@ _KNOWN: Final = ("content_sha256", "bytes", "width", "height", "color_mode", "pe
 def _copies(inputs: Iterator[pa.RecordBatch]) -> Iterator[KeptPixels]:
     for content, image, lacking, url, width, height in columns_of(inputs, _COPIES):
         yield KeptPixels(content, image, tuple(lacking), url, width, height)
-
-
-def _take_gpu() -> None:
-    """Show this process only the GPU that Spark gave its task. Before any runtime is imported."""
-    context = TaskContext.get()
-    gpu = context.resources().get("gpu") if context else None
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.addresses)

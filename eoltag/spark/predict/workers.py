@@ -1,7 +1,7 @@
 """Spark's Python workers: which runtime each model gets, what a partition is tagged with, and their early start."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -9,39 +9,38 @@ from importlib.util import find_spec
 from typing import Any
 
 from py4j.protocol import Py4JError
-from pyspark import SparkContext
 from pyspark.errors import PySparkException
 
 from eoltag.errors import PackageError
 from eoltag.model.card import EngineName, Part
 from eoltag.model.package import Package
 from eoltag.pipeline.clock import Stage
-from eoltag.pipeline.models import Models, ModelSource
+from eoltag.pipeline.models import Held, Models, ModelSource
 from eoltag.pipeline.partition import Job
-from eoltag.settings import EngineSettings
+from eoltag.settings import EngineSettings, Settings
 from eoltag.spark.predict.known import complete_contents
 from eoltag.spark.predict.plan import Plan, measures_of, packages_of, slots_of, wanted_of
 from eoltag.spark.predict.tagging import Counters, Longest, TagWorker, warm_up_workers
-from eoltag.spark.runtime.session import has_gpu_tasks, task_slots, threads_per_task
+from eoltag.spark.runtime.session import Configuration, has_gpu_tasks, is_local, task_slots, threads_per_task
 from eoltag.spark.tables.facts import SCORES, has_facts
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.runs import Run
 from eoltag.spark.tables.thumbnails import plans_of
 
 
-def choose_engine(package: Package, settings: EngineSettings, context: SparkContext) -> EngineName:
+def choose_engine(package: Package, settings: EngineSettings, conf: Configuration) -> EngineName:
     """The engine that will run `package`. Raises PackageError where it cannot."""
     part: Part = "head" if package.is_head_only else "whole"
     able = package.card.engines_for(part)
     if settings.name != "auto":
         engine: EngineName = settings.name
-    elif has_gpu_tasks(context) and "keras" in able and settings.precision != "int8":
+    elif has_gpu_tasks(conf) and "keras" in able and settings.precision != "int8":
         engine = "keras"
     else:
         engine = able[0]
     package.files_for(engine, settings.precision if part == "whole" else "f32", part)
     backend = settings.keras_backend
-    if engine == "keras" and (context.master or "").startswith("local") and find_spec(backend) is None:
+    if engine == "keras" and is_local(conf) and find_spec(backend) is None:
         raise PackageError(f"{package.path}: needs Keras with {backend}: pip install 'eoltag[train]'")
     return engine
 
@@ -55,8 +54,13 @@ def tag_worker(run: Run) -> Iterator[TagWorker]:
     output, tasks, settings = run.output, run.tasks, run.request.settings
     context, packages = output.session.sparkContext, packages_of(tasks)
     broadcasts: list[Any] = []
-    sources = _sources(run, list(packages.values()), broadcasts)
-    models = Models(sources, slots_of(tasks), settings.engine, threads_per_task(context))
+
+    def send(packed: bytes) -> Any:
+        broadcasts.append(context.broadcast(packed))
+        return broadcasts[-1]
+
+    sources = sources_of(list(packages.values()), settings, context.getConf(), send)
+    models = Models(sources, slots_of(tasks), settings.engine, threads_per_task(context.getConf()))
     worker = TagWorker(
         job=Job(models, settings, measures_of(tasks)),
         rate_share=1.0,
@@ -87,20 +91,19 @@ def knowing(worker: TagWorker, run: Run, plan: Plan) -> TagWorker:
     return replace(worker, known=run.output.session.sparkContext.broadcast(known))
 
 
-def _sources(run: Run, packages: Sequence[Package], broadcasts: list[Any]) -> dict[str, ModelSource]:
-    """Where workers get each model from. broadcasts: gets all that is to be destroyed in the end."""
-    settings, context = run.request.settings, run.output.session.sparkContext
+def sources_of(
+    packages: Sequence[Package], settings: Settings, conf: Configuration, send: Callable[[bytes], Held]
+) -> dict[str, ModelSource]:
+    """Where workers get each model from. send: brings a packed package to them; a base that is shared goes once."""
     on_base = Counter(package.card.base_version for package in packages if package.has_base)
-    bases: dict[tuple[str, EngineName], Any] = {}
+    bases: dict[tuple[str, EngineName], Held] = {}
 
-    def sent(package: Package, engine: EngineName, part: Part) -> Any:
-        precision = settings.engine.precision if part == "whole" else "f32"
-        broadcasts.append(context.broadcast(package.pack(engine, precision, part)))
-        return broadcasts[-1]
+    def sent(package: Package, engine: EngineName, part: Part) -> Held:
+        return send(package.pack(engine, settings.engine.precision if part == "whole" else "f32", part))
 
     found = {}
     for package in packages:
-        engine, base = choose_engine(package, settings.engine, context), package.card.base_version
+        engine, base = choose_engine(package, settings.engine, conf), package.card.base_version
         has_head = package.has_base or package.is_head_only
         head = sent(package, engine, "head") if has_head else None
         if package.has_base and (on_base[base] > 1 or settings.reuse.features):

@@ -1,0 +1,1 @@
+"""Functions on DataFrames of any session: a column of URLs becomes a column of tags."""
