@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 from eoltag.errors import ExitCode, SettingsError
+from eoltag.places import project_root
 from eoltag.spark.requests import DecideRequest
 from eoltag.spark.runtime.command import Parser, run_program
 from eoltag.spark.runtime.java import start_java
-
-ROOT = Path(__file__).resolve().parent.parent
 
 EXAMPLES = """\
 examples, after editing a rule in conf/tasks/demo.toml: look first, then decide
@@ -41,7 +40,7 @@ def main() -> ExitCode:
     request = DecideRequest(
         tasks=options.task,
         output=options.output,
-        root=ROOT,
+        root=project_root(),
         as_json=options.json,
         is_dry_run=options.dry_run,
         models=options.model,

@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 from eoltag.errors import ExitCode
+from eoltag.places import project_root
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.runtime.command import Parser, run_program
 from eoltag.spark.runtime.java import start_java
-
-ROOT = Path(__file__).resolve().parent.parent
 
 EXAMPLES = """\
 examples:
@@ -56,7 +55,7 @@ def main() -> ExitCode:
         DiffRequest(
             task=options.task,
             output=options.output,
-            root=ROOT,
+            root=project_root(),
             old=options.old,
             new=options.new,
             csv=options.csv,

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from eoltag.bundle.staging import Taking
 from eoltag.errors import ExitCode, SettingsError
+from eoltag.places import project_root
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.runtime.command import Parser, run_program
 from eoltag.spark.runtime.java import start_java
-
-ROOT = Path(__file__).resolve().parent.parent
 
 EXAMPLES = """\
 examples:
@@ -135,7 +134,7 @@ def main() -> ExitCode:
         tasks=options.task,
         output=options.output,
         settings=settings_of(options),
-        root=ROOT,
+        root=project_root(),
         models=options.model,
         taking=taking_of(options),
         sample=options.sample,
