@@ -54,6 +54,7 @@ setup(
         "eoltag": ["architecture.md", "py.typed", "report/templates/*"],
         "train": ["README.md", "py.typed", "serving/page.html", "report/templates/*.j2"],
     },
+    entry_points={"console_scripts": ["eoltag = eoltag.__main__:main"]},
     cmdclass={"build_py": BuildWithConf},
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[
