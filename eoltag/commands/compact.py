@@ -10,6 +10,7 @@ from eoltag.errors import ExitCode
 from eoltag.spark.requests import IMAGES_PER_FILE, CompactRequest
 from eoltag.spark.runtime.command import Parser
 from eoltag.spark.runtime.java import start_java
+from eoltag.spark.runtime.options import prepare_spark
 
 EXAMPLES = """\
 examples, now and then after many nightly runs, and where pictures take too much room:
@@ -58,6 +59,7 @@ def parser(prog: str = "compact_tables.py") -> argparse.ArgumentParser:
 def main(prog: str = "compact_tables.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
+    prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.compact import compact_tables  # takes a while, in which Java starts
 

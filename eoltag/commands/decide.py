@@ -12,6 +12,7 @@ from eoltag.places import project_root
 from eoltag.spark.requests import DecideRequest
 from eoltag.spark.runtime.command import Parser
 from eoltag.spark.runtime.java import start_java
+from eoltag.spark.runtime.options import prepare_spark
 
 EXAMPLES = """\
 examples, after editing a rule in conf/tasks/demo.toml: look first, then decide
@@ -46,6 +47,7 @@ def main(prog: str = "decide_tags.py", arguments: Sequence[str] | None = None) -
         models=options.model,
         flips=options.flips,
     )
+    prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.decide import decide_tags  # takes a while, in which Java starts
 

@@ -12,6 +12,7 @@ from eoltag.places import project_root
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.runtime.command import Parser
 from eoltag.spark.runtime.java import start_java
+from eoltag.spark.runtime.options import prepare_spark
 
 EXAMPLES = """\
 examples:
@@ -48,6 +49,7 @@ def parser(prog: str = "diff_runs.py") -> argparse.ArgumentParser:
 def main(prog: str = "diff_runs.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
+    prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.diff import diff_runs  # takes a while, in which Java starts
 

@@ -9,6 +9,7 @@ from eoltag.errors import ExitCode
 from eoltag.spark.requests import ImportRequest
 from eoltag.spark.runtime.command import Parser
 from eoltag.spark.runtime.java import start_java
+from eoltag.spark.runtime.options import prepare_spark
 
 EXAMPLES = """\
 examples:
@@ -39,6 +40,7 @@ def parser(prog: str = "import_features.py") -> Parser:
 def main(prog: str = "import_features.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
+    prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.import_features import import_features  # takes a while, in which Java starts
 

@@ -10,6 +10,7 @@ from eoltag.errors import ExitCode
 from eoltag.spark.requests import ReportRequest
 from eoltag.spark.runtime.command import Parser
 from eoltag.spark.runtime.java import start_java
+from eoltag.spark.runtime.options import prepare_spark
 
 EXAMPLES = """\
 examples:
@@ -34,6 +35,7 @@ def parser(prog: str = "report_tags.py") -> argparse.ArgumentParser:
 def main(prog: str = "report_tags.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
+    prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.report import report_tags  # takes a while, in which Java starts
 

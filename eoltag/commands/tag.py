@@ -14,6 +14,7 @@ from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.runtime.command import Parser
 from eoltag.spark.runtime.java import start_java
+from eoltag.spark.runtime.options import prepare_spark
 
 EXAMPLES = """\
 examples:
@@ -145,6 +146,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         is_quiet=options.quiet,
         as_json=options.json,
     )
+    prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.tag import tag_bundles  # takes a while, in which Java starts
 

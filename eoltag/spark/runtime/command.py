@@ -13,6 +13,7 @@ from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
 from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
+from eoltag.spark.runtime.options import add_spark_options
 
 INTERRUPTED = 130
 """What shells expect after Ctrl-C: 128 + SIGINT."""
@@ -61,6 +62,8 @@ class Parser(ArgumentParser):
                 help="another package or folder of attempts than the task file names; TASK.MODEL=PATH where a task "
                 "has several models",
             )
+        if not prog.endswith(".py"):
+            add_spark_options(self)
         self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Namespace | None = None) -> Namespace:  # type: ignore[override]
