@@ -99,7 +99,7 @@ MAY_IMPORT = {
     "train.architectures": ["train"],
     "train.samples": ["train", "train.images"],
     "train.images": ["eoltag.fetch", "eoltag.image", "train"],
-    "train.package": ["eoltag.model", "eoltag.model.engines", "train"],
+    "train.package": ["eoltag.local", "eoltag.model", "eoltag.model.engines", "train"],
     "train.report": ["train.package"],
     "train.similar": ["eoltag.image", "train", "train.images"],
     "train.data": ["eoltag.image", "train", "train.images", "train.similar"],
