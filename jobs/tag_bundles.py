@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from eoltag.bundle.staging import Taking
+from eoltag.bundle.taking import Taking
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest

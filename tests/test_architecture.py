@@ -65,7 +65,7 @@ MAY_IMPORT = {
         "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "eoltag.report",
     ],
     # Spark, from the ground up.
-    _SPARK: [],
+    _SPARK: ["eoltag.bundle"],
     f"{_SPARK}.runtime": ["eoltag.local"],
     f"{_SPARK}.tables": [
         "eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.local", "eoltag.model", "eoltag.report",
@@ -93,7 +93,7 @@ MAY_IMPORT = {
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),
     ],
     # Entry points: arguments to requests, nothing else.
-    "jobs": [_SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime"],
+    "jobs": ["eoltag.bundle", _SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
     "train": ["eoltag.model"],
     "train.architectures": ["train"],
@@ -147,6 +147,7 @@ ROOMS_OF = {
         "eoltag/image/decode.py",
         "eoltag/image/bounds.py",
         "eoltag/image/copies.py",
+        "eoltag/image/samples.py",
         "eoltag/report/thumbnails.py",
         "train/",
     ],

@@ -26,13 +26,9 @@ def test_an_error_of_python_names_its_file_and_its_cause(number: int, cause: str
 
 
 def test_an_error_that_came_of_one_of_the_disk_is_one_of_the_disk() -> None:
-    try:
-        try:
-            raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
-        except OSError as problem:
-            raise RuntimeError("the wave failed") from problem
-    except RuntimeError as whole:
-        assert (disk_problem(whole) or "").startswith("/data/x: No space left on device")
+    whole = RuntimeError("the wave failed")
+    whole.__cause__ = OSError(errno.ENOSPC, "No space left on device", "/data/x")
+    assert (disk_problem(whole) or "").startswith("/data/x: No space left on device")
 
 
 def test_what_the_jvm_says_of_a_disk_names_the_folder_that_was_written(tmp_path: Path) -> None:
