@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
@@ -54,7 +54,7 @@ def seeds() -> dict[str, list[bytes]]:
     clear = picture.convert("RGBA")
     clear.putalpha(picture.convert("L"))
     deep = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
-    made = {
+    made: dict[str, list[tuple[Image.Image, dict[str, Any]]]] = {
         "JPEG": [
             (picture, {}),
             (picture, {"progressive": True}),
@@ -70,7 +70,7 @@ def seeds() -> dict[str, list[bytes]]:
     return {name: [_file(image, name, **options) for image, options in pairs] for name, pairs in made.items()}
 
 
-def _file(image: Image.Image, format_: str, **options: object) -> bytes:
+def _file(image: Image.Image, format_: str, **options: Any) -> bytes:
     buffer = BytesIO()
     image.save(buffer, format_, **options)
     return buffer.getvalue()
