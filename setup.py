@@ -1,9 +1,11 @@
 """Package metadata. Tool settings live in pyproject.toml, the tested pins in constraints.txt."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 here = Path(__file__).parent
 version = re.search(r'__version__ = "(.+)"', (here / "eoltag" / "__init__.py").read_text(encoding="utf-8"))
@@ -28,6 +30,17 @@ train = [
 ]
 serve = ["fastapi>=0.115", "prometheus-client>=0.21", "python-multipart>=0.0.18", "uvicorn>=0.32"]
 
+
+class BuildWithConf(build_py):
+    """Also copies conf/ into the package, where an installed eoltag looks for it: see eoltag/places.py."""
+
+    def run(self) -> None:
+        """Build the package; a development install reads the checkout's conf/."""
+        super().run()
+        if not self.editable_mode:
+            shutil.copytree(here / "conf", Path(self.build_lib) / "eoltag" / "conf", dirs_exist_ok=True)
+
+
 setup(
     name="eoltag",
     version=version.group(1),
@@ -41,6 +54,8 @@ setup(
         "eoltag": ["architecture.md", "py.typed", "report/templates/*"],
         "train": ["README.md", "py.typed", "serving/page.html", "report/templates/*.j2"],
     },
+    entry_points={"console_scripts": ["eoltag = eoltag.__main__:main"]},
+    cmdclass={"build_py": BuildWithConf},
     # What an executor needs and no more: Spark brings pyspark, OpenVINO needs no TensorFlow.
     install_requires=[
         "aiohttp>=3.14",

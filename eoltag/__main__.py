@@ -1,50 +1,41 @@
-"""python -m eoltag COMMAND: what needs neither Spark nor a model.
+"""The console command: eoltag COMMAND, or python -m eoltag COMMAND.
 
-Example: python -m eoltag views build/output
+Example: eoltag views build/output
 """
 
 import argparse
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-from eoltag.errors import ExitCode, UsageError
-from eoltag.views.write import write_views
-
-EXAMPLES = """\
-examples:
-  python -m eoltag views build/output
-  duckdb -init build/output/views.duckdb.sql
-  spark-sql -i build/output/views.spark.sql"""
+from eoltag import __version__
+from eoltag.commands.registry import COMMANDS, run
+from eoltag.errors import UsageError
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line up to the command; the rest is the command's own."""
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
     new = argparse.ArgumentParser(
-        prog="python -m eoltag", description="Commands over an output directory.", epilog=EXAMPLES,
+        prog="eoltag",
+        description="Tag very large collections of images with image classifiers, on Apache Spark.",
+        epilog=f"commands:\n{listed}\n\neach explains itself: eoltag tag --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    commands = new.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    views = commands.add_parser(
-        "views",
-        help="write SQL views for DuckDB and Spark: latest_images, predictions, tags",
-        description="Write SQL views over the tables, for DuckDB and for Spark: latest_images, predictions (one flat "
-        "row for each image and model), tags. Every run of jobs/tag_bundles.py writes them as well.",
     )
-    views.add_argument("output", metavar="OUTPUT", help="the --output directory of a run; also s3://, hdfs://, gs://")
-    views.add_argument("--to", type=Path, metavar="DIR", help="write them into this folder instead")
+    new.add_argument("--version", action="version", version=f"eoltag {__version__}")
+    new.add_argument("command", metavar="COMMAND", help="one of those below")
+    new.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="its options")
     return new
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     options = parser().parse_args(arguments)
     try:
-        for path in write_views(options.output, options.to):
-            print(path)
+        return run(options.command, options.arguments)
     except UsageError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return int(problem.exit_code)
-    return int(ExitCode.DONE)
 
 
 if __name__ == "__main__":

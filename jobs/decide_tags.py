@@ -3,55 +3,12 @@
 ./spark-submit.sh jobs/decide_tags.py --task NAME ... --output DIR
 """
 
-import argparse
 import sys
-from pathlib import Path
 
-from eoltag.errors import ExitCode, SettingsError
-from eoltag.spark.requests import DecideRequest
-from eoltag.spark.runtime.command import Parser, run_program
-from eoltag.spark.runtime.java import start_java
+from eoltag.commands.decide import main, parser
+from eoltag.spark.runtime.command import run_program
 
-ROOT = Path(__file__).resolve().parent.parent
-
-EXAMPLES = """\
-examples, after editing a rule in conf/tasks/demo.toml: look first, then decide
-  ./spark-submit.sh jobs/decide_tags.py --task demo --output build/demo/output --dry-run
-  ./spark-submit.sh jobs/decide_tags.py --task demo --output build/demo/output"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    new = Parser(
-        prog="decide_tags.py",
-        description="Decide tags again from stored scores and rewrite the tags table and the TSV files.",
-        epilog=EXAMPLES,
-    )
-    new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")
-    new.add_argument("--dry-run", action="store_true", help="print tag counts now and after; write no tag")
-    new.add_argument("--flips", type=Path, metavar="FILE", help="with --dry-run: list every row that changes, as TSV")
-    return new
-
-
-def main() -> ExitCode:
-    """Run the job."""
-    options = parser().parse_args()
-    if options.flips is not None and not options.dry_run:
-        raise SettingsError("--flips: wanted --dry-run as well, which finds what changes")
-    request = DecideRequest(
-        tasks=options.task,
-        output=options.output,
-        root=ROOT,
-        as_json=options.json,
-        is_dry_run=options.dry_run,
-        models=options.model,
-        flips=options.flips,
-    )
-    start_java()
-    from eoltag.spark.jobs.decide import decide_tags  # takes a while, in which Java starts
-
-    return decide_tags(request)
-
+__all__ = ["main", "parser"]
 
 if __name__ == "__main__":
     sys.exit(run_program(main))

@@ -3,67 +3,12 @@
 ./spark-submit.sh jobs/diff_runs.py --task NAME --output DIR
 """
 
-import argparse
 import sys
-from pathlib import Path
 
-from eoltag.errors import ExitCode
-from eoltag.spark.requests import DiffRequest
-from eoltag.spark.runtime.command import Parser, run_program
-from eoltag.spark.runtime.java import start_java
+from eoltag.commands.diff import main, parser
+from eoltag.spark.runtime.command import run_program
 
-ROOT = Path(__file__).resolve().parent.parent
-
-EXAMPLES = """\
-examples:
-  ./spark-submit.sh jobs/diff_runs.py --task demo --output build/demo/output
-  ./spark-submit.sh jobs/diff_runs.py --task demo --output build/demo/output --old 5a94b6d69cd1 --new 0c1d2e3f4a5b \\
-      --csv flips.csv
-
-A run (runs/NAME.json) stands for its rules, its model versions and what was known until then; a model version for its
-scores under the rules of today. Where neither is given, the last two runs of the task are compared. No image
-is touched, nothing in DIR is written. Thresholds from a package's card are those of today's package."""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    new = Parser(
-        prog="diff_runs.py",
-        description="What changed between two runs, or between two versions of a model: which tags flipped.",
-        epilog=EXAMPLES,
-        has_tasks=False,
-    )
-    new.add_argument("--task", required=True, metavar="NAME_OR_FILE", help="a name in conf/tasks, or a file")
-    new.add_argument("--output", required=True, metavar="DIR", help="the output directory of the runs")
-    new.add_argument("--old", metavar="RUN_OR_VERSION", help="a run or a model version (default: the run before)")
-    new.add_argument("--new", metavar="RUN_OR_VERSION", help="a run or a model version (default: the last run)")
-    new.add_argument(
-        "--csv",
-        type=Path,
-        metavar="FILE",
-        help="write every row whose tag differs, with both tags, rules, labels and outcomes",
-    )
-    return new
-
-
-def main() -> ExitCode:
-    """Run the job."""
-    options = parser().parse_args()
-    start_java()
-    from eoltag.spark.jobs.diff import diff_runs  # takes a while, in which Java starts
-
-    return diff_runs(
-        DiffRequest(
-            task=options.task,
-            output=options.output,
-            root=ROOT,
-            old=options.old,
-            new=options.new,
-            csv=options.csv,
-            as_json=options.json,
-        )
-    )
-
+__all__ = ["main", "parser"]
 
 if __name__ == "__main__":
     sys.exit(run_program(main))

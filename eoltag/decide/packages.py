@@ -6,6 +6,7 @@ from typing import Final
 
 from eoltag.errors import PackageError, TaskError
 from eoltag.model.package import Package, read_package
+from eoltag.places import PACKAGE
 
 RECIPE_FOLDER: Final = Path("conf/train")
 
@@ -60,6 +61,8 @@ def _find(task: str, entry: str, task_path: Path, root: Path) -> Path:
             return path
     recipe = RECIPE_FOLDER / f"{Path(entry).name}.toml"
     config = recipe if (root / recipe).is_file() else RECIPE_FOLDER / "NAME.toml"
+    if root == PACKAGE:
+        config = root / config  # no checkout: the recipe lies where pip has put it
     raise PackageError(
         f"{task_path}: the model package {entry} is not there; make it with `python -m train fit {config} --data "
         f"PHOTOS --out {entry}`, bring a trained model with `python -m train import MODEL --labels A,B,C --scaling ... "

@@ -1,6 +1,7 @@
 """What every job shares: errors to one line and an exit code, results to stdout, everything else to stderr."""
 
 import json
+import re
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
@@ -17,6 +18,8 @@ INTERRUPTED = 130
 """What shells expect after Ctrl-C: 128 + SIGINT."""
 TERMINATED = 143
 """The same after SIGTERM."""
+_AS_JOB = re.compile(r"\./spark-submit\.sh jobs/\w+\.py")
+"""How examples call a job from a checkout; the console command puts its own name there."""
 
 
 class Parser(ArgumentParser):
@@ -32,7 +35,7 @@ class Parser(ArgumentParser):
         super().__init__(
             prog=prog,
             description=description,
-            epilog=epilog,
+            epilog=epilog if prog.endswith(".py") else _AS_JOB.sub(prog, epilog),
             formatter_class=RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )

@@ -1,0 +1,60 @@
+"""Every command of `eoltag`, named as text: only the one that is chosen is imported."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
+
+from eoltag.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: its module has main(prog, arguments) for a Spark job, main(arguments) else."""
+
+    module: str
+    summary: str
+    library: str = ""
+    """What it cannot do without, where that is not installed with eoltag alone."""
+    extra: str = ""
+    """The extra of the wheel that brings the library."""
+
+    @property
+    def is_job(self) -> bool:
+        """It runs on Spark."""
+        return self.extra == "spark"
+
+
+def _job(name: str, summary: str) -> Command:
+    return Command(f"eoltag.commands.{name}", summary, "pyspark", "spark")
+
+
+COMMANDS: Final = {
+    "tag": _job("tag", "tag the images of bundles"),
+    "decide": _job("decide", "decide tags again from stored scores"),
+    "report": _job("report", "write the page of an output again"),
+    "diff": _job("diff", "what changed between two runs or two versions of a model"),
+    "compact": _job("compact", "many small Parquet files to few"),
+    "import-features": _job("import_features", "store vectors that others computed"),
+    "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
+    "train": Command("train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train"),
+}
+
+
+def run(name: str, arguments: Sequence[str]) -> int:
+    """The exit code of a command. Raises UsageError for an unknown one, and for one whose libraries are not there."""
+    command = COMMANDS.get(name)
+    if command is None:
+        near = did_you_mean(name, COMMANDS)
+        raise UsageError(f"unknown command '{name}'; known: {', '.join(COMMANDS)}{near}")
+    if command.library and find_spec(command.library) is None:
+        raise UsageError(
+            f"eoltag {name} wants {command.library}, which is not installed: pip install 'eoltag[{command.extra}]'"
+        )
+    main = import_module(command.module).main
+    if not command.is_job:
+        return int(main(arguments))
+    from eoltag.spark.runtime.command import run_program  # only a job needs signals and a scratch folder
+
+    return run_program(lambda: main(f"eoltag {name}", arguments))
