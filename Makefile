@@ -6,13 +6,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint reference chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-reuse bench-serve bench-soak bench-train clean
+.PHONY: help demo test test-slow lint reference fuzz chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-reuse bench-serve bench-soak bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
 	@echo "make test-slow    the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
 	@echo "make lint         ruff and mypy"
 	@echo "make reference    the tables of docs/reference again, from the code"
+	@echo "make fuzz         10,000 mutated pictures and bombs against the decoder, in a process with 1 GB (minutes)"
 	@echo "make chaos        kills and signals at random moments of small runs, held against undisturbed ones (half an hour)"
 	@echo "make bench        eoltag and its peers side by side: the same images, server, weights and machine (hours)"
 	@echo "make bench-parts  fetch, decode and infer alone, and the bound they give (minutes)"
@@ -66,6 +67,9 @@ bench-start: $(INSTALLED)
 
 bench-serve: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
+
+fuzz: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 chaos: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.chaos.kills $(ARGS)

@@ -65,7 +65,7 @@ MAY_IMPORT = {
         "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "eoltag.report",
     ],
     # Spark, from the ground up.
-    _SPARK: [],
+    _SPARK: ["eoltag.bundle"],
     f"{_SPARK}.runtime": ["eoltag.local"],
     f"{_SPARK}.tables": [
         "eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.local", "eoltag.model", "eoltag.report",
@@ -100,7 +100,7 @@ MAY_IMPORT = {
     "train.architectures": ["train"],
     "train.samples": ["train", "train.images"],
     "train.images": ["eoltag.fetch", "eoltag.image", "train"],
-    "train.package": ["eoltag.model", "eoltag.model.engines", "train"],
+    "train.package": ["eoltag.local", "eoltag.model", "eoltag.model.engines", "train"],
     "train.report": ["train.package"],
     "train.similar": ["eoltag.image", "train", "train.images"],
     "train.data": ["eoltag.image", "train", "train.images", "train.similar"],
@@ -148,6 +148,7 @@ ROOMS_OF = {
         "eoltag/image/decode.py",
         "eoltag/image/bounds.py",
         "eoltag/image/copies.py",
+        "eoltag/image/samples.py",
         "eoltag/report/thumbnails.py",
         "train/",
     ],

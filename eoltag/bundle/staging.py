@@ -5,7 +5,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from eoltag.bundle.formats.content import Tally
 from eoltag.bundle.formats.text import short
 from eoltag.bundle.lists import Bundle, is_part_folder, open_bundles
 from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
+from eoltag.bundle.taking import EVERYTHING, Taking
 from eoltag.errors import BundleError
 from eoltag.fetch.download import download
 from eoltag.fetch.urls import is_usable, without_userinfo
@@ -44,30 +44,6 @@ MOST_HOSTS: Final = 50
 
 _CHUNK_ROWS: Final = 20_000
 _HOST: Final = re.compile(r"\s*[A-Za-z]+://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)")
-
-
-@dataclass(frozen=True, slots=True)
-class Taking:
-    """Which rows of the bundles are taken, and from which column their URLs."""
-
-    url_column: str | None = None
-    """None: the first known one."""
-    first_row: int = 1
-    last_row: int | None = None
-    """Of each bundle, both included."""
-    limit: int | None = None
-    """Of all bundles together."""
-
-    @property
-    def is_part(self) -> bool:
-        """Some rows may be left out."""
-        return self.first_row > 1 or self.last_row is not None or self.limit is not None
-
-    def of(self, rows: Iterator[ImageRef]) -> Iterator[ImageRef]:
-        """Those of one bundle."""
-        last = self.last_row
-        until = rows if last is None else takewhile(lambda row: row.bundle_row <= last, rows)
-        return (row for row in until if row.bundle_row >= self.first_row)
 
 
 @dataclass(slots=True)
@@ -128,7 +104,7 @@ def local_files(
 
 
 def stage(
-    files: list[tuple[str, Path]], folder: Path, taking: Taking = Taking(), further: Sequence[str] = ()
+    files: list[tuple[str, Path]], folder: Path, taking: Taking = EVERYTHING, further: Sequence[str] = ()
 ) -> Staged:
     """Write every row of all bundles to Parquet files in a new folder. Raises BundleError, also where there is no row.
 

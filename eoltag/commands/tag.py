@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from eoltag.bundle.staging import Taking
+from eoltag.bundle.taking import Taking
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.settings import Settings, parse, read_settings

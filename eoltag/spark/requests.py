@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from eoltag.bundle.staging import Taking
+from eoltag.bundle.taking import Taking
 from eoltag.settings import Settings
 
 __all__ = ["CompactRequest", "DecideRequest", "DiffRequest", "ImportRequest", "ReportRequest", "TagRequest"]

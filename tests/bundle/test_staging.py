@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from eoltag.bundle.staging import ROWS, Taking, for_the_record, local_files, stage
+from eoltag.bundle.staging import ROWS, for_the_record, local_files, stage
+from eoltag.bundle.taking import Taking
 from eoltag.errors import BundleError
 from eoltag.settings import FetchSettings
 from tests.support.loopback import Loopback

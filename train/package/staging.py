@@ -1,13 +1,17 @@
 """A directory that appears whole or not at all."""
 
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from eoltag.errors import OutputError
+from eoltag.local.files import exchange
 from eoltag.model.attempts import CARD_FILE
 
 
@@ -49,20 +53,53 @@ def replacing(out: Path, check: Callable[[], None]) -> Iterator[Path]:
 
     check: raises OutputError where `out` must stay as it is; asked before the work and once more before the change.
     """
-    check()
     out = out.absolute()
+    _mend(out)
+    check()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     except OSError as problem:
         raise OutputError(f"{out}: cannot be written ({problem.strerror})") from problem
+    with _held(work) as is_mine:
+        assert is_mine, "nobody else knows of it yet"
+        try:
+            new = work / "new"
+            new.mkdir()
+            yield new
+            check()
+            if not out.exists():
+                new.rename(out)
+            elif not exchange(str(new), str(out)):
+                out.rename(work / _OLD)
+                new.rename(out)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+_OLD: Final = "old"
+"""What was there, between the two renames of a file system on which folders cannot change places."""
+
+
+def _mend(out: Path) -> None:
+    """Remove what killed processes have left beside `out`; a folder that one of them had moved away comes back."""
+    for work in out.parent.glob(f".{glob.escape(out.name)}-*/"):
+        with _held(work) as is_mine:
+            if not is_mine:
+                continue
+            if (work / _OLD).is_dir() and not out.exists():
+                (work / _OLD).rename(out)
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Whether the folder belongs to this process, until the block ends; the system frees what a dead one has held."""
+    number = os.open(folder, os.O_RDONLY)
     try:
-        new = work / "new"
-        new.mkdir()
-        yield new
-        check()
-        if out.exists():
-            out.rename(work / "old")
-        os.replace(new, out)  # noqa: PTH105 - says what it does better than Path.replace
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        os.close(number)

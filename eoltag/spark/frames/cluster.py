@@ -67,18 +67,25 @@ def _behind_connect(session: SparkSession) -> Cluster:
     """The client sees no executors: a range without a number of partitions has one for each core."""
     conf: Any = session.conf
     cores = session.range(1 << 16).select(F.spark_partition_id().alias("part")).distinct().count()
-    carried = [0]
+    return Cluster(conf, max(1, cores // threads_per_task(conf)), is_local(conf), Luggage().add)
 
-    def send(packed: bytes) -> Held:
-        carried[0] += len(packed)
-        if carried[0] > MOST_CARRIED:
+
+@dataclass
+class Luggage:
+    """The models that travel inside a query."""
+
+    size: int = 0
+    """Their bytes."""
+
+    def add(self, packed: bytes) -> Held:
+        """Take one more. Raises PackageError where the server would not take the query."""
+        self.size += len(packed)
+        if self.size > MOST_CARRIED:
             raise PackageError(
                 f"Spark Connect has no broadcast, so that models travel inside each query: at most {MOST_CARRIED:,} "
-                f"bytes were wanted. Received: {carried[0]:,}; use a session on the cluster itself, or fewer models"
+                f"bytes were wanted. Received: {self.size:,}; use a session on the cluster itself, or a smaller model"
             )
         return Carried(packed)
-
-    return Cluster(conf, max(1, cores // threads_per_task(conf)), is_local(conf), send)
 
 
 _sent: dict[tuple[str, str], Any] = {}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 from pyspark.sql import Column
-from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -48,7 +48,8 @@ class ColumnWorker:
         def answered(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
             return self.answer(batches)
 
-        function: Any = F.arrow_udf(answered, self.columns)
+        made: Any = arrow_udf  # its overloads leave out iterators of arrays
+        function = made(answered, self.columns)
         found: Column = function.asNondeterministic()(url)
         return found
 

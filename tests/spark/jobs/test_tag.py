@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.bundle.staging import Taking
+from eoltag.bundle.taking import Taking
 from eoltag.errors import ExitCode, TaskError
 from eoltag.image.cartoon import cartoonization
 from eoltag.image.decode import decode
