@@ -72,8 +72,8 @@ fuzz: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 chaos: $(INSTALLED)
-	@$(JAVA) $(BIN)/python -m benchmarks.chaos.kills $(ARGS)
 	@$(JAVA) $(BIN)/python -m benchmarks.chaos.signals --step 0.6 --later 10
+	@$(JAVA) $(BIN)/python -m benchmarks.chaos.kills $(ARGS)
 
 bench-soak: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -18,6 +18,7 @@ import tempfile
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -148,8 +149,8 @@ def marked(place: Place) -> dict[int, str]:
     return found
 
 
-def kill(place: Place, target: str, draw_from: random.Random) -> None:
-    """SIGKILL for all processes, for the JVM, or for some Python process of the executor."""
+def kill(place: Place, target: str, draw_from: random.Random) -> int:
+    """SIGKILL for all processes, for the JVM, or for some Python process of the executor; how many there were."""
     found = marked(place)
     chosen = list(found)
     if target == "java":
@@ -157,11 +158,12 @@ def kill(place: Place, target: str, draw_from: random.Random) -> None:
     elif target == "python":
         workers = [number for number, line in found.items() if "daemon" in line]
         chosen = [draw_from.choice(workers)] if workers else []
+    hit = 0
     for number in chosen:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+            hit += 1
+    return hit
 
 
 def told(place: Place, story: str, kills: int, seed: int, server: Loopback) -> Told:
@@ -172,9 +174,9 @@ def told(place: Place, story: str, kills: int, seed: int, server: Loopback) -> T
     for number, words in enumerate(commands):
         command = place.command(story, f"{story}-killed", words)
         last = number == len(commands) - 1
-        for _ in range(kills - result.kills if last else kills // len(commands)):
-            if _killed(place, command, draw_from, result):
-                break
+        until = kills if last else result.kills + kills // len(commands)
+        while result.kills < until and not _killed(place, command, draw_from, result):
+            pass
         _ended(place, command, result)
     requests = Counter(server.requests) - asked
     result.fetched_again = sum(count - 1 for count in requests.values())
@@ -184,14 +186,17 @@ def told(place: Place, story: str, kills: int, seed: int, server: Loopback) -> T
 
 
 def _killed(place: Place, command: list[str], draw_from: random.Random, result: Told) -> bool:
-    """Start a command and kill it, or some process of it, at a random moment; True when it was done before."""
+    """Start a command and kill it, or some process of it, at a random moment; True when it was done all the same."""
     result.starts += 1
     job, target = start(place, command), draw_from.choice(_TARGETS)
     try:
         job.wait(draw_from.uniform(1.0, 14.0))
     except subprocess.TimeoutExpired:
-        kill(place, target, draw_from)
-        result.kills += 1
+        hit = kill(place, target, draw_from)
+        result.kills += bool(hit)
+        if not hit:  # none of its kind has started yet
+            kill(place, "group", draw_from)
+            result.kills += 1
         try:
             job.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -199,30 +204,34 @@ def _killed(place: Place, command: list[str], draw_from: random.Random, result: 
             result.details.append(f"{' '.join(command[3:6])}: hangs after SIGKILL of {target}")
             kill(place, "group", draw_from)
             job.wait()
+    _settle(place, result)
+    return job.returncode == 0
+
+
+def _settle(place: Place, result: Told) -> None:
+    """Wait for what a process has started to end by itself; what does not is an orphan."""
     until = time.monotonic() + _SETTLE_S
     while (left := marked(place)) and time.monotonic() < until:
         time.sleep(0.05)
     result.orphans += len(left)
     result.details += [f"orphan: {line[:150]}" for line in left.values()]
-    kill(place, "group", draw_from)
-    return job.returncode == 0
+    kill(place, "group", random.Random(0))
 
 
 def _ended(place: Place, command: list[str], result: Told) -> None:
     """Let a command come to its end."""
     result.starts += 1
-    done = subprocess.run(
-        command,
-        cwd=place.folder,
-        env={**os.environ, "TMPDIR": str(place.folder / "tmp")},
-        capture_output=True,
-        text=True,
-        timeout=4 * _PATIENCE_S,
-        check=False,
-    )
-    if done.returncode:
+    job = start(place, command)
+    try:
+        job.wait(4 * _PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        result.hangs += 1
+        kill(place, "group", random.Random(0))
+        job.wait()
+    _settle(place, result)
+    if job.returncode:
         result.different += 1
-        result.details += [f"exit code {done.returncode}", *done.stderr.splitlines()[-3:]]
+        result.details.append(f"exit code {job.returncode} of the last run")
 
 
 def _compare(place: Place, story: str, result: Told) -> None:
