@@ -14,6 +14,7 @@ import pytest
 from eoltag import __version__
 from eoltag.decide.task import TaskFile
 from eoltag.settings import FetchSettings, Settings, parse
+from eoltag.spark.runtime.options import add_spark_options
 from eoltag.spark.tables.schemas import FLAT, IDENTITY
 from tests.support.readme import PAGES, ROOT, anchors, blocks, code, commands_of, links, page, section, spans, tables
 from train import __main__ as train
@@ -118,6 +119,9 @@ def test_every_option_that_is_named_exists() -> None:
     known = {*SPARKS_OWN, *OTHERS_OWN, *re.findall(r"^ +(--[a-z-]+) ", SUBMIT, re.MULTILINE), "--help"}
     for parser in (*verb_parsers().values(), *(job(name).parser() for name in JOBS.values())):
         known |= options(parser)
+    of_console = argparse.ArgumentParser()
+    add_spark_options(of_console)
+    known |= options(of_console)
     for name, text in PAGES.items():
         of_benchmarks = {"--full", "--plumbing", "--images", "--package", "--write", "--data", "--hashes", "--arms"}
         named = {

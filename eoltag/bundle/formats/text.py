@@ -147,7 +147,7 @@ def find_encoding(source: Source) -> tuple[str, str | None]:
         head = stream.read(_CHUNK)
         kind = _binary_kind(head[:HEAD_BYTES]) if head else "an empty file"
         if kind:
-            hint = "; for pictures on this machine see `python -m train classify`" if kind.endswith(" image") else ""
+            hint = "; for pictures on this machine see python -m train classify" if kind.endswith(" image") else ""
             raise BundleError(f"{source.label}: wanted a list of image URLs; came {kind}{hint}")
         chunks = _checked(chain([head], iter(partial(stream.read, _CHUNK), b"")), source.label)
         if head.startswith(_UTF16_MARKS):
