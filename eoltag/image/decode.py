@@ -22,7 +22,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from eoltag.errors import NotImage, TooManyPixels, Truncated, Undecodable
+from eoltag.errors import ImageError, NotImage, TooManyPixels, Truncated, Undecodable
 from eoltag.image.bounds import check_before_open, check_cost, check_pixels
 from eoltag.image.png import without_metadata
 from eoltag.image.resize import HAS_SIMD, Source
@@ -107,11 +107,14 @@ def decode(
     wanted = (specs, max_pixels, sides_px, copy_side_px)
     try:
         return _decoded(data, *wanted)
-    except Undecodable:
+    except Undecodable as problem:
         bare = without_metadata(data)
         if bare is None:
             raise
-        return _decoded(bare, *wanted)
+        try:
+            return _decoded(bare, *wanted)
+        except ImageError:
+            raise problem from None  # of the file as it came
 
 
 def _decoded(

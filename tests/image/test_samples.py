@@ -116,3 +116,9 @@ def test_a_png_whose_picture_is_broken_stays_undecodable() -> None:
     place = whole.index(b"IDAT") + 20
     with pytest.raises(Undecodable):
         read(whole[:place] + b"\xff\xff\xff\xff" + whole[place + 4 :])
+
+
+def test_what_a_broken_png_is_refused_for_is_said_of_the_file_as_it_came() -> None:
+    noise = bytes(range(256)) * 4
+    with pytest.raises(Undecodable):
+        read(b"\x89PNG\r\n\x1a\n" + noise)
