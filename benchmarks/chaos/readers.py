@@ -34,7 +34,7 @@ def _by_duckdb(output: Path) -> Tags:
 
 
 def _by_tsv(output: Path) -> Tags:
-    query = f"SELECT tag FROM read_csv('{output}/tsv/**/list.tsv', delim='\t', header=true)"
+    query = f"SELECT tag FROM read_csv('{output}/tsv/*/*_finaltags.tsv', delim='\t', header=true)"
     return [str(tag) for (tag,) in duckdb.connect().sql(query).fetchall()]
 
 

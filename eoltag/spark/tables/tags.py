@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 
+_ONLY: Final = "part-0.parquet"
 _UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry")
 
 
@@ -22,7 +23,11 @@ def replace_tags(output: Output, rows: DataFrame, task: str) -> None:
     for column in _UNSORTED:  # no reader could skip anything by their bounds, and to find these takes long
         written = written.option(f"parquet.column.statistics.enabled#{column}", "false")
     written.parquet(staged)
-    output.swap(staged, f"tags/task={task}")
+    parts = output.files.parts(staged)
+    if len(parts) == 1:
+        output.swap_file(f"{staged}/{parts[0]}", f"tags/task={task}/{_ONLY}")
+    else:  # under names of their own: who has listed the old ones gets an error, and no mixture
+        output.swap(staged, f"tags/task={task}")
 
 
 def has_tags(output: Output, task: str) -> bool:
