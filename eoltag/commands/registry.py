@@ -19,6 +19,8 @@ class Command:
     """What it cannot do without, where that is not installed with eoltag alone."""
     extra: str = ""
     """The extra of the wheel that brings the library."""
+    entry: str = "main"
+    """The function that runs it."""
 
     @property
     def is_job(self) -> bool:
@@ -38,7 +40,9 @@ COMMANDS: Final = {
     "compact": _job("compact", "many small Parquet files to few"),
     "import-features": _job("import_features", "store vectors that others computed"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
-    "train": Command("train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train"),
+    "train": Command(
+        "train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train", "program"
+    ),
 }
 
 
@@ -52,7 +56,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
         raise UsageError(
             f"eoltag {name} wants {command.library}, which is not installed: pip install 'eoltag[{command.extra}]'"
         )
-    main = import_module(command.module).main
+    main = getattr(import_module(command.module), command.entry)
     if not command.is_job:
         return int(main(arguments))
     from eoltag.spark.runtime.command import run_program  # only a job needs signals and a scratch folder

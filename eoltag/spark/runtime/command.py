@@ -100,14 +100,9 @@ def run_program(main: Callable[[], ExitCode]) -> int:
     signals.ending(end_java)
     signals.ending(drop_scratch)
     try:
-        signals.install()
-        code = run_command(lambda: _in_scratch(main))
-        signals.ignore()
+        return signals.heard(lambda: run_command(lambda: _in_scratch(main)))
     finally:
-        if signals.exit_code() is not None:
-            signals.leave()
         close_scratch()
-    return code
 
 
 def _in_scratch(main: Callable[[], ExitCode]) -> ExitCode:
