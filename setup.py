@@ -82,6 +82,7 @@ setup(
             *spark,
             *train,
             *serve,
+            "atheris>=3.0; sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'",
             "cronsim>=2.6",
             "duckdb>=1.1",
             "httpx>=0.27",
