@@ -41,7 +41,7 @@ class Scale:
     decisions: int
 
 
-USUAL: Final = Scale(1_000, kills.STORIES, 30, 4, 1.5, 4, 30.0, 20.0, 2, 2)
+USUAL: Final = Scale(1_000, kills.STORIES, 30, 8, 1.5, 4, 30.0, 20.0, 2, 2)
 FULL: Final = Scale(5_000, (*["fetching"] * 4, "reuse", "compaction"), 54, 1, 0.2, 20, 300.0, 60.0, 10, 20)
 
 
@@ -126,11 +126,21 @@ def run(world: World, kinds: list[str]) -> list[Told]:
     found: list[Told] = []
     for name in kinds:
         began = time.monotonic()
-        for told in KINDS[name](world):
+        for told in _guarded(name, world):
             told.seconds, began = time.monotonic() - began, time.monotonic()
             print(told.lines(), file=sys.stderr, flush=True)
             found.append(told)
     return found
+
+
+def _guarded(name: str, world: World) -> Iterator[Told]:
+    """What a kind tells; one that breaks is a fault, and the others go on."""
+    try:
+        yield from KINDS[name](world)
+    except Exception as problem:
+        broken = Told(name)
+        broken.wrongly(f"it broke off: {problem!r}")
+        yield broken
 
 
 def scale_of(options: Namespace) -> Scale:
@@ -150,7 +160,7 @@ def parser() -> ArgumentParser:
     made.add_argument("--full", action="store_true", help="at the scale at which nothing may be lost")
     made.add_argument("--images", type=int, metavar="N", help="default 1,000; --full 5,000")
     made.add_argument("--kills", type=int, metavar="N", help="at random moments, over all stories: 30; 54")
-    made.add_argument("--point-step", type=int, metavar="N", help="kill before each Nth change of the output: 4; 1")
+    made.add_argument("--point-step", type=int, metavar="N", help="kill before each Nth change of the output: 8; 1")
     made.add_argument("--signal-step", type=float, dest="signal_step_s", metavar="SECONDS", help="1.5; 0.2")
     made.add_argument("--later-signals", type=int, metavar="N", help="at random moments of the whole run: 4; 20")
     made.add_argument("--away", type=float, dest="away_s", metavar="SECONDS", help="30; 300")

@@ -30,7 +30,8 @@ def told(place: Place, step_s: float) -> Told:
     command = [sys.executable, "-m", "train", "fit", str(config), "--data", str(data), "--out", str(out)]
     while at_s < _LAST_S:
         is_twice = result.starts % 3 == 2
-        seen = interrupt(place, command, _NUMBERS[result.starts % 2], at_s, is_twice=is_twice, PYTHONPATH=str(ROOT))
+        number = _NUMBERS[result.starts % 2]
+        seen = interrupt(place, command, number, at_s, is_twice=is_twice, is_talking=True, PYTHONPATH=str(ROOT))
         note(seen, result)
         for path in out.glob("*/.*"):
             result.wrongly(f"{seen.number.name} at {at_s:.1f} s left {path.relative_to(out)}")

@@ -5,6 +5,7 @@ runs a second one a moment later, which ends the job at once. A last run, withou
 """
 
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,8 @@ _SECOND_S: Final = 0.3
 _AT_ONCE_S: Final = 3.0
 """After a second signal."""
 _UNTIL_S: Final = 15.0
+_SAID: Final = re.compile(r"interrupted|Traceback|Error")
+"""What begins the lines of a signal, be they right or wrong."""
 _EARLIEST_LATE_S: Final = 5.0
 
 
@@ -80,9 +83,19 @@ def prepare(place: Place, server: Loopback) -> None:
 
 
 def interrupt(
-    place: Place, command: list[str], number: signal.Signals, at_s: float, *, is_twice: bool = False, **more: str
+    place: Place,
+    command: list[str],
+    number: signal.Signals,
+    at_s: float,
+    *,
+    is_twice: bool = False,
+    is_talking: bool = False,
+    **more: str,
 ) -> Seen:
-    """A command that gets a signal after so many seconds, unless it has ended before. more: environment."""
+    """A command that gets a signal after so many seconds, unless it has ended before.
+
+    is_talking: it writes lines of its own, which are left out up to that of the signal. more: environment.
+    """
     log = place.folder / "log.txt"
     job = start(place, command, log, **more)
     try:
@@ -110,7 +123,11 @@ def interrupt(
         left += [*(output / "_staging").glob("*"), *output.rglob("*.tmp")]
     leftovers = [str(path.relative_to(place.folder)) for path in left]
     settle(place, Told("end"))
-    return Seen(number, at_s, took_s, code, lines_of(log), orphans, leftovers, is_twice)
+    lines = lines_of(log)
+    if is_talking:
+        own = next((count for count, line in enumerate(lines) if _SAID.search(line)), len(lines))
+        lines = lines[own:]
+    return Seen(number, at_s, took_s, code, lines, orphans, leftovers, is_twice)
 
 
 def _wait_a_moment(place: Place) -> None:
