@@ -13,6 +13,7 @@ from eoltag.errors import ExitCode, UsageError, did_you_mean
 from eoltag.local import signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
+from eoltag.local.streams import print_anything
 from train.cli import Answer, Verb
 from train.verbs import (
     cartoonization,
@@ -121,6 +122,7 @@ def _print(answer: Answer, options: Namespace) -> None:
 
 def program(arguments: Sequence[str] | None = None) -> int:
     """As main, for a process of its own: hears signals, and leaves no process, no temporary file behind."""
+    print_anything()
     signals.ending(_end_children)
     signals.ending(drop_scratch)
     try:

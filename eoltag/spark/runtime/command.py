@@ -11,6 +11,7 @@ from eoltag.errors import ExitCode, OutputError, UsageError, did_you_mean
 from eoltag.local import signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
+from eoltag.local.streams import print_anything
 from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
 from eoltag.spark.runtime.options import add_spark_options
@@ -97,6 +98,7 @@ class Parser(ArgumentParser):
 
 def run_program(main: Callable[[], ExitCode]) -> int:
     """As run_command, for a process of its own: hears signals, and leaves no process, no temporary file behind."""
+    print_anything()
     signals.ending(end_java)
     signals.ending(drop_scratch)
     try:
