@@ -32,7 +32,7 @@ from train.verbs import (
     tune,
 )
 
-__all__ = ["main", "program"]
+__all__ = ["main"]
 
 GO_ON: Final = "nothing stays half made; the same command begins again, and fit and tune go on with --resume"
 
