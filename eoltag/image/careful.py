@@ -108,15 +108,15 @@ class Child:
             self.end()
             raise
 
-    def ask(self, request: object, timeout_s: float) -> Any:
-        """What the child answers. Raises Lost; the child is of no use then."""
+    def ask(self, request: object, timeout_s: float, doing: str = "reading it") -> Any:
+        """What the child answers. Raises Lost, which says what it was `doing`; the child is of no use then."""
         try:
             self._pipe.send_bytes(pickle.dumps(request))
             if not self._pipe.poll(timeout_s):
-                raise Lost(f"reading it took more than {timeout_s:g} s")
+                raise Lost(f"{doing} took more than {timeout_s:g} s")
             return pickle.loads(self._pipe.recv_bytes())
         except (OSError, EOFError) as problem:
-            raise Lost(f"the worker died while reading it ({self._cause()})") from problem
+            raise Lost(f"the worker died while {doing} ({self._cause()})") from problem
 
     def end(self) -> None:
         """Whatever it is doing."""

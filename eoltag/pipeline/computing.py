@@ -23,6 +23,9 @@ CHILD = "eoltag.pipeline.computing"
 """The module that a child runs."""
 COMPUTE_S: Final = 600.0
 """For a child to load a model and score a batch."""
+_SCORING: Final = "scoring it"
+_MOST_LETTERS: Final = 300
+"""Of what a runtime says of a failure."""
 
 
 class Failed(Exception):
@@ -58,7 +61,7 @@ class InLine:
 
     def measure(self, name: str, picture: Pixels) -> float:
         """A feature of a picture (H, W, 3). Raises Failed."""
-        with _told():
+        with _told(f"measuring {name}"):
             return FEATURES[name].measure(picture)
 
     def begin(self, network: Network, pixels: Pixels) -> Callable[[], Computed]:
@@ -67,40 +70,37 @@ class InLine:
             return self._whole(network, pixels)
         base, size = self.models.base(network), self.models.batch_size(network)
         heads = {version: self.models.head(version, size) for version in network.versions}
-        with _told():
+        with _told(_SCORING):
             features = base.features(pixels)
 
         def finish() -> Computed:
-            with _told():
+            with _told(_SCORING):
                 return Computed({key: (head.name, head.logits(features)) for key, head in heads.items()}, features)
 
         return finish
 
     def _whole(self, network: Network, pixels: Pixels) -> Callable[[], Computed]:
         engine = self.models.whole(network.key)
-        with _told():
+        with _told(_SCORING):
             logits = engine.begin(pixels)
 
         def finish() -> Computed:
-            with _told():
+            with _told(_SCORING):
                 return Computed({network.key: (engine.name, logits())}, None)
 
         return finish
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(doing: str) -> Iterator[None]:
     """Raises Failed for whatever is raised inside: runtimes raise nearly anything, and this is their one boundary."""
     try:
         yield
     except MemoryError as problem:
-        raise Failed("it takes more memory than this process may have") from problem
+        raise Failed(f"{doing} failed: it takes more memory than this process may have") from problem
     except Exception as problem:
         line = " ".join(str(problem).split()) or type(problem).__name__
-        raise Failed(line[:_MOST_LETTERS]) from problem
-
-
-_MOST_LETTERS: Final = 300
+        raise Failed(f"{doing} failed: {line[:_MOST_LETTERS]}") from problem
 
 
 @contextmanager
@@ -121,11 +121,11 @@ class _Apart:
         self._child: Child | None = None
 
     def measure(self, name: str, picture: Pixels) -> float:
-        found: float = self._ask(("measure", name, picture), self._timeout_s)
+        found: float = self._ask(("measure", name, picture), self._timeout_s, f"measuring {name}")
         return found
 
     def begin(self, network: Network, pixels: Pixels) -> Callable[[], Computed]:
-        found: Computed = self._ask(("score", network, pixels), COMPUTE_S)
+        found: Computed = self._ask(("score", network, pixels), COMPUTE_S, _SCORING)
         return lambda: found
 
     def end(self) -> None:
@@ -134,12 +134,12 @@ class _Apart:
             self._child.end()
             self._child = None
 
-    def _ask(self, request: tuple[Any, ...], timeout_s: float) -> Any:
+    def _ask(self, request: tuple[Any, ...], timeout_s: float, doing: str) -> Any:
         try:
             if self._child is None:
                 self._child = Child(CHILD)
-                self._child.ask(_portable(self._models), COMPUTE_S)
-            answer = self._child.ask(request, timeout_s)
+                self._child.ask(_portable(self._models), COMPUTE_S, doing)
+            answer = self._child.ask(request, timeout_s, doing)
         except Lost as lost:
             self.end()
             raise Failed(str(lost)) from lost

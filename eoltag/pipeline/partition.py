@@ -136,9 +136,9 @@ def _unscored(scoring: PictureScoring, seen: _Seen) -> Iterator[Found]:
     """A later answer for each picture that was read, and could not be scored."""
     for image, cause in scoring.failed():
         assert image.answer is not None, "only kept copies have none"
-        (item, row), seen.failed[image.content_sha256] = image.answer, f"scoring it failed: {cause}"
-        detail = seen.failed[image.content_sha256]
-        yield item, row._replace(outcome=str(Outcome.UNDECODABLE), detail=detail, asked_at=datetime.now(UTC))
+        item, row = image.answer
+        seen.failed[image.content_sha256] = cause
+        yield item, row._replace(outcome=str(Outcome.UNDECODABLE), detail=cause, asked_at=datetime.now(UTC))
 
 
 def _lacking(item: WantedImage, content: str, job: Job, seen: _Seen) -> frozenset[str]:
@@ -164,7 +164,7 @@ def _kept(
         try:
             yield MeasureRow(content, name, computer.measure(name, picture))
         except Failed as failed:
-            raise Undecodable(f"measuring {name} failed: {failed}") from failed
+            raise Undecodable(str(failed)) from failed
     if decoded.copy is not None:
         image = _copy(data, decoded.copy, decoded, job.settings.reuse)
         yield PixelsRow(content, min(decoded.copy.shape[:2]), image, decoded.width, decoded.height)

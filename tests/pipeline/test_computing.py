@@ -22,7 +22,7 @@ from tests.support.tiny_package import write_tiny_based_package, write_tiny_pack
 
 IMAGES = 6
 EXHAUSTED = "it takes more memory than this process may have"
-DEAD = "the worker died while reading it (SIGSEGV)"
+DEAD = "the worker died while scoring it (SIGSEGV)"
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_picture_that_ends_the_process_of_its_model_costs_its_row(server: Loop
         rows = found(job, server, ["segfault.png", *SOUND, "exhaust.png"], computer)
     assert last_answers(rows) == {
         **dict.fromkeys(SOUND, ("ok", None)),
-        "segfault.png": ("undecodable", f"scoring it failed: {DEAD}"),
+        "segfault.png": ("undecodable", DEAD),
         "exhaust.png": ("undecodable", f"scoring it failed: {EXHAUSTED}"),
     }
     assert scores_of(rows) == alone, "all others, to the bit"
@@ -116,7 +116,7 @@ def test_a_picture_that_cannot_be_measured_costs_its_row(server: Loopback, packa
     assert last_answers(rows)["exhaust.png"] == ("undecodable", f"measuring mnorm_pp failed: {EXHAUSTED}")
     with apart(job.models, 60.0) as computer:
         again = found(job, server, [*SOUND, "segfault.png"], computer)
-    assert last_answers(again)["segfault.png"] == ("undecodable", f"measuring mnorm_pp failed: {DEAD}")
+    assert last_answers(again)["segfault.png"] == ("undecodable", DEAD.replace("scoring it", "measuring mnorm_pp"))
     values = [
         {row.content_sha256: row.value for row in one[""] if isinstance(row, MeasureRow)} for one in (rows, again)
     ]
@@ -159,7 +159,7 @@ def test_a_runtime_that_scores_nothing_at_all_is_no_fault_of_the_pictures(
         raise RuntimeError("the device\nis lost")
 
     monkeypatch.setattr(OpenVinoNetwork, "predict", broken)
-    with pytest.raises(Failed, match=r"^the device is lost$"):
+    with pytest.raises(Failed, match=r"^scoring it failed: the device is lost$"):
         found(job_of(package), server, SOUND)
 
 
