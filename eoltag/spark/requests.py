@@ -6,9 +6,19 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.bundle.taking import Taking
-from eoltag.settings import Settings
+from eoltag.publish.guards import Limits
+from eoltag.settings import PublishSettings, Settings
 
-__all__ = ["CompactRequest", "DecideRequest", "DiffRequest", "ImportRequest", "ReportRequest", "TagRequest"]
+__all__ = [
+    "CompactRequest",
+    "DecideRequest",
+    "DiffRequest",
+    "ImportRequest",
+    "PublishRequest",
+    "ReportRequest",
+    "TagRequest",
+    "VerifyRequest",
+]
 
 IMAGES_PER_FILE: Final = 500_000
 """Rows in one file of a table of facts, where there are that many and they are small."""
@@ -30,6 +40,8 @@ class TagRequest:
     sample: int | None = None
     seed: int = 0
     retry_failed: bool = False
+    is_publishing: bool = False
+    """Publish the tasks at the end, by the settings of [publish]."""
     refresh_older_than_days: float | None = None
     is_dry_run: bool = False
     is_quiet: bool = False
@@ -84,6 +96,35 @@ class ImportRequest:
     """The name of what computed them."""
     output: str
     column: str | None = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """What the command line of jobs/publish_tags.py asks for."""
+
+    tasks: list[str]
+    output: str
+    root: Path
+    settings: PublishSettings
+    limits: Limits
+    models: Sequence[str] = ()
+    """As those of TagRequest."""
+    without: Sequence[str] = ()
+    """Tasks of the current publication that the new one is not to have."""
+    is_undo: bool = False
+    is_list: bool = False
+    is_dry_run: bool = False
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """What the command line of jobs/verify_output.py asks for."""
+
+    output: str
+    bundles: Sequence[str] = ()
+    """Lists whose rows must all be there; none: those that the tables know."""
     as_json: bool = False
 
 

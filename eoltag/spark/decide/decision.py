@@ -8,6 +8,7 @@ from dataclasses import replace
 from eoltag import __version__
 from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_conditions
 from eoltag.spark.decide.checking import naming_the_rule
+from eoltag.spark.decide.recorded import recorded
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.tables.bundles import read_bundles
 from eoltag.spark.tables.decided import DecidedNote, read_note, write_note
@@ -26,7 +27,8 @@ def decide(output: Output, task: Task, digests: Mapping[str, str]) -> None:
         replace_tags(output, tag_rows(rows, facts_of(output), task), task.name)
         export_tags(output, task)
     bundles = {**read_note(output, task.name).bundles, **digests}
-    write_note(output, task.name, DecidedNote(_digest(task), bundles, exported_files(output, task)))
+    files = {path: output.files.sha256(output.path(path)) for path in exported_files(output, task)}
+    write_note(output, task.name, DecidedNote(_digest(task), bundles, files, output.run_id, recorded(task)))
 
 
 def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> None:
@@ -37,7 +39,7 @@ def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> N
     """
     note = read_note(output, task.name)
     known = note.bundles if note.decision else dict.fromkeys(note.bundles, "")
-    write_note(output, task.name, replace(note, decision="", bundles={**dict.fromkeys(bundles, ""), **known}, files=[]))
+    write_note(output, task.name, replace(note, decision="", bundles={**dict.fromkeys(bundles, ""), **known}, files={}))
 
 
 def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
@@ -45,6 +47,7 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
     note = read_note(output, task.name)
     return (
         note.decision == _digest(task)
+        and bool(note.task)
         and dict(digests).items() <= note.bundles.items()
         and has_tags(output, task.name)
         and set(note.files) <= set(exported_files(output, task))
@@ -54,5 +57,6 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
 def _digest(task: Task) -> str:
     """A digest of all but the rows that a decision depends on; thresholds as the packages' cards have them."""
     versions = {name: package.version for name, package in task.packages.items()}
-    content = [__version__, versions, rule_conditions(task), extra_columns(task), task.file.model_dump(mode="json")]
+    content: list[object] = [__version__, versions, rule_conditions(task), extra_columns(task)]
+    content.append(task.file.model_dump(mode="json", exclude={"publish"}))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
+from eoltag.publish.guards import Limits
 from eoltag.report import Summary, plan_text, summary_text
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.decision import begin_change, decide, is_decided
@@ -18,6 +19,7 @@ from eoltag.spark.predict.plan import Plan, make_plan, packages_of
 from eoltag.spark.predict.waves import estimated_s, run_waves
 from eoltag.spark.predict.work import Progress, work_of
 from eoltag.spark.predict.workers import choose_engine, tag_worker
+from eoltag.spark.publish.publishing import Published, publish
 from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import has_page, write_report
 from eoltag.spark.report.views import has_views, refresh_views
@@ -55,12 +57,23 @@ def tag_bundles(request: TagRequest) -> ExitCode:
             return _show_plan(run)
         with locked(run.output, request.settings.run.lock_stale_s):
             summary = _tag(run, started)
-    show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
-    allowed = request.settings.run.max_failure_rate
-    if summary.failure_rate > allowed:
+            allowed = request.settings.run.max_failure_rate
+            is_bad = summary.failure_rate > allowed
+            published = _publish(run) if request.is_publishing and not is_bad else None
+    document, text = summary.as_dict(), summary_text(summary)
+    if published is not None:
+        document["publication"], text = published.document(), f"{text}\n{published.text(run.output)}"
+    show(document, text, as_json=request.as_json)
+    if is_bad:
         print(f"error: {summary.failure_rate:.1%} of the rows failed, {allowed:.1%} are allowed", file=sys.stderr)
         return ExitCode.TOO_MANY_FAILURES
-    return ExitCode.DONE
+    return published.exit_code if published is not None else ExitCode.DONE
+
+
+def _publish(run: Run) -> Published:
+    """Let readers have these tags, where no guard refuses."""
+    settings = run.request.settings.publish
+    return publish(run.output, run.tasks, settings, Limits(settings.max_flip_rate, settings.max_failure_rate))
 
 
 def _check(run: Run) -> None:

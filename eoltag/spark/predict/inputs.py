@@ -33,12 +33,12 @@ def stage_bundles(request: TagRequest, tasks: Iterable[Task], folder: Path) -> S
 
     Spark is started where a list lies on a file system that only Spark reads. Raises BundleError.
     """
-    files = local_files(request.bundles, folder, request.settings.fetch, _fetch_remote)
+    files = local_files(request.bundles, folder, request.settings.fetch, fetch_remote)
     further = [column for task in tasks for column in bundle_columns(task).values()]
     return stage(files, folder / "rows", request.taking, further)
 
 
-def _fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
+def fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
     """Copies of what a remote path or glob names, as local_files takes them. Raises BundleError."""
     files = Files(open_session("eoltag"))
     names_parts = pattern.rpartition("/")[2].startswith(PART_START)
