@@ -29,6 +29,8 @@ from eoltag.spark.verify.publications import check_publications
 _LONGEST: Final = 200
 """Characters of what Spark says."""
 
+__all__ = ["verify_output"]
+
 
 def verify_output(request: VerifyRequest) -> ExitCode:
     """Print what is wrong in an output directory, or that nothing is. Raises UsageError."""
