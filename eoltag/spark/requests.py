@@ -20,6 +20,8 @@ __all__ = [
     "VerifyRequest",
 ]
 
+SUPERSEDED: Final = "superseded"
+"""Scores of model versions by which no task is decided any more, and that no publication names."""
 IMAGES_PER_FILE: Final = 500_000
 """Rows in one file of a table of facts, where there are that many and they are small."""
 
@@ -136,7 +138,7 @@ class CompactRequest:
     rows_per_file: int | None = None
     """None: what suits each table."""
     drop: tuple[str, ...] = ()
-    """Tables of which rows are dropped first: pixels, features."""
+    """What is dropped first: rows of pixels, of features; scores of superseded models (SUPERSEDED)."""
     older_than_days: float = 0.0
     """Only rows that are older than this are dropped; 0: all."""
     is_dry_run: bool = False
