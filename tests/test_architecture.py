@@ -55,6 +55,9 @@ MAY_IMPORT = {
     "eoltag.publish": [],
     "eoltag.decide": ["eoltag.image.features", "eoltag.model", "eoltag.publish"],
     "eoltag.report": ["eoltag.fetch"],
+    "eoltag.judgements": [],
+    "eoltag.audit": ["eoltag.judgements", "eoltag.local", "eoltag.publish"],
+    "eoltag.review": ["eoltag.audit", "eoltag.judgements"],
     # What people read of the tables: SQL from the columns, the model records and the output kinds.
     "eoltag.views": ["eoltag.model", "eoltag.model.outputs"],
     "eoltag.vectors": [],
@@ -101,7 +104,10 @@ MAY_IMPORT = {
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),
     ],
     # Entry points: arguments to requests, nothing else.
-    "eoltag.commands": ["eoltag.bundle", "eoltag.publish", "eoltag.views", _SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime"],
+    "eoltag.commands": [
+        "eoltag.audit", "eoltag.bundle", "eoltag.judgements", "eoltag.local", "eoltag.publish", "eoltag.report",
+        "eoltag.review", "eoltag.views", _SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime",
+    ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
     "train": ["eoltag.model"],
@@ -169,7 +175,9 @@ ROOMS_OF = {
     "aiohttp": ["eoltag/fetch/"],
     "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
-    **{library: ["train/serving/"] for library in _SERVERS},
+    **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/review.py"] for library in _SERVERS},
+    "duckdb": ["eoltag/review/"],
+    "scipy": ["eoltag/audit/", "train/"],
 }
 """Heavy library -> the only places that import it."""
 

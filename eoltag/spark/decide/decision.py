@@ -8,6 +8,7 @@ from dataclasses import replace
 from eoltag import __version__
 from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_conditions
 from eoltag.spark.decide.checking import naming_the_rule
+from eoltag.spark.decide.judgements import judgements_digest
 from eoltag.spark.decide.recorded import recorded
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.tables.bundles import read_bundles
@@ -28,7 +29,7 @@ def decide(output: Output, task: Task, digests: Mapping[str, str]) -> None:
         export_tags(output, task)
     bundles = {**read_note(output, task.name).bundles, **digests}
     files = {path: output.files.sha256(output.path(path)) for path in exported_files(output, task)}
-    write_note(output, task.name, DecidedNote(_digest(task), bundles, files, output.run_id, recorded(task)))
+    write_note(output, task.name, DecidedNote(_digest(output, task), bundles, files, output.run_id, recorded(task)))
 
 
 def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> None:
@@ -46,7 +47,7 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
     """Whether tags and exported files are there, and were made from just these bundle rows, rules and models."""
     note = read_note(output, task.name)
     return (
-        note.decision == _digest(task)
+        note.decision == _digest(output, task)
         and bool(note.task)
         and dict(digests).items() <= note.bundles.items()
         and has_tags(output, task.name)
@@ -54,9 +55,9 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
     )
 
 
-def _digest(task: Task) -> str:
+def _digest(output: Output, task: Task) -> str:
     """A digest of all but the rows that a decision depends on; thresholds as the packages' cards have them."""
     versions = {name: package.version for name, package in task.packages.items()}
     content: list[object] = [__version__, versions, rule_conditions(task), extra_columns(task)]
-    content.append(task.file.model_dump(mode="json", exclude={"publish"}))
+    content += [task.file.model_dump(mode="json", exclude={"publish"}), judgements_digest(output)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
