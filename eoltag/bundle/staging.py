@@ -3,7 +3,7 @@
 import glob
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from eoltag.bundle.formats.text import short
 from eoltag.bundle.lists import Bundle, is_part_folder, open_bundles
 from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
 from eoltag.bundle.taking import EVERYTHING, Taking
-from eoltag.errors import BundleError
+from eoltag.errors import BundleError, did_you_mean
 from eoltag.fetch.download import download
 from eoltag.fetch.urls import is_usable, without_userinfo
 from eoltag.records import ImageRef
@@ -104,15 +104,20 @@ def local_files(
 
 
 def stage(
-    files: list[tuple[str, Path]], folder: Path, taking: Taking = EVERYTHING, further: Sequence[str] = ()
+    files: list[tuple[str, Path]],
+    folder: Path,
+    taking: Taking = EVERYTHING,
+    further: Sequence[str] = (),
+    optional: Collection[str] = frozenset(),
 ) -> Staged:
     """Write every row of all bundles to Parquet files in a new folder. Raises BundleError, also where there is no row.
 
-    further: columns to keep beside those of ROWS; a bundle may lack one, but not all of them.
+    further: columns to keep beside those of ROWS; a bundle may lack one, but not all of them, except of those that are
+    `optional` (in lower case).
     """
     staged = Staged(folder, further=list({name.lower(): name for name in reversed(further)}.values())[::-1])
     bundles = _named([bundle for origin, path in files for bundle in open_bundles(path, origin, taking.url_column)])
-    staged.notes += [note for name in staged.further if (note := _missing(name, bundles))]
+    staged.notes += [note for name in staged.further if (note := _missing(name, bundles, optional))]
     for name, bundle in bundles:
         if taking.limit is not None and staged.rows >= taking.limit:
             break
@@ -191,15 +196,15 @@ def _named(bundles: list[Bundle]) -> list[tuple[str, Bundle]]:
     return list(taken.items())
 
 
-def _missing(column: str, bundles: list[tuple[str, Bundle]]) -> str | None:
+def _missing(column: str, bundles: list[tuple[str, Bundle]], optional: Collection[str]) -> str | None:
     """A note on the bundles that lack a column; a download list takes it from its breakdown. Raises BundleError."""
     having = {name for name, bundle in bundles if bundle.has_column(column)}
-    if not having:
+    if not having and column.lower() not in optional:
         fullest = max((bundle for _, bundle in bundles), key=lambda bundle: len(bundle.columns))
         among = f", nor has any other of the {len(bundles)} bundles" if len(bundles) > 1 else ""
         raise BundleError(
-            f"{fullest.origin}: wanted the column {short(column)}, which bundle_columns of a task names; "
-            f"came {fullest.listed_columns}{among}"
+            f"{fullest.origin}: wanted the column {short(column)}, which --keep or a task's bundle_columns name; "
+            f"came {fullest.listed_columns}{among}{did_you_mean(column, fullest.all_columns)}"
         )
     lacking = [bundle.origin for name, bundle in bundles if name not in having and sibling_of(name) not in having]
     if not lacking:

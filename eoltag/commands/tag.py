@@ -62,6 +62,14 @@ def _add_rows(new: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the column of URLs, where it has another name than eolMediaURL and its like",
     )
+    new.add_argument(
+        "--keep",
+        nargs="*",
+        action="extend",
+        metavar="COLUMN",
+        help="columns of the bundles that travel into tags, rules, TSV and report, such as sciname or "
+        "'licence=dc:rights'; later runs keep them as well; without a name: none any more",
+    )
     new.add_argument("--from-row", type=_positive, default=1, metavar="N", help="only rows from the Nth of each bundle")
     new.add_argument("--to-row", type=_positive, metavar="N", help="only rows up to the Nth of each bundle")
     new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows of all bundles together")
@@ -140,6 +148,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         taking=taking_of(options),
         sample=options.sample,
         seed=options.seed,
+        keep=options.keep,
         retry_failed=options.retry_failed,
         refresh_older_than_days=options.refresh_older_than,
         is_dry_run=options.dry_run,

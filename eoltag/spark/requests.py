@@ -29,6 +29,8 @@ class TagRequest:
     taking: Taking = field(default_factory=Taking)
     sample: int | None = None
     seed: int = 0
+    keep: Sequence[str] | None = None
+    """Columns of the bundles, COLUMN or NAME=COLUMN, that go into tags, rules and files; None: those of before."""
     retry_failed: bool = False
     refresh_older_than_days: float | None = None
     is_dry_run: bool = False

@@ -174,7 +174,7 @@ def test_further_columns_are_staged_as_texts_and_no_others(tmp_path: Path) -> No
 def test_a_further_column_that_no_bundle_has_is_refused_with_those_there_are(tmp_path: Path) -> None:
     table = written(tmp_path / "table.csv", "url,title", "https://eol.org/a.jpg,A moth")
     plain = written(tmp_path / "plain.txt", "https://eol.org/b.jpg")
-    wanted = "wanted the column 'rights', which bundle_columns of a task names; came"
+    wanted = "wanted the column 'rights', which --keep or a task's bundle_columns name; came"
     with pytest.raises(
         BundleError, match=f"^table.csv: {wanted} the columns 'url', 'title', nor has any other of the 2"
     ):

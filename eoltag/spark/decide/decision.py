@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from eoltag import __version__
-from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_conditions
+from eoltag.decide.task import Task, extra_columns, rule_conditions
 from eoltag.spark.decide.checking import naming_the_rule
 from eoltag.spark.decide.rules import facts_of, tag_rows
-from eoltag.spark.tables.bundles import read_bundles
+from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.decided import DecidedNote, read_note, write_note
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import has_tags, replace_tags
@@ -22,11 +22,10 @@ def decide(output: Output, task: Task, digests: Mapping[str, str]) -> None:
     digests: of the bundles whose rows this run has replaced.
     """
     with naming_the_rule(output.session, task):
-        rows = read_bundles(output, task.name, bundle_columns(task).values())
-        replace_tags(output, tag_rows(rows, facts_of(output), task), task.name)
+        replace_tags(output, tag_rows(rows_of(output, task), facts_of(output), task), task.name)
         export_tags(output, task)
-    bundles = {**read_note(output, task.name).bundles, **digests}
-    write_note(output, task.name, DecidedNote(_digest(task), bundles, exported_files(output, task)))
+    bundles, files = {**read_note(output, task.name).bundles, **digests}, exported_files(output, task)
+    write_note(output, task.name, DecidedNote(_digest(task), bundles, files, list(task.kept)))
 
 
 def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> None:
@@ -37,7 +36,8 @@ def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> N
     """
     note = read_note(output, task.name)
     known = note.bundles if note.decision else dict.fromkeys(note.bundles, "")
-    write_note(output, task.name, replace(note, decision="", bundles={**dict.fromkeys(bundles, ""), **known}, files=[]))
+    given = {**dict.fromkeys(bundles, ""), **known}
+    write_note(output, task.name, replace(note, decision="", bundles=given, files=[], kept=list(task.kept)))
 
 
 def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
@@ -45,6 +45,7 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
     note = read_note(output, task.name)
     return (
         note.decision == _digest(task)
+        and note.kept == list(task.kept)
         and dict(digests).items() <= note.bundles.items()
         and has_tags(output, task.name)
         and set(note.files) <= set(exported_files(output, task))

@@ -2,7 +2,8 @@
 
 import time
 
-from eoltag.decide.task import Task, bundle_columns, read_tasks
+from eoltag.decide.keeping import keeping
+from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode
 from eoltag.report import Flips, flips_text, summary_text
 from eoltag.spark.decide.checking import check_task, naming_the_rule
@@ -14,8 +15,8 @@ from eoltag.spark.report.views import refresh_views
 from eoltag.spark.requests import DecideRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
-from eoltag.spark.tables.bundles import read_bundles, rows_at_most
-from eoltag.spark.tables.decided import bundles_of
+from eoltag.spark.tables.bundles import rows_at_most, rows_of
+from eoltag.spark.tables.decided import bundles_of, read_note
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import DONE, RUNNING, task_record, write_record
@@ -28,9 +29,10 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     started = time.monotonic()
     tasks = read_tasks(request.tasks, request.root, request.models)
     output = open_output(open_session("eoltag decide"), request.output)
+    tasks = [keeping(task, read_note(output, task.name).kept) for task in tasks]
     for task in tasks:
         check_task(output.session, task)
-        read_bundles(output, task.name, bundle_columns(task).values())
+        rows_of(output, task)
     prepare_for(output.session, rows_at_most(output))
     if request.is_dry_run:
         return _show_flips(request, tasks, output)

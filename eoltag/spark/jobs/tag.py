@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from eoltag.decide.keeping import keeping
 from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.report import Summary, plan_text, summary_text
@@ -13,7 +14,7 @@ from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.decision import begin_change, decide, is_decided
 from eoltag.spark.decide.fired import rules_over
 from eoltag.spark.decide.rules import facts_of
-from eoltag.spark.predict.inputs import bundle_digests, keep_bundles, stage_bundles
+from eoltag.spark.predict.inputs import bundle_digests, find_bundles, keep_bundles, remembering, stage_bundles
 from eoltag.spark.predict.plan import Plan, make_plan, packages_of
 from eoltag.spark.predict.waves import estimated_s, run_waves
 from eoltag.spark.predict.work import Progress, work_of
@@ -47,9 +48,12 @@ def tag_bundles(request: TagRequest) -> ExitCode:
     """Tag the images of the requested bundles. Raises UsageError before anything is written."""
     started = time.monotonic()
     tasks = read_tasks(request.tasks, request.root, request.models)
+    tasks = [keeping(task, request.keep or ()) for task in tasks]
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
-        staged = stage_bundles(request, tasks, Path(folder))
+        files = find_bundles(request, Path(folder))
+        staged = stage_bundles(request, tasks, files, Path(folder) / "rows", is_first=True)
         run = Run(open_output(open_session("eoltag"), request.output), tasks, staged, request)
+        run = remembering(run, files, Path(folder) / "rows_again")
         _check(run)
         if request.is_dry_run:
             return _show_plan(run)

@@ -19,6 +19,8 @@ class DecidedNote:
     """Every bundle that the task was given -> a digest of its rows as they were decided; empty where unknown."""
     files: list[str] = field(default_factory=list)
     """The exported files."""
+    kept: list[str] = field(default_factory=list)
+    """What --keep took along, for every later decision: see decide.keeping."""
 
 
 def read_note(output: Output, task: str) -> DecidedNote:
