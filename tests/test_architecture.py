@@ -114,8 +114,8 @@ MAY_IMPORT = {
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
     ],
     "train.evaluate": [
-        "eoltag.bundle", "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs",
-        "train", "train.images", "train.package", "train.report",
+        "eoltag.bundle", "eoltag.image", "eoltag.local", "eoltag.model", "eoltag.model.engines",
+        "eoltag.model.outputs", "eoltag.views", "train", "train.images", "train.package", "train.report",
     ],
     "train.thresholds": ["eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
     "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from eoltag.bundle.formats.content import Tally
-from eoltag.bundle.formats.text import short
+from eoltag.bundle.formats.text import FOR_PICTURES, HEAD_BYTES, binary_kind, short
 from eoltag.bundle.lists import Bundle, is_part_folder, open_bundles
 from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
 from eoltag.bundle.taking import EVERYTHING, Taking
@@ -171,7 +171,7 @@ def _local(text: str) -> list[Path]:
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
         if not files:
-            raise BundleError(f"{text}: an empty directory; wanted bundle files in it")
+            raise BundleError(f"{text}: {_why_empty(path)}")
         return files
     if path.exists():
         return [path]
@@ -180,6 +180,18 @@ def _local(text: str) -> list[Path]:
     if not files:
         raise BundleError(f"{text}: no such bundle (wanted a file, directory, glob or URL)")
     return files
+
+
+def _why_empty(folder: Path) -> str:
+    """What is said of a directory without files."""
+    wanted = "wanted bundle files in it"
+    below = next((path for path in folder.rglob("*") if path.is_file() and path.name[0] != "."), None)
+    if below is None:
+        return f"an empty directory; {wanted}"
+    with below.open("rb") as stream:
+        if (binary_kind(stream.read(HEAD_BYTES)) or "").endswith(" image"):
+            return f"{wanted}; came folders of pictures; {FOR_PICTURES}"
+    return f"{wanted}; came only folders, such as {below.parent}; name those that hold lists"
 
 
 def _named(bundles: list[Bundle]) -> list[tuple[str, Bundle]]:

@@ -176,7 +176,7 @@ def find_rows(tags: DataFrame, counts: Sequence[Counted], pictured: Collection[t
         )
         .collect()
     )
-    return [Found(*row[:-1], kept=tuple((one.name, one.value) for one in row.kept if one.value)) for row in found]
+    return [Found(*row[:-1], tuple((one.name, one.value) for one in row.kept if one.value)) for row in found]
 
 
 def _strata(counts: Sequence[Counted]) -> list[dict[str, str]]:
