@@ -10,7 +10,7 @@ from pathlib import Path
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.spark.requests import DecideRequest
-from eoltag.spark.runtime.command import Parser
+from eoltag.spark.runtime.command import Parser, add_delta
 from eoltag.spark.runtime.java import start_java
 from eoltag.spark.runtime.options import prepare_spark
 
@@ -28,6 +28,7 @@ def parser(prog: str = "decide_tags.py") -> argparse.ArgumentParser:
         epilog=EXAMPLES,
     )
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")
+    add_delta(new)
     new.add_argument("--dry-run", action="store_true", help="print tag counts now and after; write no tag")
     new.add_argument("--flips", type=Path, metavar="FILE", help="with --dry-run: list every row that changes, as TSV")
     return new
@@ -46,6 +47,7 @@ def main(prog: str = "decide_tags.py", arguments: Sequence[str] | None = None) -
         is_dry_run=options.dry_run,
         models=options.model,
         flips=options.flips,
+        has_delta=options.delta,
     )
     prepare_spark(options)
     start_java()

@@ -12,7 +12,7 @@ from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.runtime.command import Parser
+from eoltag.spark.runtime.command import Parser, add_delta
 from eoltag.spark.runtime.java import start_java
 from eoltag.spark.runtime.options import prepare_spark
 
@@ -91,6 +91,7 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
         "--retry-failed", action="store_true", help="fetch images again that failed for good (404, no image)"
     )
     new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="fetch again what was fetched longer ago")
+    add_delta(new)
     new.add_argument("--dry-run", action="store_true", help="print what there is to do; fetch and write nothing")
     new.add_argument(
         "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"
@@ -149,6 +150,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         sample=options.sample,
         seed=options.seed,
         keep=options.keep,
+        has_delta=options.delta,
         retry_failed=options.retry_failed,
         refresh_older_than_days=options.refresh_older_than,
         is_dry_run=options.dry_run,

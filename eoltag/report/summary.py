@@ -1,7 +1,7 @@
 """The summary of a run, as a dictionary and as text."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from eoltag.records import Outcome
@@ -58,6 +58,18 @@ _HELD: Final = {"wait": "waiting for servers", "decode": "decoding", "infer": "i
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """How many images a run has left otherwise than the run before; of those that were read and have a tag."""
+
+    new: int
+    """With a tag now, and none before."""
+    changed: int
+    """With another tag."""
+    gone: int
+    """With a tag before, and none now: they left their bundle, or could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What a run leaves to say; counted from the written tables."""
 
@@ -84,11 +96,18 @@ class Summary:
     files: list[str] = field(default_factory=list)
     """Folders below the output directory that hold the tags as files."""
     notes: list[str] = field(default_factory=list)
+    changes: dict[str, Changes] = field(default_factory=dict)
+    """Task -> what is otherwise than after the run before; no task that had no tags before."""
 
     @property
     def failure_rate(self) -> float:
         """Share of bundle rows without a prediction, in [0, 1]."""
         return sum(self.failed.values()) / self.rows_in if self.rows_in else 0.0
+
+    def with_changes(self, changes: Mapping[str, Changes | None], *, has_delta: bool) -> "Summary":
+        """The same with what is otherwise than before, by task; has_delta: it stands in files as well."""
+        known = {task: changed for task, changed in changes.items() if changed is not None}
+        return replace(self, changes=known, files=[*self.files, *(f"delta/{task}" for task in changes if has_delta)])
 
     def as_dict(self) -> dict[str, Any]:
         """For --json and runs/<run_id>.json."""
@@ -178,6 +197,7 @@ def summary_text(summary: Summary) -> str:
         lines.append(f"task {task}: {sum(tags.values()):,} images tagged or looked at")
         lines += [f"  {tag:<24} {rows:>9,}" for tag, rows in sorted(tags.items(), key=lambda item: -item[1])]
         lines += _never_fired(summary.rules[task])
+        lines += _changes_line(summary.changes.get(task))
     lines += [
         f"images       {summary.output}/images/, scores/",
         *(f"tags         {summary.output}/tags/task={task}/" for task in summary.tags),
@@ -186,6 +206,15 @@ def summary_text(summary: Summary) -> str:
         f"report       {summary.output}/report/index.html",
     ]
     return "\n".join(lines)
+
+
+def _changes_line(changes: Changes | None) -> list[str]:
+    """What is otherwise than after the run before, where there was one."""
+    if changes is None:
+        return []
+    said = {"new": changes.new, "with another tag": changes.changed, "gone": changes.gone}
+    parts = [f"{images:,} {what}" for what, images in said.items() if images]
+    return [f"  since the run before: {', '.join(parts) or 'nothing new, changed or gone'}"]
 
 
 RUNGS: Final = {

@@ -31,6 +31,8 @@ class TagRequest:
     seed: int = 0
     keep: Sequence[str] | None = None
     """Columns of the bundles, COLUMN or NAME=COLUMN, that go into tags, rules and files; None: those of before."""
+    has_delta: bool = False
+    """Write files of only what is new, changed or gone."""
     retry_failed: bool = False
     refresh_older_than_days: float | None = None
     is_dry_run: bool = False
@@ -51,6 +53,8 @@ class DecideRequest:
     """Where a dry run lists every row whose tag would change; with several tasks, NAME_TASK beside it for each."""
     models: Sequence[str] = ()
     """As those of TagRequest."""
+    has_delta: bool = False
+    """As that of TagRequest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class DiffRequest:
     new: str | None = None
     csv: Path | None = None
     as_json: bool = False
+    models: Sequence[str] = ()
+    """As those of TagRequest."""
 
 
 @dataclass(frozen=True, slots=True)

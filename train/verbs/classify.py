@@ -20,9 +20,9 @@ a list of files and URLs on stdin, one a line. An image that cannot be read is a
 if none could be read. Decoding, engines and scoring are those of the Spark job. The logit is the raw score, before the
 softmax that makes the probabilities. --json gives a list with a row for every image: predictions holds the K best
 labels, best first, as serve answers them; scores holds all of them, in the model's order.
---output DIR writes the tables of the Spark job (images, scores, views) and predictions.tsv, prints only counts, and does
-some thousand images at a time, so that the same command again goes on where it was stopped. It reads only files that are
-new or were written since.
+--output DIR writes the tables of the Spark job (images, scores, views) and predictions.tsv, prints only counts, and
+does some thousand images at a time, so that the same command again goes on where it was stopped. It reads only files
+that are new or were written since.
 
 examples:
   python -m train classify artifacts/demo_model photo.jpg scans/ --top 3

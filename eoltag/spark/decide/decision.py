@@ -7,25 +7,43 @@ from dataclasses import replace
 
 from eoltag import __version__
 from eoltag.decide.task import Task, extra_columns, rule_conditions
+from eoltag.report import Changes
+from eoltag.spark.decide.changes import compare_tags
 from eoltag.spark.decide.checking import naming_the_rule
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.decided import DecidedNote, read_note, write_note
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tags import has_tags, replace_tags
+from eoltag.spark.tables.tags import has_tags, place_tags, read_tags, stage_tags
+from eoltag.spark.tables.writers.delta import drop_delta, export_delta
 from eoltag.spark.tables.writers.export import export_tags, exported_files
 
 
-def decide(output: Output, task: Task, digests: Mapping[str, str]) -> None:
-    """Tags and exported files of every bundle that the task was given, after begin_change.
+def decide(output: Output, task: Task, digests: Mapping[str, str], *, has_delta: bool = False) -> Changes | None:
+    """Tags and exported files of every bundle that the task was given, after begin_change; what changed by that.
 
-    digests: of the bundles whose rows this run has replaced.
+    digests: of the bundles whose rows this run has replaced. has_delta: also write files of only what changed. None
+    where the task had no tags before.
     """
     with naming_the_rule(output.session, task):
-        replace_tags(output, tag_rows(rows_of(output, task), facts_of(output), task), task.name)
+        tags = stage_tags(output, tag_rows(rows_of(output, task), facts_of(output), task))
+        compared = compare_tags(output, task, tags, with_rows=has_delta)
+        place_tags(output, task.name)
         export_tags(output, task)
+        if has_delta:
+            export_delta(output, task, compared.marked(read_tags(output, task.name)), compared.gone)
+        else:
+            drop_delta(output, task)
     bundles, files = {**read_note(output, task.name).bundles, **digests}, exported_files(output, task)
     write_note(output, task.name, DecidedNote(_digest(task), bundles, files, list(task.kept)))
+    return compared.changes
+
+
+def leave(output: Output, task: Task, *, has_delta: bool = False) -> Changes:
+    """What changes in a run that has nothing to decide. has_delta: as in decide; there are no such files then."""
+    if has_delta:
+        drop_delta(output, task)
+    return Changes(0, 0, 0)
 
 
 def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> None:

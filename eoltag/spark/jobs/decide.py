@@ -5,7 +5,7 @@ import time
 from eoltag.decide.keeping import keeping
 from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode
-from eoltag.report import Flips, flips_text, summary_text
+from eoltag.report import Changes, Flips, flips_text, summary_text
 from eoltag.spark.decide.checking import check_task, naming_the_rule
 from eoltag.spark.decide.decision import begin_change, decide
 from eoltag.spark.decide.flips import flips_of
@@ -39,13 +39,15 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     with locked(output):
         record = {**task_record(output, tasks), "job": "decide_tags"}
         write_record(output, {**record, "status": RUNNING})
+        changes: dict[str, Changes | None] = {}
         for task in tasks:
             begin_change(output, task)
-            decide(output, task, {})
+            changes[task.name] = decide(output, task, {}, has_delta=request.has_delta)
         refresh_views(output)
         bundles = sorted({name for task in tasks for name in bundles_of(output, task.name)})
         taken = [note for task in tasks for note in task.taken]
         summary = summarise(output, tasks, bundles, started, notes=taken)
+        summary = summary.with_changes(changes, has_delta=request.has_delta)
         record |= {"summary": summary.as_dict()}
         write_record(output, {**record, "status": RUNNING})
         write_report(output)

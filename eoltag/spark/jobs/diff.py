@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.keeping import keeping
-from eoltag.decide.task import Task, TaskFile, bundle_columns, read_task
+from eoltag.decide.task import Task, TaskFile, bundle_columns, read_tasks
 from eoltag.errors import ExitCode, OutputError
 from eoltag.model.package import Package
 from eoltag.settings import parse
@@ -48,7 +48,7 @@ class Side:
 
 def diff_runs(request: DiffRequest) -> ExitCode:
     """Prints what changed. Raises UsageError."""
-    task = read_task(request.task, request.root)
+    [task] = read_tasks([request.task], request.root, request.models)
     session = open_session("eoltag diff")
     check_task(session, task)
     output = open_output(session, request.output)

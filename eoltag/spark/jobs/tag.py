@@ -11,7 +11,7 @@ from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.report import Summary, plan_text, summary_text
 from eoltag.spark.decide.checking import check_task
-from eoltag.spark.decide.decision import begin_change, decide, is_decided
+from eoltag.spark.decide.decision import begin_change, decide, is_decided, leave
 from eoltag.spark.decide.fired import rules_over
 from eoltag.spark.decide.rules import facts_of
 from eoltag.spark.predict.inputs import bundle_digests, find_bundles, keep_bundles, remembering, stage_bundles
@@ -89,7 +89,7 @@ def _show_plan(run: Run) -> ExitCode:
 
 def _tag(run: Run, started: float) -> Summary:
     """Do what there is to do, and record it. started: time.monotonic() at the start of the job."""
-    output, tasks, digests = run.output, run.tasks, bundle_digests(run)
+    output, tasks, digests, has_delta = run.output, run.tasks, bundle_digests(run), run.request.has_delta
     record, notes = record_of(run), notes_of(run)
     is_mending = is_last_unfinished(output)
     write_record(output, {**record, "status": RUNNING})
@@ -98,12 +98,16 @@ def _tag(run: Run, started: float) -> Summary:
     plan, progress = (known, Progress()) if known and is_idle else _predict(run, known)
     if is_idle:
         notes.insert(0, NOTHING_TO_DO)
-    else:
-        for task in tasks:
-            decide(output, task, digests)
+    changes = {
+        task.name: leave(output, task, has_delta=has_delta)
+        if is_idle
+        else decide(output, task, digests, has_delta=has_delta)
+        for task in tasks
+    }
     if not is_idle or is_mending or not has_views(output):
         refresh_views(output)
     summary = summarise(output, tasks, run.staged.bundles, started, work_of(plan, progress), notes)
+    summary = summary.with_changes(changes, has_delta=has_delta)
     record |= {"plan": asdict(plan.counts), "summary": summary.as_dict()}
     write_record(output, {**record, "status": RUNNING})  # with what the page says of this run
     is_trimmed = trim_thumbnails(output, tasks, run.request.settings.run.thumbnails) if is_idle else False

@@ -176,7 +176,8 @@ def find_rows(tags: DataFrame, counts: Sequence[Counted], pictured: Collection[t
         )
         .collect()
     )
-    return [Found(*row[:-1], tuple((one.name, one.value) for one in row.kept if one.value)) for row in found]
+    kept = [tuple((one.name, one.value) for one in row.kept if one.value) for row in found]
+    return [Found(*row)._replace(kept=pairs) for row, pairs in zip(found, kept, strict=True)]
 
 
 def _strata(counts: Sequence[Counted]) -> list[dict[str, str]]:

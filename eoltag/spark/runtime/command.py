@@ -53,15 +53,7 @@ class Parser(ArgumentParser):
                 else "a name in conf/tasks, or a file",
             )
         if has_tasks and not has_all_tasks:
-            self.add_argument(
-                "--model",
-                nargs="+",
-                action="extend",
-                default=[],
-                metavar="TASK=PATH",
-                help="another package or folder of attempts than the task file names; TASK.MODEL=PATH where a task "
-                "has several models",
-            )
+            add_models(self)
         if not prog.endswith(".py"):
             add_spark_options(self)
         self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
@@ -93,6 +85,28 @@ class Parser(ArgumentParser):
         typed = [word.partition("=")[0] for word in unknown.split() if word.startswith("--")]
         near = did_you_mean(typed[0], self._option_string_actions) if typed else ""
         raise UsageError(f"{message}{near} (see {self.prog} --help)")
+
+
+def add_models(parser: ArgumentParser) -> None:
+    """Add the option that puts other packages in the place of those that task files name."""
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="TASK=PATH",
+        help="another package or folder of attempts than the task file names; TASK.MODEL=PATH where a task "
+        "has several models",
+    )
+
+
+def add_delta(parser: ArgumentParser) -> None:
+    """Add the option that asks for files of only what changed."""
+    parser.add_argument(
+        "--delta",
+        action="store_true",
+        help="also write files of only what is new, changed or gone against the run before: delta/TASK/",
+    )
 
 
 def run_program(main: Callable[[], ExitCode]) -> int:
