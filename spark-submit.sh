@@ -14,7 +14,7 @@ usage: ./spark-submit.sh [--pack-env] [spark-submit options] jobs/JOB.py [job op
 Everything in front of the job file goes to spark-submit as it is. On a fresh machine this makes .venv with the pinned
 packages and finds Java 17 or newer (JAVA_HOME, PATH, /usr/lib/jvm), installing it where apt and root allow.
 
-  --pack-env         for a cluster: pack the packages that executors need and ship them with the job
+  --pack-env         for a cluster: pack the packages that executors need (once) and ship them with the job
   --print-java-home  find or install Java, print its home and stop
 
 Without --master: local[*,4] (all cores; a task may fail four times) with conf/spark/local.conf. With any other master:
@@ -118,9 +118,26 @@ make_venv() {
     fail "the packages could not be installed; the lines above say why"
 }
 
+# Packed once for the same pinned packages and Python: the code itself goes along apart, and may have changed.
 pack_env() {
+  local packed=$root/build/worker-env.tar.gz what
+  what=$(cat "$root/constraints.txt" "$root/setup.py" "$venv/pyvenv.cfg" | cksum)
+  if [ -f "$packed" ] && [ "$(cat "$packed.made-of" 2>/dev/null)" = "$what" ]; then
+    echo "the packages for executors are packed already: ${packed#"$root/"}" >&2
+    return
+  fi
   make_venv "$root/build/worker-env" "$root" venv-pack >&2
-  patiently "$root/build/worker-env/bin/venv-pack" -q -f -p "$root/build/worker-env" -o "$root/build/worker-env.tar.gz"
+  echo "packing the packages for executors as ${packed#"$root/"} (once, a minute or two) ..." >&2
+  patiently "$root/build/worker-env/bin/venv-pack" -q -f -p "$root/build/worker-env" -o "$packed.tmp.tar.gz" ||
+    fail "the packages for executors could not be packed; the lines above say why"
+  mv "$packed.tmp.tar.gz" "$packed"
+  echo "$what" >"$packed.made-of"
+}
+
+# What can be refused is refused before minutes go into packing.
+check_arguments() {
+  EOLTAG_ONLY_CHECK=yes "$venv/bin/python" "$job" "$@" || exit $?
+  case " $* " in *" --help "*|*" -h "*) exit 0 ;; esac
 }
 
 # The class-data-sharing archive: the classes that a job loads, as one file that the JVM maps, so that a small run takes a
@@ -229,6 +246,7 @@ PY
     )
     options+=(--py-files "$root/build/eoltag.zip")
     if [ -n "$has_pack_env" ]; then
+      check_arguments "$@"
       pack_env
       options+=(--archives "$root/build/worker-env.tar.gz#environment")
       export PYSPARK_PYTHON=./environment/bin/python

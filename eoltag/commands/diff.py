@@ -7,12 +7,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.places import project_root
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.runtime.command import Parser, add_models
 from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.options import is_only_check, prepare_spark
 
 EXAMPLES = """\
 examples:
@@ -50,6 +51,8 @@ def parser(prog: str = "diff_runs.py") -> argparse.ArgumentParser:
 def main(prog: str = "diff_runs.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
+    if is_only_check():
+        read_tasks([options.task], project_root(), options.model)
     prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.diff import diff_runs  # takes a while, in which Java starts

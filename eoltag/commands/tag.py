@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eoltag.bundle.taking import Taking
+from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.runtime.command import Parser, add_delta
 from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.options import is_only_check, prepare_spark
 
 EXAMPLES = """\
 examples:
@@ -108,7 +109,6 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fetch from private, loopback and link-local addresses as well",
     )
-    new.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -157,6 +157,8 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         is_quiet=options.quiet,
         as_json=options.json,
     )
+    if is_only_check():
+        read_tasks(request.tasks, request.root, request.models)
     prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.tag import tag_bundles  # takes a while, in which Java starts

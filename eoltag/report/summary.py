@@ -10,6 +10,8 @@ BLOCKED: Final = (
     "  blocked_host: addresses of a private network; --allow-private-hosts --retry-failed lets them through"
 )
 """What lets images through that no server was asked for."""
+LETS_THROUGH: Final = ": --allow-private-hosts lets a private network through"
+"""The same, for a run in which they failed just now."""
 NO_TAG: Final = "(no tag)"
 """Images that could not be read, or are not predicted yet."""
 
@@ -22,6 +24,10 @@ class Work:
     """Rung of the ladder -> bundle rows that it answered, cheapest first."""
     requests: int = 0
     """Different URLs that servers were asked for."""
+    downloaded: int = 0
+    """Of these, those whose files came."""
+    not_downloaded: dict[str, int] = field(default_factory=dict)
+    """Outcome -> those of which nothing came, by the last answer."""
     not_modified: int = 0
     """Of these, those that a server still had as they were."""
     scores: int = 0
@@ -87,7 +93,7 @@ class Summary:
     """Images asked for in this run over `seconds`, start-up included."""
     output: str
     images_fetched: int
-    """Different URLs that servers were asked for in this run."""
+    """Different URLs that were to be fetched in this run; work.downloaded says how many files came."""
     known: int = 0
     """Bundle rows that earlier runs had answered."""
     work: Work = field(default_factory=Work)
@@ -175,9 +181,7 @@ def _never_fired(rules: Mapping[str, int]) -> list[str]:
 def summary_text(summary: Summary) -> str:
     """The table at the end of a run."""
     fetched = (
-        f"{summary.images_fetched:,} images attempted, none downloaded"
-        if summary.images_fetched and summary.failed.get(Outcome.BLOCKED_HOST.value) == summary.rows_in
-        else f"{summary.images_fetched:,} images fetched, {summary.images_per_s:.1f} images/s"
+        _downloads(summary)
         if summary.images_fetched
         else "no image fetched: every row was answered by earlier runs"
         if "pending" not in summary.failed
@@ -206,6 +210,16 @@ def summary_text(summary: Summary) -> str:
         f"report       {summary.output}/report/index.html",
     ]
     return "\n".join(lines)
+
+
+def _downloads(summary: Summary) -> str:
+    """How many images were attempted and came, why others did not, and the rate of those that came."""
+    work = summary.work
+    reasons = [f"{images:,} {name}" for name, images in sorted(work.not_downloaded.items(), key=lambda item: -item[1])]
+    hint = LETS_THROUGH if Outcome.BLOCKED_HOST.value in work.not_downloaded else ""
+    why = f" ({', '.join(_shortened(reasons))}{hint})" if reasons else ""
+    rate = f", {summary.images_per_s:.1f} images/s" if work.downloaded or work.not_modified else ""
+    return f"{summary.images_fetched:,} images attempted, {work.downloaded:,} downloaded{why}{rate}"
 
 
 def _changes_line(changes: Changes | None) -> list[str]:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Final
 
 from eoltag import __version__
 from eoltag.decide.task import Task, extra_columns, rule_conditions
@@ -18,6 +20,8 @@ from eoltag.spark.tables.tags import has_tags, place_tags, read_tags, stage_tags
 from eoltag.spark.tables.writers.delta import drop_delta, export_delta
 from eoltag.spark.tables.writers.export import export_tags, exported_files
 
+_log: Final = logging.getLogger(__name__)
+
 
 def decide(output: Output, task: Task, digests: Mapping[str, str], *, has_delta: bool = False) -> Changes | None:
     """Tags and exported files of every bundle that the task was given, after begin_change; what changed by that.
@@ -26,9 +30,11 @@ def decide(output: Output, task: Task, digests: Mapping[str, str], *, has_delta:
     where the task had no tags before.
     """
     with naming_the_rule(output.session, task):
+        _log.info("deciding task %s", task.name)
         tags = stage_tags(output, tag_rows(rows_of(output, task), facts_of(output), task))
         compared = compare_tags(output, task, tags, with_rows=has_delta)
         place_tags(output, task.name)
+        _log.info("writing the files of task %s", task.name)
         export_tags(output, task)
         if has_delta:
             export_delta(output, task, compared.marked(read_tags(output, task.name)), compared.gone)

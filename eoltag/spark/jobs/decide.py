@@ -1,6 +1,8 @@
 """Decide again from what is stored: tags and TSV files of every bundle. Touches no image."""
 
+import logging
 import time
+from typing import Final
 
 from eoltag.decide.keeping import keeping
 from eoltag.decide.task import Task, read_tasks
@@ -23,10 +25,13 @@ from eoltag.spark.tables.runs import DONE, RUNNING, task_record, write_record
 
 __all__ = ["decide_tags"]
 
+_log: Final = logging.getLogger(__name__)
+
 
 def decide_tags(request: DecideRequest) -> ExitCode:
     """Decide the requested tasks again, or show what that would change. Raises UsageError."""
     started = time.monotonic()
+    _log.info("reading tasks and their models")
     tasks = read_tasks(request.tasks, request.root, request.models)
     output = open_output(open_session("eoltag decide"), request.output)
     tasks = [keeping(task, read_note(output, task.name).kept) for task in tasks]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from eoltag.spark.tables.models import read_models
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import did_nothing
 
+_log: Final = logging.getLogger(__name__)
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
 KEYS: Final = ("bundle", "bundle_row")
 IMAGE: Final = ("eolMediaURL", "identifier", "dataObjectVersionID")
@@ -57,6 +59,7 @@ def diff_runs(request: DiffRequest) -> ExitCode:
     if facts.scores is None:
         raise OutputError(f"{output.root}: holds no scores; run jobs/tag_bundles.py first")
     old, new = sides(output, task, request.old, request.new)
+    _log.info("comparing %s with %s", old.name, new.name)
     changed = compare(_rows_of_both(output, old, new), facts, old, new).cache()
     try:
         document = {"task": task.name, "old": described(old), "new": described(new), **counted(changed)}

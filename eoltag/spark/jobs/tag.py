@@ -1,10 +1,12 @@
 """The main job on one page: stage, plan, predict, decide, export, report."""
 
+import logging
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from eoltag.decide.keeping import keeping
 from eoltag.decide.task import read_tasks
@@ -43,15 +45,19 @@ from eoltag.spark.tables.thumbnails import share_thumbnails, trim_thumbnails
 
 __all__ = ["tag_bundles"]
 
+_log: Final = logging.getLogger(__name__)
+
 
 def tag_bundles(request: TagRequest) -> ExitCode:
     """Tag the images of the requested bundles. Raises UsageError before anything is written."""
     started = time.monotonic()
+    _log.info("reading tasks and bundles")
     tasks = read_tasks(request.tasks, request.root, request.models)
     tasks = [keeping(task, request.keep or ()) for task in tasks]
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
         files = find_bundles(request, Path(folder))
         staged = stage_bundles(request, tasks, files, Path(folder) / "rows", is_first=True)
+        _log.info("%s rows of %s bundles", f"{staged.rows:,}", f"{len(staged.bundles):,}")
         run = Run(open_output(open_session("eoltag"), request.output), tasks, staged, request)
         run = remembering(run, files, Path(folder) / "rows_again")
         _check(run)
@@ -69,6 +75,7 @@ def tag_bundles(request: TagRequest) -> ExitCode:
 
 def _check(run: Run) -> None:
     """Refuse what can be refused before any image is fetched. Raises UsageError."""
+    _log.info("checking rules and models")
     session = run.output.session
     for task in run.tasks:
         check_task(session, task)
@@ -93,6 +100,7 @@ def _tag(run: Run, started: float) -> Summary:
     record, notes = record_of(run), notes_of(run)
     is_mending = is_last_unfinished(output)
     write_record(output, {**record, "status": RUNNING})
+    _log.info("looking up what is known")
     known = make_plan(run) if all(is_decided(output, task, digests) for task in tasks) else None
     is_idle = known is not None and known.is_empty
     plan, progress = (known, Progress()) if known and is_idle else _predict(run, known)
@@ -106,6 +114,7 @@ def _tag(run: Run, started: float) -> Summary:
     }
     if not is_idle or is_mending or not has_views(output):
         refresh_views(output)
+    _log.info("counting")
     summary = summarise(output, tasks, run.staged.bundles, started, work_of(plan, progress), notes)
     summary = summary.with_changes(changes, has_delta=has_delta)
     record |= {"plan": asdict(plan.counts), "summary": summary.as_dict()}

@@ -14,6 +14,7 @@ from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
 from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
 from eoltag.spark.runtime.options import add_spark_options
+from eoltag.spark.runtime.stages import hide_stages, show_stages
 
 INTERRUPTED = 130
 """What shells expect after Ctrl-C: 128 + SIGINT."""
@@ -56,6 +57,7 @@ class Parser(ArgumentParser):
             add_models(self)
         if not prog.endswith(".py"):
             add_spark_options(self)
+        self.add_argument("--quiet", action="store_true", help="no progress on stderr")
         self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Namespace | None = None) -> Namespace:  # type: ignore[override]
@@ -63,6 +65,12 @@ class Parser(ArgumentParser):
 
         Raises UsageError.
         """
+        options = self._parsed(args, namespace)
+        if options.quiet:
+            hide_stages()
+        return options
+
+    def _parsed(self, args: Sequence[str] | None, namespace: Namespace | None) -> Namespace:
         if not any(action.dest == "config" for action in self._actions):
             return super().parse_args(args, namespace)
         defaults = {action.dest: action.default for action in self._actions if action.dest != "help"}
@@ -111,6 +119,7 @@ def add_delta(parser: ArgumentParser) -> None:
 
 def run_program(main: Callable[[], ExitCode]) -> int:
     """As run_command, for a process of its own: hears signals, and leaves no process, no temporary file behind."""
+    show_stages()
     signals.ending(end_java)
     signals.ending(drop_scratch)
     try:

@@ -161,7 +161,10 @@ def test_only_what_changed_is_counted_and_written_and_leads_from_the_old_files_t
     rows = [{"eolMediaURL": c, "bundle": "list"}, {"eolMediaURL": d, "bundle": "list"}, {"eolMediaURL": A}]
     rows.append({"eolMediaURL": B, "bundle": "other"})  # A has left `other`, and is a later row of `list` than before
     replace_bundles(output, bundle_rows(session, rows).select(*IDENTITY))
-    known = [{"eolMediaURL": c, "label": "bad", "confidence": 0.9}, {"eolMediaURL": d, "label": "good", "confidence": 0.5}]
+    known = [
+        {"eolMediaURL": c, "label": "bad", "confidence": 0.9},
+        {"eolMediaURL": d, "label": "good", "confidence": 0.5},
+    ]
     append(output, facts(session, [{**row, "run_id": "run2"} for row in known]))
     begin_change(output, kind(), DIGESTS)
     found = decide(output, kind(where="tag <> 'NA'"), DIGESTS, has_delta=True)
