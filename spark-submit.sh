@@ -184,6 +184,11 @@ make_class_archive() {
 # Options of spark-submit that take no value; all others that start with -- take the next word.
 is_flag() { case "$1" in --*=*|--supervise|--verbose|-v|--version|--load-spark-defaults|--proxy-user=*) return 0 ;; *) return 1 ;; esac; }
 
+jobs() { (cd "$root" && ls jobs/[a-z]*.py | sed -n 'H;${x;s/^\n//;s/\n/, /g;p;}'); }
+
+# shipped FILE: a file of that name here, else in the project.
+shipped() { if [ ! -e "$1" ] && [ -f "$root/$1" ]; then echo "$root/$1"; else echo "$1"; fi; }
+
 options=()
 job=
 master=
@@ -202,20 +207,22 @@ while [ $# -gt 0 ]; do
         --master=*) master=${1#--master=} ;;
         --deploy-mode=*) deploy_mode=${1#--deploy-mode=} ;;
       esac
+      case "$1" in --properties-file=*) set -- "--properties-file=$(shipped "${1#*=}")" "${@:2}" ;; esac
       if is_flag "$1"; then options+=("$1"); shift; continue; fi
       [ $# -ge 2 ] || fail "$1 wants a value"
       [ "$1" != --master ] || master=$2
       [ "$1" != --deploy-mode ] || deploy_mode=$2
+      [ "$1" != --properties-file ] || set -- "$1" "$(shipped "$2")" "${@:3}"
       options+=("$1" "$2")
       shift 2
       ;;
-    *) fail "a job file (jobs/....py) was wanted. Received: $1" ;;
+    *) fail "a job file ($(jobs)) was wanted. Received: $1" ;;
   esac
 done
-[ -n "$job" ] || { usage >&2; fail "no job file (jobs/....py) was given"; }
+[ -n "$job" ] || { usage >&2; fail "no job file was given: $(jobs)"; }
 [ "$deploy_mode" = client ] ||
   fail "--deploy-mode client was wanted, since the driver reads task files and packages here. Received: $deploy_mode"
-[ -f "$job" ] || { [ -f "$root/$job" ] && job=$root/$job; } || fail "$job: no such job file"
+[ -f "$job" ] || { [ -f "$root/$job" ] && job=$root/$job; } || fail "$job: no such job file; there are $(jobs)"
 
 [ -x "$venv/bin/spark-submit" ] || make_venv "$venv" -e "$root[spark]"
 JAVA_HOME=$(find_java) || { install_java; JAVA_HOME=$(find_java) || fail "Java was installed but is not found; set JAVA_HOME"; }

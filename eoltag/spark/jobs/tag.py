@@ -57,7 +57,8 @@ def tag_bundles(request: TagRequest) -> ExitCode:
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
         files = find_bundles(request, Path(folder))
         staged = stage_bundles(request, tasks, files, Path(folder) / "rows", is_first=True)
-        _log.info("%s rows of %s bundles", f"{staged.rows:,}", f"{len(staged.bundles):,}")
+        bundles = f"{len(staged.bundles):,} {'bundle' if len(staged.bundles) == 1 else 'bundles'}"
+        _log.info("%s rows of %s", f"{staged.rows:,}", bundles)
         run = Run(open_output(open_session("eoltag"), request.output), tasks, staged, request)
         run = remembering(run, files, Path(folder) / "rows_again")
         _check(run)

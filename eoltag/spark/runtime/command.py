@@ -11,6 +11,7 @@ from eoltag.errors import ExitCode, OutputError, UsageError, did_you_mean
 from eoltag.local import signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
+from eoltag.places import install_command
 from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
 from eoltag.spark.runtime.options import add_spark_options
@@ -147,6 +148,11 @@ def run_command(main: Callable[[], ExitCode]) -> int:
     except KeyboardInterrupt:
         print(f"interrupted: {signals.GO_ON}", file=sys.stderr)
         return INTERRUPTED
+    except ModuleNotFoundError as problem:
+        library = (problem.name or "").partition(".")[0]
+        if library in ("", "eoltag"):
+            raise
+        return _refused(UsageError(f"this needs {library}, which is not installed: {install_command('spark')}"))
     except Exception as problem:
         cause = disk_problem(problem)
         if cause is None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 _POLL_S: Final = 0.25
 _LOG_INTERVAL_S: Final = 10.0
 """Between two lines where stderr is a file and not a terminal."""
-_COMMITTING: Final = "{desc}: {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+_COMMITTING: Final = "{desc}{n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 
 
 @contextmanager
