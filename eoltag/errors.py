@@ -54,6 +54,8 @@ class ExitCode(IntEnum):
     """Arguments, settings, bundle, task, package, output or data cannot be used; nothing was written."""
     TOO_MANY_FAILURES = 3
     """Done, but more rows failed than `--max-failure-rate` allows; `classify`: no image could be read."""
+    REFUSED = 4
+    """A guard refused to publish, and nothing was switched; `verify`: something is wrong."""
 
 
 class EolTagError(Exception):

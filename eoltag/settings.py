@@ -15,6 +15,7 @@ __all__ = [
     "DecodeSettings",
     "EngineSettings",
     "FetchSettings",
+    "PublishSettings",
     "ReuseSettings",
     "RunSettings",
     "Settings",
@@ -167,6 +168,24 @@ class ReuseSettings(Strict):
     """Quality of these copies."""
 
 
+class PublishSettings(Strict):
+    """What a publication says of itself, and what must hold before it takes the place of the current one."""
+
+    title: str = Field("Image tags", min_length=1)
+    """The name of the data set, for people and registries."""
+    publisher: str = Field("https://eol.org", min_length=1)
+    """Who publishes it: a name, or the address of a page."""
+    license: str = ""
+    """The licence of the tags: an SPDX name such as `CC0-1.0`, or an address; none is claimed if empty."""
+    keep: int = Field(10, ge=1, le=10_000)
+    """Publications that stay on disk; the current one, and the one before it, always do."""
+    max_flip_rate: float = Field(0.1, ge=0, le=1, strict=False)
+    """Refuse to publish where a larger share of a task's tags differs from the current publication; also
+    `--max-flip-rate`. The task file may say another one."""
+    max_failure_rate: float = Field(0.5, ge=0, le=1, strict=False)
+    """Refuse to publish where a larger share of a task's rows failed or has no answer yet."""
+
+
 class Settings(Strict):
     """All of the above, as read from one TOML file with a section each."""
 
@@ -175,6 +194,7 @@ class Settings(Strict):
     engine: EngineSettings = EngineSettings()
     run: RunSettings = RunSettings()
     reuse: ReuseSettings = ReuseSettings()
+    publish: PublishSettings = PublishSettings()
 
 
 _LONGEST_LINE: Final = 600

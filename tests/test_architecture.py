@@ -52,7 +52,8 @@ MAY_IMPORT = {
     "eoltag.model.outputs": [],
     "eoltag.model": ["eoltag.model.outputs"],
     "eoltag.model.engines": ["eoltag.model"],
-    "eoltag.decide": ["eoltag.image.features", "eoltag.model"],
+    "eoltag.publish": [],
+    "eoltag.decide": ["eoltag.image.features", "eoltag.model", "eoltag.publish"],
     "eoltag.report": ["eoltag.fetch"],
     # What people read of the tables: SQL from the columns, the model records and the output kinds.
     "eoltag.views": ["eoltag.model", "eoltag.model.outputs"],
@@ -65,7 +66,7 @@ MAY_IMPORT = {
         "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "eoltag.report",
     ],
     # Spark, from the ground up.
-    _SPARK: ["eoltag.bundle"],
+    _SPARK: ["eoltag.bundle", "eoltag.publish"],
     f"{_SPARK}.runtime": ["eoltag.local"],
     f"{_SPARK}.tables": [
         "eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.local", "eoltag.model", "eoltag.report",
@@ -84,17 +85,26 @@ MAY_IMPORT = {
         "eoltag.decide", "eoltag.model", "eoltag.pipeline",
         *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide")),
     ],
-    f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
+    f"{_SPARK}.report": ["eoltag.decide", "eoltag.publish", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
+    f"{_SPARK}.publish": [
+        "eoltag.decide", "eoltag.local", "eoltag.publish",
+        *(f"{_SPARK}.{room}" for room in ("tables", "decide", "report")),
+    ],
+    f"{_SPARK}.verify": [
+        "eoltag.bundle", "eoltag.decide", "eoltag.publish",
+        *(f"{_SPARK}.{room}" for room in ("tables", "tables.writers", "decide", "publish")),
+    ],
     f"{_SPARK}.jobs": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.report", "eoltag.vectors", _SPARK,
-        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "report")),
+        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.publish", "eoltag.report", "eoltag.vectors", _SPARK,
+        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "report", "publish", "verify")),
     ],
     f"{_SPARK}.start": [
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),
     ],
     # Entry points: arguments to requests, nothing else.
     "eoltag.commands": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.views", _SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime",
+        "eoltag.bundle", "eoltag.decide", "eoltag.publish", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
+        f"{_SPARK}.runtime",
     ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.

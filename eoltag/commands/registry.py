@@ -36,6 +36,8 @@ COMMANDS: Final = {
     "decide": _job("decide", "decide tags again from stored scores"),
     "report": _job("report", "write the page of an output again"),
     "diff": _job("diff", "what changed between two runs or two versions of a model"),
+    "publish": _job("publish", "publish decided tags, go back, or list publications"),
+    "verify": _job("verify", "check an output: every row, file and publication"),
     "compact": _job("compact", "many small Parquet files to few"),
     "import-features": _job("import_features", "store vectors that others computed"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),

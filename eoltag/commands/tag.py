@@ -29,7 +29,8 @@ The [job] table of a --config file holds options under their names (max_failure_
 an option on the command line goes before it. Relative paths start at the current directory in both.
 Running the same command again fetches only what is new and what failed for now (time-outs, 429, 5xx).
 exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written);
-3 done, but more images failed than --max-failure-rate allows; 1 a bug or a lost cluster."""
+3 done, but more images failed than --max-failure-rate allows; 4 done, but a guard of --publish refused;
+1 a bug or a lost cluster."""
 
 
 def parser(prog: str = "tag_bundles.py") -> argparse.ArgumentParser:
@@ -93,6 +94,11 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
     )
     new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="fetch again what was fetched longer ago")
     add_delta(new)
+    new.add_argument(
+        "--publish",
+        action="store_true",
+        help="publish the tags at the end, where no guard refuses (exit 4); see [publish] in conf/jobs/default.toml",
+    )
     new.add_argument("--dry-run", action="store_true", help="print what there is to do; fetch and write nothing")
     new.add_argument(
         "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"
@@ -152,6 +158,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         keep=options.keep,
         has_delta=options.delta,
         retry_failed=options.retry_failed,
+        is_publishing=options.publish,
         refresh_older_than_days=options.refresh_older_than,
         is_dry_run=options.dry_run,
         is_quiet=options.quiet,

@@ -12,6 +12,7 @@ from eoltag.decide.packages import given_models, read_packages
 from eoltag.errors import TaskError, did_you_mean
 from eoltag.image.features import FEATURES
 from eoltag.model.package import Package
+from eoltag.publish.task_table import TaskPublish
 from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
 
@@ -76,6 +77,8 @@ class TaskFile(Strict):
     """Further columns of the tags table: `NAME = "SQL"`."""
     where: str = Field("true", min_length=1)
     """Which of the images that were read stand in the TSV: a condition over the columns of the tags table."""
+    publish: TaskPublish = TaskPublish()
+    """What the tags mean to others, and what must hold before they are published."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> "TaskFile":
@@ -87,6 +90,14 @@ class TaskFile(Strict):
             if not re.match(NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
         self._check_bundle_columns()
+        return self
+
+    @model_validator(mode="after")
+    def _agreement_names_models(self) -> "TaskFile":
+        wanted = self.publish.agreement
+        unknown = [name for name in wanted.models if name not in self.models] if wanted is not None else []
+        if unknown:
+            raise ValueError(f"publish.agreement: no model '{unknown[0]}'; the task has {', '.join(self.models)}")
         return self
 
     @model_validator(mode="after")
@@ -173,6 +184,20 @@ def refuse_slips(task: Task) -> None:
     for place, expression in expressions(task):
         if slip := find_slip(expression, labels, _tags(task)):
             raise TaskError(f"{task.path}: {place}: {slip}")
+    _refuse_unknown_tags(task)
+
+
+def _refuse_unknown_tags(task: Task) -> None:
+    """Raises TaskError where `[publish]` speaks of a tag that no image can get."""
+    known = _tags(task)
+    for key in ("terms", "max_flip_rates"):
+        unknown = [tag for tag in getattr(task.file.publish, key) if tag not in known] if known else []
+        if unknown:
+            near = did_you_mean(unknown[0], known)
+            raise TaskError(
+                f"{task.path}: publish.{key}: no rule gives the tag '{unknown[0]}'; "
+                f"tags: {', '.join(sorted(known))}{near}"
+            )
 
 
 def expressions(task: Task) -> list[tuple[str, str]]:

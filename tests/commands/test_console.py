@@ -10,6 +10,7 @@ from eoltag.__main__ import main
 from eoltag.commands import registry
 from eoltag.commands.registry import COMMANDS
 from eoltag.commands.tag import parser
+from eoltag.places import install_command
 
 HEAVY = ("pyspark", "tensorflow", "keras", "openvino", "train")
 

@@ -12,6 +12,7 @@ from eoltag.decide.task import Task, extra_columns, rule_conditions
 from eoltag.report import Changes
 from eoltag.spark.decide.changes import compare_tags
 from eoltag.spark.decide.checking import naming_the_rule
+from eoltag.spark.decide.recorded import recorded
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.decided import DecidedNote, read_note, write_note
@@ -40,8 +41,10 @@ def decide(output: Output, task: Task, digests: Mapping[str, str], *, has_delta:
             export_delta(output, task, compared.marked(read_tags(output, task.name)), compared.gone)
         else:
             drop_delta(output, task)
-    bundles, files = {**read_note(output, task.name).bundles, **digests}, exported_files(output, task)
-    write_note(output, task.name, DecidedNote(_digest(task), bundles, files, list(task.kept)))
+    bundles = {**read_note(output, task.name).bundles, **digests}
+    files = {path: output.files.sha256(output.path(path)) for path in exported_files(output, task)}
+    kept, said = list(task.kept), recorded(task)
+    write_note(output, task.name, DecidedNote(_digest(task), bundles, files, output.run_id, said, kept))
     return compared.changes
 
 
@@ -61,7 +64,7 @@ def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> N
     note = read_note(output, task.name)
     known = note.bundles if note.decision else dict.fromkeys(note.bundles, "")
     given = {**dict.fromkeys(bundles, ""), **known}
-    write_note(output, task.name, replace(note, decision="", bundles=given, files=[], kept=list(task.kept)))
+    write_note(output, task.name, replace(note, decision="", bundles=given, files={}, kept=list(task.kept)))
 
 
 def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
@@ -70,6 +73,7 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
     return (
         note.decision == _digest(task)
         and note.kept == list(task.kept)
+        and bool(note.task)
         and dict(digests).items() <= note.bundles.items()
         and has_tags(output, task.name)
         and set(note.files) <= set(exported_files(output, task))
@@ -79,5 +83,6 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
 def _digest(task: Task) -> str:
     """A digest of all but the rows that a decision depends on; thresholds as the packages' cards have them."""
     versions = {name: package.version for name, package in task.packages.items()}
-    content = [__version__, versions, rule_conditions(task), extra_columns(task), task.file.model_dump(mode="json")]
+    content: list[object] = [__version__, versions, rule_conditions(task), extra_columns(task)]
+    content.append(task.file.model_dump(mode="json", exclude={"publish"}))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -11,6 +11,7 @@ from typing import Final
 from eoltag.decide.keeping import keeping
 from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
+from eoltag.publish.guards import Limits
 from eoltag.report import Summary, plan_text, summary_text
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.decision import begin_change, decide, is_decided, leave
@@ -21,6 +22,8 @@ from eoltag.spark.predict.plan import Plan, make_plan, packages_of
 from eoltag.spark.predict.waves import estimated_s, run_waves
 from eoltag.spark.predict.work import Progress, work_of
 from eoltag.spark.predict.workers import choose_engine, tag_worker
+from eoltag.spark.publish.publishing import Published, publish
+from eoltag.spark.publish.versions import read_current
 from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import has_page, write_report
 from eoltag.spark.report.views import has_views, refresh_views
@@ -45,6 +48,10 @@ from eoltag.spark.tables.thumbnails import share_thumbnails, trim_thumbnails
 
 __all__ = ["tag_bundles"]
 
+DECIDING_S: Final = 0.00003
+PUBLISHING_S: Final = 0.00006
+"""For each row, on two cores; see `make bench-decide`. Steps that take less than a second are said to take 0."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -66,12 +73,23 @@ def tag_bundles(request: TagRequest) -> ExitCode:
             return _show_plan(run)
         with locked(run.output, request.settings.run.lock_stale_s):
             summary = _tag(run, started)
-    show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
-    allowed = request.settings.run.max_failure_rate
-    if summary.failure_rate > allowed:
+            allowed = request.settings.run.max_failure_rate
+            is_bad = summary.failure_rate > allowed
+            published = _publish(run) if request.is_publishing and not is_bad else None
+    document, text = summary.as_dict(), summary_text(summary)
+    if published is not None:
+        document["publication"], text = published.document(), f"{text}\n{published.text(run.output)}"
+    show(document, text, as_json=request.as_json)
+    if is_bad:
         print(f"error: {summary.failure_rate:.1%} of the rows failed, {allowed:.1%} are allowed", file=sys.stderr)
         return ExitCode.TOO_MANY_FAILURES
-    return ExitCode.DONE
+    return published.exit_code if published is not None else ExitCode.DONE
+
+
+def _publish(run: Run) -> Published:
+    """Let readers have these tags, where no guard refuses."""
+    settings = run.request.settings.publish
+    return publish(run.output, run.tasks, settings, Limits(settings.max_flip_rate, settings.max_failure_rate))
 
 
 def _check(run: Run) -> None:
@@ -91,8 +109,23 @@ def _show_plan(run: Run) -> ExitCode:
         plan = make_plan(run)
         rules = rules_over(plan.rows, facts_of(run.output), run.tasks)
     counts = {**asdict(plan.counts), "estimated_s": estimated_s(run, plan)}
-    show({**counts, "rules": rules}, plan_text(counts, rules, notes_of(run)), as_json=run.request.as_json)
+    steps = steps_after(run) if run.request.is_publishing else []
+    text = "\n".join([plan_text(counts, rules, notes_of(run)), *(f"then: {step}" for step in steps)])
+    show({**counts, "rules": rules, "steps": steps}, text, as_json=run.request.as_json)
     return ExitCode.DONE
+
+
+def steps_after(run: Run) -> list[str]:
+    """What a run that publishes does when images are tagged, and about how long each step takes."""
+    current, settings = read_current(run.output), run.request.settings.publish
+    beside = f"hold it against publication {current.version}" if current is not None else "as the first publication"
+    rows = run.staged.rows * len(run.tasks)
+    return [
+        f"decide {rows:,} rows and write their files, about {rows * DECIDING_S:.0f} s",
+        f"publish, {beside} ({settings.max_flip_rate:.0%} of the tags of a task may differ), about "
+        f"{rows * PUBLISHING_S:.0f} s",
+        "write the page report/index.html",
+    ]
 
 
 def _tag(run: Run, started: float) -> Summary:

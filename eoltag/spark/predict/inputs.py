@@ -36,7 +36,7 @@ def find_bundles(request: TagRequest, folder: Path) -> list[tuple[str, Path]]:
 
     Spark is started where a list lies on a file system that only Spark reads. Raises BundleError.
     """
-    return local_files(request.bundles, folder, request.settings.fetch, _fetch_remote)
+    return local_files(request.bundles, folder, request.settings.fetch, fetch_remote)
 
 
 def stage_bundles(
@@ -62,7 +62,7 @@ def remembering(run: Run, files: list[tuple[str, Path]], folder: Path) -> Run:
     return replace(run, tasks=tasks, staged=staged)
 
 
-def _fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
+def fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
     """Copies of what a remote path or glob names, as local_files takes them. Raises BundleError."""
     files = Files(open_session("eoltag"))
     names_parts = pattern.rpartition("/")[2].startswith(PART_START)
