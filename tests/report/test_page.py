@@ -262,7 +262,7 @@ def test_the_page_says_what_was_attempted_what_came_and_what_is_otherwise_than_b
     made = written(ROWS[:20], thumbnails=0)
     summary = {
         **made.runs[0]["summary"],
-        "work": {"downloaded": 18},
+        "work": {"downloaded": 18, "rows": {"fetch": 20}},
         "changes": {"flowers": {"new": 1_200, "changed": 3, "gone": 0}},
     }
     text, _ = render(replace(made, runs=[{**made.runs[0], "summary": summary}, *made.runs]), "report/index.html")
