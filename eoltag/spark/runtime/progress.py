@@ -39,7 +39,7 @@ def progress_bar(total: int, counts: Callable[[], tuple[int, int]], *, is_quiet:
     def show() -> None:
         ok, failed = counts()
         bar.set_postfix_str(f"ok {ok}, failed {failed}", refresh=False)
-        if ok + failed >= total and bar.bar_format is None:
+        if not bar.disable and ok + failed >= total and bar.bar_format is None:
             bar.bar_format = _COMMITTING
             bar.set_description("committing", refresh=False)
         bar.update(min(ok + failed, total) - bar.n)

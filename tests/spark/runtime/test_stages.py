@@ -94,3 +94,12 @@ def test_what_was_asked_for_is_said_in_words(conf: dict[str, str], said: str) ->
             return conf.get(key, default)
 
     assert asked_for(Configured()) == said
+
+
+@pytest.mark.parametrize(("total", "is_quiet"), [(0, False), (5, True)])
+def test_a_bar_with_nothing_to_show_says_nothing(
+    total: int, is_quiet: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress.progress_bar(total, lambda: (total, 0), is_quiet=is_quiet):
+        pass
+    assert capsys.readouterr().err == ""
