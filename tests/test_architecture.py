@@ -55,6 +55,9 @@ MAY_IMPORT = {
     "eoltag.publish": [],
     "eoltag.decide": ["eoltag.image.features", "eoltag.model", "eoltag.publish"],
     "eoltag.report": ["eoltag.fetch"],
+    "eoltag.judgements": [],
+    "eoltag.audit": ["eoltag.judgements", "eoltag.local", "eoltag.publish"],
+    "eoltag.review": ["eoltag.audit", "eoltag.judgements"],
     # What people read of the tables: SQL from the columns, the model records and the output kinds.
     "eoltag.views": ["eoltag.model", "eoltag.model.outputs"],
     "eoltag.vectors": [],
@@ -103,7 +106,8 @@ MAY_IMPORT = {
     ],
     # Entry points: arguments to requests, nothing else.
     "eoltag.commands": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.publish", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
+        "eoltag.audit", "eoltag.bundle", "eoltag.decide", "eoltag.judgements", "eoltag.local",
+        "eoltag.publish", "eoltag.report", "eoltag.review", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
         f"{_SPARK}.runtime",
     ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
@@ -173,7 +177,9 @@ ROOMS_OF = {
     "aiohttp": ["eoltag/fetch/"],
     "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
-    **{library: ["train/serving/"] for library in _SERVERS},
+    **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/review.py"] for library in _SERVERS},
+    "duckdb": ["eoltag/review/"],
+    "scipy": ["eoltag/audit/", "train/"],
 }
 """Heavy library -> the only places that import it."""
 

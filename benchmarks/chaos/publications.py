@@ -178,6 +178,7 @@ def main() -> int:
     options = parser.parse_args()
     properties = f"--properties-file {ROOT}/conf/spark/local.conf pyspark-shell"
     os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[2] {properties}")
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_CONF_DIR", f"{ROOT}/conf/spark")
     if options.work is not None:
         work(options.work, options.first, options.publications)

@@ -40,6 +40,9 @@ COMMANDS: Final = {
     "verify": _job("verify", "check an output: every row, file and publication"),
     "compact": _job("compact", "many small Parquet files to few"),
     "import-features": _job("import_features", "store vectors that others computed"),
+    "review": Command("eoltag.commands.review", "judge tags on a local page", "duckdb", "review"),
+    "judgements": Command("eoltag.commands.judgements", "judgements as CSV or Label Studio's JSON, out and in"),
+    "audit": Command("eoltag.commands.audit", "draw published images, certify tags", "scipy", "review"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
     "train": Command("train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train"),
 }

@@ -12,6 +12,7 @@ from eoltag.decide.task import Task, extra_columns, rule_conditions
 from eoltag.report import Changes
 from eoltag.spark.decide.changes import compare_tags
 from eoltag.spark.decide.checking import naming_the_rule
+from eoltag.spark.decide.judgements import judgements_digest
 from eoltag.spark.decide.recorded import recorded
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.tables.bundles import rows_of
@@ -44,7 +45,7 @@ def decide(output: Output, task: Task, digests: Mapping[str, str], *, has_delta:
     bundles = {**read_note(output, task.name).bundles, **digests}
     files = {path: output.files.sha256(output.path(path)) for path in exported_files(output, task)}
     kept, said = list(task.kept), recorded(task)
-    write_note(output, task.name, DecidedNote(_digest(task), bundles, files, output.run_id, said, kept))
+    write_note(output, task.name, DecidedNote(_digest(output, task), bundles, files, output.run_id, said, kept))
     return compared.changes
 
 
@@ -71,7 +72,7 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
     """Whether tags and exported files are there, and were made from just these bundle rows, rules and models."""
     note = read_note(output, task.name)
     return (
-        note.decision == _digest(task)
+        note.decision == _digest(output, task)
         and note.kept == list(task.kept)
         and bool(note.task)
         and dict(digests).items() <= note.bundles.items()
@@ -80,9 +81,9 @@ def is_decided(output: Output, task: Task, digests: Mapping[str, str]) -> bool:
     )
 
 
-def _digest(task: Task) -> str:
+def _digest(output: Output, task: Task) -> str:
     """A digest of all but the rows that a decision depends on; thresholds as the packages' cards have them."""
     versions = {name: package.version for name, package in task.packages.items()}
     content: list[object] = [__version__, versions, rule_conditions(task), extra_columns(task)]
-    content.append(task.file.model_dump(mode="json", exclude={"publish"}))
+    content += [task.file.model_dump(mode="json", exclude={"publish"}), judgements_digest(output)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -18,6 +18,16 @@ def recorded(task: Task) -> dict[str, Any]:
         "content": task.file.model_dump(mode="json"),
         "models": {name: package.version for name, package in task.packages.items()},
         "thresholds": {name: package.card.thresholds for name, package in task.packages.items()},
+        "promises": _promises(next(iter(task.packages.values())).card),
+    }
+
+
+def _promises(card: Card) -> dict[str, Any]:
+    """Label -> the error that its threshold promises, as `train thresholds` chose it; of the first model."""
+    record = card.threshold_record
+    return {
+        label: {"max_error": record["max_error"], "confidence_level": record["confidence_level"]}
+        for label in record.get("chosen", {})
     }
 
 

@@ -13,13 +13,12 @@ from eoltag.decide.task import Task
 from eoltag.publish.darwin_core import COLUMNS, error_of
 from eoltag.publish.manifest import PublishedTask
 from eoltag.records import Outcome
+from eoltag.spark.decide.judgements import PERSON
 from eoltag.spark.tables.answers import with_answers
 from eoltag.spark.tables.facts import IMAGES, read_facts
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import read_tags
 
-PERSON: Final = "person"
-"""The rule of tags that a person gave."""
 _BY_MACHINE: Final = f"eoltag {__version__}"
 
 
@@ -34,10 +33,7 @@ def darwin_core_tables(
     return {
         "media": _media(output, tasks).select(*COLUMNS["media"]),
         "media-assertion": assertions.select(*COLUMNS["media-assertion"]),
-        "protocol": output.session.createDataFrame(
-            [_protocol(task, published[task.name]) for task in tasks],
-            ", ".join(f"{c} string" for c in COLUMNS["protocol"]),
-        ),
+        "protocol": _protocols(output, [_protocol(task, published[task.name]) for task in tasks]),
     }
 
 
@@ -120,20 +116,25 @@ def _of_tag(values: Mapping[str, str]) -> Column:
     return F.create_map(*[F.lit(part) for pair in given.items() for part in pair])[F.col("tag")]
 
 
-def _protocol(task: Task, published: PublishedTask) -> tuple[str | None, ...]:
+def _protocols(output: Output, rows: Sequence[Mapping[str, str]]) -> DataFrame:
+    """The rows as JSON in the plan, since rows made in Python would need a Python worker to read them."""
+    columns = ", ".join(f"{name}: string" for name in COLUMNS["protocol"])
+    cells = F.inline(F.from_json(F.lit(json.dumps(list(rows))), f"array<struct<{columns}>>"))
+    return output.session.range(1).select(cells)
+
+
+def _protocol(task: Task, published: PublishedTask) -> dict[str, str]:
     """How the tags of a task came about."""
     rules = "; ".join(f"{name}: {condition}" for name, condition in published.conditions.items())
-    return (
-        protocol_key(task.name, published),
-        f"urn:eoltag:{protocol_key(task.name, published)}",
-        "classification of images by machine",
-        f"eoltag task {task.name}",
-        " ".join(
-            filter(None, (task.file.description, f"{_models(task, published)}. Rules, first match wins: {rules}"))
-        ),
-        None,
-        f"eoltag {__version__}; decided by run {published.decided_by}",
-    )
+    described = [task.file.description, f"{_models(task, published)}. Rules, the first that holds wins: {rules}"]
+    return {
+        "protocol_pk": protocol_key(task.name, published),
+        "protocolID": f"urn:eoltag:{protocol_key(task.name, published)}",
+        "protocolType": "classification of images by machine",
+        "protocolName": f"eoltag task {task.name}",
+        "protocolDescription": " ".join(filter(None, described)),
+        "protocolRemarks": f"eoltag {__version__}; decided by run {published.decided_by}",
+    }
 
 
 def _models(task: Task, published: PublishedTask) -> str:
