@@ -12,6 +12,7 @@ BLOCKED: Final = (
 """What lets images through that no server was asked for."""
 LETS_THROUGH: Final = ": --allow-private-hosts lets a private network through"
 """The same, for a run in which they failed just now."""
+_MOST_REASONS: Final = 3
 NO_TAG: Final = "(no tag)"
 """Images that could not be read, or are not predicted yet."""
 
@@ -215,9 +216,13 @@ def summary_text(summary: Summary) -> str:
 def _downloads(summary: Summary) -> str:
     """How many images were attempted and came, why others did not, and the rate of those that came."""
     work = summary.work
-    reasons = [f"{images:,} {name}" for name, images in sorted(work.not_downloaded.items(), key=lambda item: -item[1])]
-    hint = LETS_THROUGH if Outcome.BLOCKED_HOST.value in work.not_downloaded else ""
-    why = f" ({', '.join(_shortened(reasons))}{hint})" if reasons else ""
+    ordered = sorted(work.not_downloaded.items(), key=lambda item: -item[1])
+    reasons = [f"{images:,} {name}" for name, images in ordered[:_MOST_REASONS]]
+    if ordered and ordered[0][0] == Outcome.BLOCKED_HOST:  # elsewhere the line below the counts will do
+        reasons[0] += LETS_THROUGH
+    if left := sum(images for _, images in ordered[_MOST_REASONS:]):
+        reasons.append(f"{left:,} otherwise")
+    why = f" ({', '.join(reasons)})" if reasons else ""
     rate = f", {summary.images_per_s:.1f} images/s" if work.downloaded or work.not_modified else ""
     return f"{summary.images_fetched:,} images attempted, {work.downloaded:,} downloaded{why}{rate}"
 

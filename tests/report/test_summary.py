@@ -26,6 +26,12 @@ def test_images_of_a_private_network_are_attempted_and_not_downloaded() -> None:
     assert "--allow-private-hosts --retry-failed lets them through" in text
 
 
+def test_the_three_most_frequent_reasons_are_named_and_the_rest_counted() -> None:
+    text = summary_text(summary_of({"gone": 2, "blocked_host": 1, "forbidden": 4, "dns": 2, "timeout": 1}, 225))
+    said = "235 images attempted, 225 downloaded (4 forbidden, 2 gone, 2 dns, 2 otherwise), 4.4 images/s"
+    assert text.startswith(f"run r: {said}")
+
+
 def test_a_run_without_blocked_images_names_no_option_for_them() -> None:
     text = summary_text(summary_of({"gone": 5}, 230))
     assert text.startswith("run r: 235 images attempted, 230 downloaded (5 gone), 4.4 images/s, 53.0 s")

@@ -27,7 +27,7 @@ class Committed(NamedTuple):
     downloaded: int
     """Answers that came with the bytes of a file."""
     failed: dict[str, int]
-    """Outcome -> images of which there are no bytes."""
+    """Outcome -> images of which there are no bytes, though they have an address."""
 
 
 def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails: int) -> dict[str, Committed]:
@@ -57,7 +57,9 @@ def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails:
             if table.key and keys < count:  # two Spark tasks have met the same bytes
                 rows = rows.dropDuplicates([*table.key])
             failed = {
-                outcome: n - old - new for outcome, (n, _, old, _, new) in mine.items() if outcome and n > old + new
+                outcome: n - old - new
+                for outcome, (n, _, old, _, new) in mine.items()
+                if n > old + new and outcome not in (None, Outcome.BAD_URL)
             }
             size = append_facts(output, table, rows, count)
             done[table.name] = Committed(count, size, not_modified, transient, downloaded, failed)
