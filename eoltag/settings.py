@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from eoltag import __version__
 from eoltag.errors import SettingsError, UsageError, did_you_mean
+from eoltag.places import neighbours, shipped
 
 __all__ = [
     "DecodeSettings",
@@ -202,11 +203,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: Path, error: type[UsageError] = SettingsError) -> dict[str, Any]:
-    """The file's content; a missing or malformed file raises `error` naming it."""
+    """The content of a file, of this name here or among those that are shipped; `error` names one that is unusable."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(shipped(path).read_text(encoding="utf-8-sig"))
     except OSError as problem:
-        raise error(f"{path}: cannot be read ({problem.strerror or problem})") from problem
+        near = did_you_mean(path.name, neighbours(path)) if isinstance(problem, FileNotFoundError) else ""
+        raise error(f"{path}: cannot be read ({problem.strerror or problem}){near}") from problem
     except (ValueError, RecursionError) as problem:  # also numbers of thousands of digits, and deep nesting
         raise error(f"{path}: not valid TOML ({problem})") from problem
 

@@ -90,7 +90,8 @@ MAY_IMPORT = {
     ],
     f"{_SPARK}.report": ["eoltag.decide", "eoltag.publish", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
     f"{_SPARK}.publish": [
-        "eoltag.decide", "eoltag.local", "eoltag.publish", *(f"{_SPARK}.{room}" for room in ("tables", "decide", "report")),
+        "eoltag.decide", "eoltag.local", "eoltag.publish",
+        *(f"{_SPARK}.{room}" for room in ("tables", "decide", "report")),
     ],
     f"{_SPARK}.verify": [
         "eoltag.bundle", "eoltag.decide", "eoltag.publish",
@@ -105,8 +106,9 @@ MAY_IMPORT = {
     ],
     # Entry points: arguments to requests, nothing else.
     "eoltag.commands": [
-        "eoltag.audit", "eoltag.bundle", "eoltag.judgements", "eoltag.local", "eoltag.publish", "eoltag.report",
-        "eoltag.review", "eoltag.views", _SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime",
+        "eoltag.audit", "eoltag.bundle", "eoltag.decide", "eoltag.judgements", "eoltag.local",
+        "eoltag.publish", "eoltag.report", "eoltag.review", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
+        f"{_SPARK}.runtime",
     ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
@@ -128,8 +130,8 @@ MAY_IMPORT = {
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
     ],
     "train.evaluate": [
-        "eoltag.bundle", "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs",
-        "train", "train.images", "train.package", "train.report",
+        "eoltag.bundle", "eoltag.image", "eoltag.local", "eoltag.model", "eoltag.model.engines",
+        "eoltag.model.outputs", "eoltag.views", "train", "train.images", "train.package", "train.report",
     ],
     "train.thresholds": ["eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
     "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Final, NoReturn
 
-from eoltag.errors import UsageError, did_you_mean
+from eoltag.errors import ExitCode, UsageError, did_you_mean
+from eoltag.places import install_command
 from train.cli import Answer, Verb
 from train.verbs import (
     cartoonization,
@@ -78,6 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as problem:
         print("error:", " ".join(str(problem).split()), file=sys.stderr)
         return int(problem.exit_code)
+    except ModuleNotFoundError as problem:
+        library = (problem.name or "").partition(".")[0]
+        if library in ("", "eoltag", "train"):
+            raise
+        print(f"error: this needs {library}, which is not installed: {install_command('train')}", file=sys.stderr)
+        return int(ExitCode.UNUSABLE)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

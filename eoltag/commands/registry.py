@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from eoltag.errors import UsageError, did_you_mean
+from eoltag.places import install_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
         raise UsageError(f"unknown command '{name}'; known: {', '.join(COMMANDS)}{near}")
     if command.library and find_spec(command.library) is None:
         raise UsageError(
-            f"eoltag {name} wants {command.library}, which is not installed: pip install 'eoltag[{command.extra}]'"
+            f"eoltag {name} wants {command.library}, which is not installed: {install_command(command.extra)}"
         )
     main = import_module(command.module).main
     if not command.is_job:

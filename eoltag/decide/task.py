@@ -19,7 +19,7 @@ from eoltag.settings import Strict, parse, read_toml
 __all__ = ["Task", "TaskFile", "read_task"]
 
 TASK_FOLDER: Final = Path("conf/tasks")
-_NAME: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
+NAME: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 _THRESHOLD: Final = re.compile(r"\$\{threshold\.([^}]+)\}")
 
 
@@ -53,7 +53,7 @@ class Rule(Strict):
 class TaskFile(Strict):
     """conf/tasks/*.toml."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=NAME)
     """Names the task in the tables (`task=NAME`): letters, digits and `_`."""
     description: str = ""
     """For people."""
@@ -87,7 +87,7 @@ class TaskFile(Strict):
         if doubled:
             raise ValueError(f"two rules of one name: {', '.join(doubled)}")
         for name in (*self.models, *self.extras):
-            if not re.match(_NAME, name):
+            if not re.match(NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
         self._check_bundle_columns()
         return self
@@ -109,8 +109,8 @@ class TaskFile(Strict):
 
     def _check_bundle_columns(self) -> None:
         taken = {name.lower() for name in (*self.models, *self.extras, *self.features)}
-        for name, column in _pairs(self.bundle_columns):
-            if not re.match(_NAME, name):
+        for name, column in pairs(self.bundle_columns):
+            if not re.match(NAME, name):
                 raise ValueError(
                     f"bundle_columns: {name!r} is no usable name (letters, digits and _); write NAME={column}"
                 )
@@ -126,6 +126,8 @@ class Task:
     path: Path
     file: TaskFile
     packages: dict[str, Package]
+    kept: tuple[str, ...] = ()
+    """What --keep adds to the columns that the task file names: see keeping.keeping."""
 
     @property
     def name(self) -> str:
@@ -235,12 +237,12 @@ def rule_expression(task: Task) -> str:
 
 def tsv_columns(task: Task) -> list[tuple[str, str]]:
     """(header, SQL expression over the tags table) of each column of the TSV."""
-    return _pairs(task.file.columns)
+    return pairs(task.file.columns)
 
 
 def bundle_columns(task: Task) -> dict[str, str]:
     """Name in rules and tables -> column of the bundles."""
-    return dict(_pairs(task.file.bundle_columns))
+    return dict(pairs(task.file.bundle_columns))
 
 
 def tsv_condition(task: Task) -> str:
@@ -258,10 +260,10 @@ def _tags(task: Task) -> set[str]:
     return tags
 
 
-def _pairs(columns: Iterable[str]) -> list[tuple[str, str]]:
+def pairs(columns: Iterable[str]) -> list[tuple[str, str]]:
     """NAME=VALUE, or NAME for both."""
-    pairs = (column.partition("=") for column in columns)
-    return [(name.strip(), value.strip() or name.strip()) for name, _, value in pairs]
+    parted = (column.partition("=") for column in columns)
+    return [(name.strip(), value.strip() or name.strip()) for name, _, value in parted]
 
 
 def _case(task: Task, values: list[str], otherwise: str) -> str:

@@ -41,6 +41,10 @@ class TagRequest:
     taking: Taking = field(default_factory=Taking)
     sample: int | None = None
     seed: int = 0
+    keep: Sequence[str] | None = None
+    """Columns of the bundles, COLUMN or NAME=COLUMN, that go into tags, rules and files; None: those of before."""
+    has_delta: bool = False
+    """Write files of only what is new, changed or gone."""
     retry_failed: bool = False
     is_publishing: bool = False
     """Publish the tasks at the end, by the settings of [publish]."""
@@ -63,6 +67,8 @@ class DecideRequest:
     """Where a dry run lists every row whose tag would change; with several tasks, NAME_TASK beside it for each."""
     models: Sequence[str] = ()
     """As those of TagRequest."""
+    has_delta: bool = False
+    """As that of TagRequest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class DiffRequest:
     new: str | None = None
     csv: Path | None = None
     as_json: bool = False
+    models: Sequence[str] = ()
+    """As those of TagRequest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,4 +48,4 @@ def recorded_task(output: Output, name: str, note: DecidedNote) -> Task:
             "output_kind": record.output_kind, "thresholds": note.task["thresholds"][model],
         }  # fmt: skip
         packages[model] = Package(Path("models") / version, Card.model_construct(**said), version)
-    return Task(Path(path), parse(TaskFile, note.task["content"], path, OutputError), packages)
+    return Task(Path(path), parse(TaskFile, note.task["content"], path, OutputError), packages, tuple(note.kept))

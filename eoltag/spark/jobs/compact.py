@@ -1,5 +1,6 @@
 """Many small Parquet files of facts to few large ones: the same rows and columns, whatever happens meanwhile."""
 
+import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -20,6 +21,8 @@ from eoltag.spark.tables.facts import FACTS, SCORES, FactTable, folder_of, has_f
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ def compact(output: Output, table: FactTable, partition: str | None, request: Co
     The copy is made beside, read again and compared; then it changes places with the old files.
     """
     planned = _planned(output, table, partition, request)
+    _log.info(
+        "%s: %s rows, %s to %s files", planned.table, f"{planned.rows:,}", planned.files_before, planned.files_after
+    )
     if planned.files_after >= planned.files_before and not planned.dropped:
         return planned
     folder = planned.table

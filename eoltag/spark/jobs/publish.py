@@ -1,5 +1,6 @@
 """Publish what is decided, go back to the publication before, or list what there is. Touches no image."""
 
+from eoltag.decide.keeping import keeping
 from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.publish.manifest import FOLDER
@@ -10,6 +11,7 @@ from eoltag.spark.requests import PublishRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.tables.bundles import rows_at_most
+from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.lock import locked, unchanged
 from eoltag.spark.tables.output import Output, open_output
 
@@ -20,6 +22,7 @@ def publish_tags(request: PublishRequest) -> ExitCode:
     """Publish, go back, or list. Raises UsageError."""
     tasks = read_tasks(request.tasks, request.root, request.models) if request.tasks else []
     output = open_output(open_session("eoltag publish"), request.output)
+    tasks = [keeping(task, read_note(output, task.name).kept) for task in tasks]
     if request.is_list:
         return _show_list(output, as_json=request.as_json)
     if request.is_undo:

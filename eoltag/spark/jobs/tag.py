@@ -1,5 +1,6 @@
 """The main job on one page: stage, plan, predict, decide, export, report."""
 
+import logging
 import sys
 import time
 from dataclasses import asdict
@@ -7,15 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from eoltag.decide.keeping import keeping
 from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.publish.guards import Limits
 from eoltag.report import Summary, plan_text, summary_text
 from eoltag.spark.decide.checking import check_task
-from eoltag.spark.decide.decision import begin_change, decide, is_decided
+from eoltag.spark.decide.decision import begin_change, decide, is_decided, leave
 from eoltag.spark.decide.fired import rules_over
 from eoltag.spark.decide.rules import facts_of
-from eoltag.spark.predict.inputs import bundle_digests, keep_bundles, stage_bundles
+from eoltag.spark.predict.inputs import bundle_digests, find_bundles, keep_bundles, remembering, stage_bundles
 from eoltag.spark.predict.plan import Plan, make_plan, packages_of
 from eoltag.spark.predict.waves import estimated_s, run_waves
 from eoltag.spark.predict.work import Progress, work_of
@@ -50,14 +52,22 @@ DECIDING_S: Final = 0.00003
 PUBLISHING_S: Final = 0.00006
 """For each row, on two cores; see `make bench-decide`. Steps that take less than a second are said to take 0."""
 
+_log: Final = logging.getLogger(__name__)
+
 
 def tag_bundles(request: TagRequest) -> ExitCode:
     """Tag the images of the requested bundles. Raises UsageError before anything is written."""
     started = time.monotonic()
+    _log.info("reading tasks and bundles")
     tasks = read_tasks(request.tasks, request.root, request.models)
+    tasks = [keeping(task, request.keep or ()) for task in tasks]
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
-        staged = stage_bundles(request, tasks, Path(folder))
+        files = find_bundles(request, Path(folder))
+        staged = stage_bundles(request, tasks, files, Path(folder) / "rows", is_first=True)
+        bundles = f"{len(staged.bundles):,} {'bundle' if len(staged.bundles) == 1 else 'bundles'}"
+        _log.info("%s rows of %s", f"{staged.rows:,}", bundles)
         run = Run(open_output(open_session("eoltag"), request.output), tasks, staged, request)
+        run = remembering(run, files, Path(folder) / "rows_again")
         _check(run)
         if request.is_dry_run:
             return _show_plan(run)
@@ -84,6 +94,7 @@ def _publish(run: Run) -> Published:
 
 def _check(run: Run) -> None:
     """Refuse what can be refused before any image is fetched. Raises UsageError."""
+    _log.info("checking rules and models")
     session = run.output.session
     for task in run.tasks:
         check_task(session, task)
@@ -119,21 +130,27 @@ def steps_after(run: Run) -> list[str]:
 
 def _tag(run: Run, started: float) -> Summary:
     """Do what there is to do, and record it. started: time.monotonic() at the start of the job."""
-    output, tasks, digests = run.output, run.tasks, bundle_digests(run)
+    output, tasks, digests, has_delta = run.output, run.tasks, bundle_digests(run), run.request.has_delta
     record, notes = record_of(run), notes_of(run)
     is_mending = is_last_unfinished(output)
     write_record(output, {**record, "status": RUNNING})
+    _log.info("looking up what is known")
     known = make_plan(run) if all(is_decided(output, task, digests) for task in tasks) else None
     is_idle = known is not None and known.is_empty
     plan, progress = (known, Progress()) if known and is_idle else _predict(run, known)
     if is_idle:
         notes.insert(0, NOTHING_TO_DO)
-    else:
-        for task in tasks:
-            decide(output, task, digests)
+    changes = {
+        task.name: leave(output, task, has_delta=has_delta)
+        if is_idle
+        else decide(output, task, digests, has_delta=has_delta)
+        for task in tasks
+    }
     if not is_idle or is_mending or not has_views(output):
         refresh_views(output)
+    _log.info("counting")
     summary = summarise(output, tasks, run.staged.bundles, started, work_of(plan, progress), notes)
+    summary = summary.with_changes(changes, has_delta=has_delta)
     record |= {"plan": asdict(plan.counts), "summary": summary.as_dict()}
     write_record(output, {**record, "status": RUNNING})  # with what the page says of this run
     is_trimmed = trim_thumbnails(output, tasks, run.request.settings.run.thumbnails) if is_idle else False

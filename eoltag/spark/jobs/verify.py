@@ -1,5 +1,6 @@
 """Check an output directory: rows, files, decisions, publications. Writes nothing, touches no image."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ from eoltag.spark.verify.finding import Finding
 from eoltag.spark.verify.layout import check_documents, check_layout, check_models, check_schemas
 from eoltag.spark.verify.lists import check_lists
 from eoltag.spark.verify.publications import check_publications
+
+_log: Final = logging.getLogger(__name__)
 
 _LONGEST: Final = 200
 """Characters of what Spark says."""
@@ -52,11 +55,13 @@ def verify_output(request: VerifyRequest) -> ExitCode:
 
 def verify(output: Output) -> list[Finding]:
     """All that is wrong. Where a table cannot be read as what it is, no row is looked at."""
+    _log.info("looking at files, documents and tables")
     tasks, unreadable = tasks_of(output), [*check_schemas(output)]
     found = [*check_layout(output, tasks), *check_documents(output), *unreadable, *check_models(output)]
     if not unreadable:
         found += _as_far_as_read("images, scores", check_facts(output))
         for name in tasks:
+            _log.info("deciding task %s again, to compare", name)
             found += _as_far_as_read(f"tags/task={name}", _check_task(output, name))
     return [*found, *_as_far_as_read("published", check_publications(output))]
 

@@ -1,6 +1,7 @@
 """Publishing some tasks: the guards, the new folder, the switch. For the job of that name, and at the end of a run."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -26,6 +27,8 @@ from eoltag.spark.publish.versions import (
 from eoltag.spark.report.refusal import write_refusal
 from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.output import Output
+
+_log: Final = logging.getLogger(__name__)
 
 PLANNED: Final = "would be published"
 
@@ -72,6 +75,7 @@ def publish(
     A state that was published before is not written again. Raises OutputError where a task is not decided by its
     present rules, and UsageError where the current publication has a task that is not named.
     """
+    _log.info("holding what is decided against the current publication")
     current = read_current(output)
     version = current.version if current is not None else None
     _check(output, tasks, version, without)
@@ -94,6 +98,7 @@ def publish(
         output.files.delete(output.path(FOLDER, leftover))
     known = {name: read_manifest(output, name) for name in complete_versions(output)}
     manifest = next((one for one in known.values() if one.state == state), None)
+    _log.info("publishing")
     how = "published again" if manifest is not None else "published"
     manifest = manifest or build(output, tasks, published, state, settings)
     switch_to(output, manifest.version)

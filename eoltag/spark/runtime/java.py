@@ -4,6 +4,7 @@ pyspark starts a JVM where it does not know of one. This starts it as pyspark wo
 the environment variables that spark-submit uses for that: PYSPARK_GATEWAY_PORT and PYSPARK_GATEWAY_SECRET.
 """
 
+import logging
 import os
 import shlex
 import shutil
@@ -21,6 +22,7 @@ from eoltag.local import signals
 from eoltag.local.processes import kill_session
 from eoltag.local.scratch import JAVA
 
+_log: Final = logging.getLogger(__name__)
 _POLL_S: Final = 0.02
 _LAUNCHER_OPTIONS: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Options of the short-lived JVM that puts together the command line of the real one."""
@@ -52,6 +54,7 @@ def start_java() -> None:
     options = os.environ.get("PYSPARK_SUBMIT_ARGS")
     if options is None or "PYSPARK_GATEWAY_PORT" in os.environ or _on_its_way or has_java():
         return
+    _log.info("starting Java")
     with signals.deferred():
         folder = Path(tempfile.mkdtemp(prefix=JAVA))
         connection = folder / "connection"

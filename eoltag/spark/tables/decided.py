@@ -23,6 +23,8 @@ class DecidedNote:
     """The run that decided."""
     task: dict[str, Any] = field(default_factory=dict)
     """The task as it was; see recorded."""
+    kept: list[str] = field(default_factory=list)
+    """What --keep took along, for every later decision: see decide.keeping."""
 
 
 def read_note(output: Output, task: str) -> DecidedNote:

@@ -12,8 +12,14 @@ _UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestr
 
 
 def replace_tags(output: Output, rows: DataFrame, task: str) -> None:
-    """Write the table beside and swap it in: a bundle in one file, in the order of its rows."""
-    staged = f"{output.staging}/tags"
+    """Write the table beside and swap it in."""
+    stage_tags(output, rows)
+    place_tags(output, task)
+
+
+def stage_tags(output: Output, rows: DataFrame) -> DataFrame:
+    """The table written beside, for place_tags: a bundle in one file, in the order of its rows."""
+    staged = _staged(output)
     spread = F.pmod(F.xxhash64("bundle"), F.lit(64))
     # Names of bundles begin alike: sorting by a number first compares few of them.
     place = F.shiftleft(F.pmod(F.xxhash64("bundle"), F.lit(1 << 20)), 40) + F.col("bundle_row")
@@ -22,7 +28,16 @@ def replace_tags(output: Output, rows: DataFrame, task: str) -> None:
     for column in _UNSORTED:  # no reader could skip anything by their bounds, and to find these takes long
         written = written.option(f"parquet.column.statistics.enabled#{column}", "false")
     written.parquet(staged)
-    output.swap(staged, f"tags/task={task}")
+    return reader(output.session).schema(rows.schema).parquet(staged)
+
+
+def place_tags(output: Output, task: str) -> None:
+    """Swap in the table that stage_tags has written."""
+    output.swap(_staged(output), f"tags/task={task}")
+
+
+def _staged(output: Output) -> str:
+    return f"{output.staging}/tags"
 
 
 def has_tags(output: Output, task: str) -> bool:

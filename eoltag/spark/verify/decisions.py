@@ -7,10 +7,10 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide.task import Task, bundle_columns
+from eoltag.decide.task import Task
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.publish.measure import KEY
-from eoltag.spark.tables.bundles import read_bundles
+from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.decided import DecidedNote
 from eoltag.spark.tables.facts import FACTS, FactTable, read_facts
 from eoltag.spark.tables.output import Output
@@ -51,7 +51,7 @@ def check_tags(output: Output, decided: Decided) -> Iterator[Finding]:
         return  # check_layout tells of it
     tags = read_tags(output, decided.name)
     yield from _twins(tags, place)
-    bundles = read_bundles(output, decided.name, bundle_columns(decided.task).values())
+    bundles = rows_of(output, decided.task)
     right = tag_rows(bundles, facts_of(output), decided.task)
     yield from _differences(right, tags, place)
 

@@ -162,6 +162,18 @@ def test_runs_are_compared_by_their_rules_and_what_was_known_then(
 
 
 @pytest.mark.usefixtures("old_run")
+def test_another_package_stands_in_for_that_of_the_task(place: Path, job: Callable[..., tuple[int, str, str]]) -> None:
+    new = read_package(place / "model").version
+    (place / "model").rename(place / "moved")
+    words = ("--task", "kind.toml", "--output", "out", "--old", VERSION, "--new", new, "--json")
+    assert job(diff_runs, *words)[0] == 2
+    code, text, _ = job(diff_runs, *words, "--model", "kind=moved")
+    assert (code, json.loads(text)["new"]["models"]) == (0, {"main": new})
+    code, _, said = job(diff_runs, *words, "--model", "knid=moved")
+    assert (code, said) == (2, "error: --model: no task 'knid' is run; running: kind\n")
+
+
+@pytest.mark.usefixtures("old_run")
 def test_what_is_neither_run_nor_version_is_named(place: Path, job: Callable[..., tuple[int, str, str]]) -> None:
     words = ("--task", "kind.toml", "--output", "out", "--new", VERSION, "--old")
     versions = ", ".join(sorted([VERSION, read_package(place / "model").version]))

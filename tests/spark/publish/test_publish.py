@@ -13,7 +13,7 @@ from frictionless import Package
 
 from eoltag.publish.darwin_core import NOT_AUDITED
 from eoltag.spark.runtime.command import run_command
-from jobs import decide_tags, publish_tags
+from jobs import decide_tags, publish_tags, verify_output
 from tests.spark.publish.conftest import KIND, PERMUTED, ROWS, url_of
 
 pytestmark = pytest.mark.spark
@@ -178,3 +178,13 @@ def test_a_publication_that_was_broken_off_is_removed_by_the_next(place: Path) -
     (half / "tags").mkdir(parents=True)
     assert publish() == 0
     assert not half.exists()
+
+
+def test_columns_that_a_run_has_kept_are_published_and_verified_with_the_rest(place: Path) -> None:
+    note = place / "out/decided/kind.json"
+    note.write_text(json.dumps({**json.loads(note.read_text()), "kept": ["rights"]}))
+    assert decide() == 0
+    assert publish() == 0
+    header = (place / "out/published" / current(place) / "tsv/kind/list_finaltags.tsv").read_text().splitlines()[0]
+    assert header.endswith("\trights")
+    assert run_command(lambda: verify_output.main(arguments=["out"])) == 0
