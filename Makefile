@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint audit reference fuzz chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-reuse bench-serve bench-soak bench-train clean
+.PHONY: help demo test test-slow lint audit reference fuzz chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
@@ -26,6 +26,7 @@ help:
 	@echo "make bench-reuse  each rung of the ladder beside fetching: ARGS='--images DIR --weights PATH --other-weights PATH'"
 	@echo "make bench-serve  the HTTP service under load, against one image at a time"
 	@echo "make bench-soak   50,000 fetches with faults: memory, sockets and threads must stay flat (minutes)"
+	@echo "make bench-heads  heads as fit solves them against logistic regression: ARGS='--images DIR --weights PATH'"
 	@echo "make bench-train  a fit on a frozen base against one pass over the images: ARGS='--data DIR --weights PATH'"
 	@echo "make clean        remove what the targets above made"
 
@@ -94,6 +95,9 @@ bench-growth: $(INSTALLED)
 
 bench-reuse: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.reuse $(ARGS)
+
+bench-heads: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.heads $(ARGS)
 
 bench-train: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.frozen_fit $(ARGS)

@@ -28,6 +28,7 @@ train = [
     "threadpoolctl>=3.5",
     *report,
 ]
+review = ["duckdb>=1.1", "fastapi>=0.115", "jinja2>=3.1", "matplotlib>=3.9", "scipy>=1.13", "uvicorn>=0.32"]
 serve = ["fastapi>=0.115", "prometheus-client>=0.21", "python-multipart>=0.0.18", "uvicorn>=0.32"]
 
 
@@ -51,7 +52,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["eoltag*", "train*"]),
     package_data={
-        "eoltag": ["architecture.md", "py.typed", "report/templates/*"],
+        "eoltag": ["architecture.md", "py.typed", "publish/schemas/*", "report/templates/*", "review/page/*"],
         "train": ["README.md", "py.typed", "serving/page.html", "report/templates/*.j2"],
     },
     entry_points={"console_scripts": ["eoltag = eoltag.__main__:main"]},
@@ -77,17 +78,20 @@ setup(
         "spark": spark,
         "train": train,
         "gpu": ["tensorflow[and-cuda]>=2.20", "keras>=3.12"],
+        "review": review,
         "serve": serve,
         "dev": [
             *spark,
             *train,
             *serve,
+            *review,
             "atheris>=3.0; sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'",
             "cronsim>=2.6",
-            "duckdb>=1.1",
+            "frictionless>=5.18",
             "httpx>=0.27",
             "hypothesis>=6.100",
             "jsonschema>=4.23",
+            "mlcroissant>=1.0",
             "mypy>=1.13",
             "pandas-stubs>=2.2,<3",
             "polars>=1.30",

@@ -14,7 +14,7 @@ usage: ./spark-submit.sh [--pack-env] [spark-submit options] jobs/JOB.py [job op
 Everything in front of the job file goes to spark-submit as it is. On a fresh machine this makes .venv with the pinned
 packages and finds Java 17 or newer (JAVA_HOME, PATH, /usr/lib/jvm), installing it where apt and root allow.
 
-  --pack-env         for a cluster: pack the packages that executors need and ship them with the job
+  --pack-env         for a cluster: pack the packages that executors need (once) and ship them with the job
   --print-java-home  find or install Java, print its home and stop
 
 Without --master: local[*,4] (all cores; a task may fail four times) with conf/spark/local.conf. With any other master:
@@ -118,9 +118,26 @@ make_venv() {
     fail "the packages could not be installed; the lines above say why"
 }
 
+# Packed once for the same pinned packages and Python: the code itself goes along apart, and may have changed.
 pack_env() {
+  local packed=$root/build/worker-env.tar.gz what
+  what=$(cat "$root/constraints.txt" "$root/setup.py" "$venv/pyvenv.cfg" | cksum)
+  if [ -f "$packed" ] && [ "$(cat "$packed.made-of" 2>/dev/null)" = "$what" ]; then
+    echo "the packages for executors are packed already: ${packed#"$root/"}" >&2
+    return
+  fi
   make_venv "$root/build/worker-env" "$root" venv-pack >&2
-  patiently "$root/build/worker-env/bin/venv-pack" -q -f -p "$root/build/worker-env" -o "$root/build/worker-env.tar.gz"
+  echo "packing the packages for executors as ${packed#"$root/"} (once, a minute or two) ..." >&2
+  patiently "$root/build/worker-env/bin/venv-pack" -q -f -p "$root/build/worker-env" -o "$packed.tmp.tar.gz" ||
+    fail "the packages for executors could not be packed; the lines above say why"
+  mv "$packed.tmp.tar.gz" "$packed"
+  echo "$what" >"$packed.made-of"
+}
+
+# What can be refused is refused before minutes go into packing.
+check_arguments() {
+  EOLTAG_ONLY_CHECK=yes "$venv/bin/python" "$job" "$@" || exit $?
+  case " $* " in *" --help "*|*" -h "*) exit 0 ;; esac
 }
 
 # The class-data-sharing archive: the classes that a job loads, as one file that the JVM maps, so that a small run takes a
@@ -167,6 +184,11 @@ make_class_archive() {
 # Options of spark-submit that take no value; all others that start with -- take the next word.
 is_flag() { case "$1" in --*=*|--supervise|--verbose|-v|--version|--load-spark-defaults|--proxy-user=*) return 0 ;; *) return 1 ;; esac; }
 
+jobs() { (cd "$root" && ls jobs/[a-z]*.py | sed -n 'H;${x;s/^\n//;s/\n/, /g;p;}'); }
+
+# shipped FILE: a file of that name here, else in the project.
+shipped() { if [ ! -e "$1" ] && [ -f "$root/$1" ]; then echo "$root/$1"; else echo "$1"; fi; }
+
 options=()
 job=
 master=
@@ -185,20 +207,22 @@ while [ $# -gt 0 ]; do
         --master=*) master=${1#--master=} ;;
         --deploy-mode=*) deploy_mode=${1#--deploy-mode=} ;;
       esac
+      case "$1" in --properties-file=*) set -- "--properties-file=$(shipped "${1#*=}")" "${@:2}" ;; esac
       if is_flag "$1"; then options+=("$1"); shift; continue; fi
       [ $# -ge 2 ] || fail "$1 wants a value"
       [ "$1" != --master ] || master=$2
       [ "$1" != --deploy-mode ] || deploy_mode=$2
+      [ "$1" != --properties-file ] || set -- "$1" "$(shipped "$2")" "${@:3}"
       options+=("$1" "$2")
       shift 2
       ;;
-    *) fail "a job file (jobs/....py) was wanted. Received: $1" ;;
+    *) fail "a job file ($(jobs)) was wanted. Received: $1" ;;
   esac
 done
-[ -n "$job" ] || { usage >&2; fail "no job file (jobs/....py) was given"; }
+[ -n "$job" ] || { usage >&2; fail "no job file was given: $(jobs)"; }
 [ "$deploy_mode" = client ] ||
   fail "--deploy-mode client was wanted, since the driver reads task files and packages here. Received: $deploy_mode"
-[ -f "$job" ] || { [ -f "$root/$job" ] && job=$root/$job; } || fail "$job: no such job file"
+[ -f "$job" ] || { [ -f "$root/$job" ] && job=$root/$job; } || fail "$job: no such job file; there are $(jobs)"
 
 [ -x "$venv/bin/spark-submit" ] || make_venv "$venv" -e "$root[spark]"
 JAVA_HOME=$(find_java) || { install_java; JAVA_HOME=$(find_java) || fail "Java was installed but is not found; set JAVA_HOME"; }
@@ -229,6 +253,7 @@ PY
     )
     options+=(--py-files "$root/build/eoltag.zip")
     if [ -n "$has_pack_env" ]; then
+      check_arguments "$@"
       pack_env
       options+=(--archives "$root/build/worker-env.tar.gz#environment")
       export PYSPARK_PYTHON=./environment/bin/python

@@ -32,6 +32,7 @@ from eoltag.spark.tables.bundles import replace_bundles
 from eoltag.spark.tables.decided import DecidedNote, write_note
 from eoltag.spark.tables.facts import IMAGES, SCORES, FactTable, append_facts
 from eoltag.spark.tables.lock import begin, end
+from eoltag.spark.tables.models import record_models
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import IDENTITY
 
@@ -39,6 +40,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 _TITLES: Final = {
     "decide": "decide_tags with another threshold",
     "report": "the report alone, which is part of it",
+    "publish": "publish_tags, the first publication",
+    "verify": "verify_output",
 }
 ROWS_PER_BUNDLE: Final = 20_000
 """As in EOL's own."""
@@ -109,10 +112,12 @@ def table_of(made: DataFrame, table: FactTable) -> DataFrame:
 def write_output(folder: Path, rows: int) -> None:
     """An output directory as a run leaves it, without tags."""
     (folder / "rating.toml").write_text(TASK, encoding="utf-8")
-    version = package(folder / "model").version
+    packed = package(folder / "model")
+    version = packed.version
     session = open_session("eoltag benchmark")
     output = Output(session, str(folder / "out"), "synthetic")
     begin(output)
+    record_models(output, [packed])
     made = facts(session, rows, version)
     append_facts(output, SCORES, table_of(made.where("outcome = 'ok'"), SCORES), rows)
     append_facts(output, IMAGES, table_of(made, IMAGES), rows)
@@ -155,7 +160,7 @@ def run(folder: Path, job: str, *words: str, java_options: str | None = None) ->
     ]
     if java_options is not None:
         command += ["--conf", f"spark.driver.extraJavaOptions={java_options}"]
-    command += [str(ROOT / f"jobs/{job}.py"), *words, "--output", "out", "--json"]
+    command += [str(ROOT / f"jobs/{job}.py"), *words, "--json"]
     environment = {name: value for name, value in os.environ.items() if name != "PYSPARK_SUBMIT_ARGS"}
     found, started = Watched(), time.monotonic()
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -195,11 +200,16 @@ def _most_resident(pid: int) -> int:
 
 
 def measure(folder: Path, java_options: str | None) -> dict[str, Watched]:
-    """Both arms, in one output."""
+    """All arms, in one output."""
     change_threshold(folder)
-    found = {"decide": run(folder, "decide_tags", "--task", "rating.toml", java_options=java_options)}
-    found["report"] = run(folder, "report_tags", java_options=java_options)
-    return found
+    shutil.rmtree(folder / "out" / "published", ignore_errors=True)
+    commands = {
+        "decide": ("decide_tags", "--task", "rating.toml", "--output", "out"),
+        "report": ("report_tags", "--output", "out"),
+        "publish": ("publish_tags", "out", "--task", "rating.toml"),
+        "verify": ("verify_output", "out"),
+    }
+    return {name: run(folder, *words, java_options=java_options) for name, words in commands.items()}
 
 
 def compared(

@@ -55,6 +55,8 @@ class ExitCode(IntEnum):
     up, or an output that is deleted, in the middle of a run ends it alike: the line says what stays."""
     TOO_MANY_FAILURES = 3
     """Done, but more rows failed than `--max-failure-rate` allows; `classify`: no image could be read."""
+    REFUSED = 4
+    """A guard refused to publish, and nothing was switched; `verify`: something is wrong."""
 
 
 class EolTagError(Exception):

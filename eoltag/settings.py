@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from eoltag import __version__
 from eoltag.errors import SettingsError, UsageError, did_you_mean
+from eoltag.places import neighbours, shipped
 
 __all__ = [
     "DecodeSettings",
     "EngineSettings",
     "FetchSettings",
+    "PublishSettings",
     "ReuseSettings",
     "RunSettings",
     "Settings",
@@ -166,6 +168,24 @@ class ReuseSettings(Strict):
     """Quality of these copies."""
 
 
+class PublishSettings(Strict):
+    """What a publication says of itself, and what must hold before it takes the place of the current one."""
+
+    title: str = Field("Image tags", min_length=1)
+    """The name of the data set, for people and registries."""
+    publisher: str = Field("https://eol.org", min_length=1)
+    """Who publishes it: a name, or the address of a page."""
+    license: str = ""
+    """The licence of the tags: an SPDX name such as `CC0-1.0`, or an address; none is claimed if empty."""
+    keep: int = Field(10, ge=1, le=10_000)
+    """Publications that stay on disk; the current one, and the one before it, always do."""
+    max_flip_rate: float = Field(0.1, ge=0, le=1, strict=False)
+    """Refuse to publish where a larger share of a task's tags differs from the current publication; also
+    `--max-flip-rate`. The task file may say another one."""
+    max_failure_rate: float = Field(0.5, ge=0, le=1, strict=False)
+    """Refuse to publish where a larger share of a task's rows failed or has no answer yet."""
+
+
 class Settings(Strict):
     """All of the above, as read from one TOML file with a section each."""
 
@@ -174,6 +194,7 @@ class Settings(Strict):
     engine: EngineSettings = EngineSettings()
     run: RunSettings = RunSettings()
     reuse: ReuseSettings = ReuseSettings()
+    publish: PublishSettings = PublishSettings()
 
 
 _LONGEST_LINE: Final = 600
@@ -182,11 +203,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: Path, error: type[UsageError] = SettingsError) -> dict[str, Any]:
-    """The file's content; a missing or malformed file raises `error` naming it."""
+    """The content of a file, of this name here or among those that are shipped; `error` names one that is unusable."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(shipped(path).read_text(encoding="utf-8-sig"))
     except OSError as problem:
-        raise error(f"{path}: cannot be read ({problem.strerror or problem})") from problem
+        near = did_you_mean(path.name, neighbours(path)) if isinstance(problem, FileNotFoundError) else ""
+        raise error(f"{path}: cannot be read ({problem.strerror or problem}){near}") from problem
     except (ValueError, RecursionError) as problem:  # also numbers of thousands of digits, and deep nesting
         raise error(f"{path}: not valid TOML ({problem})") from problem
 

@@ -52,8 +52,12 @@ MAY_IMPORT = {
     "eoltag.model.outputs": [],
     "eoltag.model": ["eoltag.model.outputs"],
     "eoltag.model.engines": ["eoltag.model"],
-    "eoltag.decide": ["eoltag.image.features", "eoltag.model"],
+    "eoltag.publish": [],
+    "eoltag.decide": ["eoltag.image.features", "eoltag.model", "eoltag.publish"],
     "eoltag.report": ["eoltag.fetch"],
+    "eoltag.judgements": [],
+    "eoltag.audit": ["eoltag.judgements", "eoltag.local", "eoltag.publish"],
+    "eoltag.review": ["eoltag.audit", "eoltag.judgements"],
     # What people read of the tables: SQL from the columns, the model records and the output kinds.
     "eoltag.views": ["eoltag.model", "eoltag.model.outputs"],
     "eoltag.vectors": [],
@@ -65,7 +69,7 @@ MAY_IMPORT = {
         "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "eoltag.report",
     ],
     # Spark, from the ground up.
-    _SPARK: ["eoltag.bundle"],
+    _SPARK: ["eoltag.bundle", "eoltag.publish"],
     f"{_SPARK}.runtime": ["eoltag.local"],
     f"{_SPARK}.tables": [
         "eoltag.bundle", "eoltag.decide", "eoltag.image.features", "eoltag.local", "eoltag.model", "eoltag.report",
@@ -84,16 +88,28 @@ MAY_IMPORT = {
         "eoltag.decide", "eoltag.model", "eoltag.pipeline",
         *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide")),
     ],
-    f"{_SPARK}.report": ["eoltag.decide", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
+    f"{_SPARK}.report": ["eoltag.decide", "eoltag.publish", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
+    f"{_SPARK}.publish": [
+        "eoltag.decide", "eoltag.local", "eoltag.publish",
+        *(f"{_SPARK}.{room}" for room in ("tables", "decide", "report")),
+    ],
+    f"{_SPARK}.verify": [
+        "eoltag.bundle", "eoltag.decide", "eoltag.publish",
+        *(f"{_SPARK}.{room}" for room in ("tables", "tables.writers", "decide", "publish")),
+    ],
     f"{_SPARK}.jobs": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.report", "eoltag.vectors", _SPARK,
-        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "report")),
+        "eoltag.bundle", "eoltag.decide", "eoltag.model", "eoltag.publish", "eoltag.report", "eoltag.vectors", _SPARK,
+        *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide", "report", "publish", "verify")),
     ],
     f"{_SPARK}.start": [
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),
     ],
     # Entry points: arguments to requests, nothing else.
-    "eoltag.commands": ["eoltag.bundle", "eoltag.views", _SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime"],
+    "eoltag.commands": [
+        "eoltag.audit", "eoltag.bundle", "eoltag.decide", "eoltag.judgements", "eoltag.local",
+        "eoltag.publish", "eoltag.report", "eoltag.review", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
+        f"{_SPARK}.runtime",
+    ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
     "train": ["eoltag.local", "eoltag.model"],
@@ -114,8 +130,8 @@ MAY_IMPORT = {
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
     ],
     "train.evaluate": [
-        "eoltag.bundle", "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs",
-        "train", "train.images", "train.package", "train.report",
+        "eoltag.bundle", "eoltag.image", "eoltag.local", "eoltag.model", "eoltag.model.engines",
+        "eoltag.model.outputs", "eoltag.views", "train", "train.images", "train.package", "train.report",
     ],
     "train.thresholds": ["eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
     "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],
@@ -161,7 +177,9 @@ ROOMS_OF = {
     "aiohttp": ["eoltag/fetch/"],
     "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
-    **{library: ["train/serving/"] for library in _SERVERS},
+    **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/review.py"] for library in _SERVERS},
+    "duckdb": ["eoltag/review/"],
+    "scipy": ["eoltag/audit/", "train/"],
 }
 """Heavy library -> the only places that import it."""
 

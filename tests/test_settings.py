@@ -47,7 +47,7 @@ def test_the_user_agent_names_the_program_and_a_contact(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[fetch]\ntimeout = 3\n", "unknown key 'fetch.timeout'; known here: allow_private_hosts, attempts"),
-        ("[fetsch]\n", "known here: decode, engine, fetch, reuse, run; did you mean 'fetch'?"),
+        ("[fetsch]\n", "known here: decode, engine, fetch, publish, reuse, run; did you mean 'fetch'?"),
         ("[fetch]\nattempts = 0\n", "key 'fetch.attempts'"),
         ("[fetch]\nattempts = 'four'\n", "Received: 'four'"),
         ("[engine]\nname = 'onnx'\n", "key 'engine.name'"),

@@ -14,6 +14,7 @@ from eoltag.local import signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
 from eoltag.local.streams import print_anything
+from eoltag.places import install_command
 from train.cli import Answer, Verb
 from train.verbs import (
     cartoonization,
@@ -85,6 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as problem:
         print("error:", " ".join(str(problem).split()), file=sys.stderr)
         return int(problem.exit_code)
+    except ModuleNotFoundError as problem:
+        library = (problem.name or "").partition(".")[0]
+        if library in ("", "eoltag", "train"):
+            raise
+        print(f"error: this needs {library}, which is not installed: {install_command('train')}", file=sys.stderr)
+        return int(ExitCode.UNUSABLE)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from eoltag.errors import ExitCode, SettingsError
+from eoltag.places import install_command
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ def start_keras() -> None:
         with _mute_stderr():  # its C++ part greets before it reads the level
             importlib.import_module("keras")
     except ImportError as problem:
-        raise SettingsError(f"this needs Keras: pip install 'eoltag[train]' ({problem})") from problem
+        raise SettingsError(f"this needs Keras: {install_command('train')} ({problem})") from problem
 
 
 @contextmanager

@@ -51,8 +51,13 @@ class Bundle:
     @property
     def listed_columns(self) -> str:
         """All columns, for a message."""
-        names = dict.fromkeys(name for part in self.parts for name in part.columns)
-        return f"the columns {listed(list(names))}" if names else "no columns, only URLs"
+        names = self.all_columns
+        return f"the columns {listed(names)}" if names else "no columns, only URLs"
+
+    @property
+    def all_columns(self) -> list[str]:
+        """The names of all columns, as the file spells them; none for a plain list."""
+        return list(dict.fromkeys(name for part in self.parts for name in part.columns))
 
     def rows(self, tally: Tally | None = None, further: Sequence[str] = ()) -> Iterator[ImageRef]:
         """Every row from the first on, read from the file anew.

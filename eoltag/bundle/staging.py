@@ -3,7 +3,7 @@
 import glob
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from eoltag.bundle.formats.content import Tally
-from eoltag.bundle.formats.text import short
+from eoltag.bundle.formats.text import FOR_PICTURES, HEAD_BYTES, binary_kind, short
 from eoltag.bundle.lists import Bundle, is_part_folder, open_bundles
 from eoltag.bundle.names import bundle_name, expand_ranges, sibling_of
 from eoltag.bundle.taking import EVERYTHING, Taking
-from eoltag.errors import BundleError
+from eoltag.errors import BundleError, did_you_mean
 from eoltag.fetch.download import download
 from eoltag.fetch.urls import is_usable, without_userinfo
 from eoltag.records import ImageRef
@@ -104,15 +104,20 @@ def local_files(
 
 
 def stage(
-    files: list[tuple[str, Path]], folder: Path, taking: Taking = EVERYTHING, further: Sequence[str] = ()
+    files: list[tuple[str, Path]],
+    folder: Path,
+    taking: Taking = EVERYTHING,
+    further: Sequence[str] = (),
+    optional: Collection[str] = frozenset(),
 ) -> Staged:
     """Write every row of all bundles to Parquet files in a new folder. Raises BundleError, also where there is no row.
 
-    further: columns to keep beside those of ROWS; a bundle may lack one, but not all of them.
+    further: columns to keep beside those of ROWS; a bundle may lack one, but not all of them, except of those that are
+    `optional` (in lower case).
     """
     staged = Staged(folder, further=list({name.lower(): name for name in reversed(further)}.values())[::-1])
     bundles = _named([bundle for origin, path in files for bundle in open_bundles(path, origin, taking.url_column)])
-    staged.notes += [note for name in staged.further if (note := _missing(name, bundles))]
+    staged.notes += [note for name in staged.further if (note := _missing(name, bundles, optional))]
     for name, bundle in bundles:
         if taking.limit is not None and staged.rows >= taking.limit:
             break
@@ -166,7 +171,7 @@ def _local(text: str) -> list[Path]:
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
         if not files:
-            raise BundleError(f"{text}: an empty directory; wanted bundle files in it")
+            raise BundleError(f"{text}: {_why_empty(path)}")
         return files
     if path.exists():
         return [path]
@@ -175,6 +180,18 @@ def _local(text: str) -> list[Path]:
     if not files:
         raise BundleError(f"{text}: no such bundle (wanted a file, directory, glob or URL)")
     return files
+
+
+def _why_empty(folder: Path) -> str:
+    """What is said of a directory without files."""
+    wanted = "wanted bundle files in it"
+    below = next((path for path in folder.rglob("*") if path.is_file() and path.name[0] != "."), None)
+    if below is None:
+        return f"an empty directory; {wanted}"
+    with below.open("rb") as stream:
+        if (binary_kind(stream.read(HEAD_BYTES)) or "").endswith(" image"):
+            return f"{wanted}; came folders of pictures; {FOR_PICTURES}"
+    return f"{wanted}; came only folders, such as {below.parent}; name those that hold lists"
 
 
 def _named(bundles: list[Bundle]) -> list[tuple[str, Bundle]]:
@@ -191,15 +208,15 @@ def _named(bundles: list[Bundle]) -> list[tuple[str, Bundle]]:
     return list(taken.items())
 
 
-def _missing(column: str, bundles: list[tuple[str, Bundle]]) -> str | None:
+def _missing(column: str, bundles: list[tuple[str, Bundle]], optional: Collection[str]) -> str | None:
     """A note on the bundles that lack a column; a download list takes it from its breakdown. Raises BundleError."""
     having = {name for name, bundle in bundles if bundle.has_column(column)}
-    if not having:
+    if not having and column.lower() not in optional:
         fullest = max((bundle for _, bundle in bundles), key=lambda bundle: len(bundle.columns))
         among = f", nor has any other of the {len(bundles)} bundles" if len(bundles) > 1 else ""
         raise BundleError(
-            f"{fullest.origin}: wanted the column {short(column)}, which bundle_columns of a task names; "
-            f"came {fullest.listed_columns}{among}"
+            f"{fullest.origin}: wanted the column {short(column)}, which --keep or a task's bundle_columns name; "
+            f"came {fullest.listed_columns}{among}{did_you_mean(column, fullest.all_columns)}"
         )
     lacking = [bundle.origin for name, bundle in bundles if name not in having and sibling_of(name) not in having]
     if not lacking:

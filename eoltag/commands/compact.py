@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 
 from eoltag.errors import ExitCode
-from eoltag.spark.requests import IMAGES_PER_FILE, CompactRequest
+from eoltag.spark.requests import IMAGES_PER_FILE, SUPERSEDED, CompactRequest
 from eoltag.spark.runtime.command import Parser
 from eoltag.spark.runtime.java import start_java
 from eoltag.spark.runtime.options import prepare_spark
@@ -16,6 +16,7 @@ EXAMPLES = """\
 examples, now and then after many nightly runs, and where pictures take too much room:
   ./spark-submit.sh jobs/compact_tables.py --output /data/eol
   ./spark-submit.sh jobs/compact_tables.py --output /data/eol --drop pixels --older-than 365 --dry-run
+  ./spark-submit.sh jobs/compact_tables.py --output /data/eol --drop superseded
 
 The copy is made beside the table, read again and compared with the rows as they were; only then two renames put it in
 place. It is refused while another run is at work in DIR. A query that is being answered meanwhile may have to be asked
@@ -40,10 +41,11 @@ def parser(prog: str = "compact_tables.py") -> argparse.ArgumentParser:
     new.add_argument(
         "--drop",
         nargs="+",
-        choices=("pixels", "features"),
+        choices=("pixels", "features", SUPERSEDED),
         default=[],
-        metavar="TABLE",
-        help="drop stored pixels, features, or both: a later model may then have to fetch the images again",
+        metavar="WHAT",
+        help="drop stored pixels or features (a later model may then have to fetch the images again), or the scores of "
+        "superseded models, by which no task is decided any more and which no publication names",
     )
     new.add_argument(
         "--older-than",

@@ -7,12 +7,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.spark.requests import DecideRequest
-from eoltag.spark.runtime.command import Parser
+from eoltag.spark.runtime.command import Parser, add_delta
 from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.options import is_only_check, prepare_spark
 
 EXAMPLES = """\
 examples, after editing a rule in conf/tasks/demo.toml: look first, then decide
@@ -28,6 +29,7 @@ def parser(prog: str = "decide_tags.py") -> argparse.ArgumentParser:
         epilog=EXAMPLES,
     )
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")
+    add_delta(new)
     new.add_argument("--dry-run", action="store_true", help="print tag counts now and after; write no tag")
     new.add_argument("--flips", type=Path, metavar="FILE", help="with --dry-run: list every row that changes, as TSV")
     return new
@@ -46,7 +48,10 @@ def main(prog: str = "decide_tags.py", arguments: Sequence[str] | None = None) -
         is_dry_run=options.dry_run,
         models=options.model,
         flips=options.flips,
+        has_delta=options.delta,
     )
+    if is_only_check():
+        read_tasks(request.tasks, request.root, request.models)
     prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.decide import decide_tags  # takes a while, in which Java starts

@@ -7,12 +7,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.places import project_root
 from eoltag.spark.requests import DiffRequest
-from eoltag.spark.runtime.command import Parser
+from eoltag.spark.runtime.command import Parser, add_models
 from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.options import is_only_check, prepare_spark
 
 EXAMPLES = """\
 examples:
@@ -34,6 +35,7 @@ def parser(prog: str = "diff_runs.py") -> argparse.ArgumentParser:
         has_tasks=False,
     )
     new.add_argument("--task", required=True, metavar="NAME_OR_FILE", help="a name in conf/tasks, or a file")
+    add_models(new)
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of the runs")
     new.add_argument("--old", metavar="RUN_OR_VERSION", help="a run or a model version (default: the run before)")
     new.add_argument("--new", metavar="RUN_OR_VERSION", help="a run or a model version (default: the last run)")
@@ -49,6 +51,8 @@ def parser(prog: str = "diff_runs.py") -> argparse.ArgumentParser:
 def main(prog: str = "diff_runs.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
+    if is_only_check():
+        read_tasks([options.task], project_root(), options.model)
     prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.diff import diff_runs  # takes a while, in which Java starts
@@ -62,5 +66,6 @@ def main(prog: str = "diff_runs.py", arguments: Sequence[str] | None = None) -> 
             new=options.new,
             csv=options.csv,
             as_json=options.json,
+            models=options.model,
         )
     )

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from eoltag.errors import UsageError, did_you_mean
+from eoltag.places import install_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,13 @@ COMMANDS: Final = {
     "decide": _job("decide", "decide tags again from stored scores"),
     "report": _job("report", "write the page of an output again"),
     "diff": _job("diff", "what changed between two runs or two versions of a model"),
+    "publish": _job("publish", "publish decided tags, go back, or list publications"),
+    "verify": _job("verify", "check an output: every row, file and publication"),
     "compact": _job("compact", "many small Parquet files to few"),
     "import-features": _job("import_features", "store vectors that others computed"),
+    "review": Command("eoltag.commands.review", "judge tags on a local page", "duckdb", "review"),
+    "judgements": Command("eoltag.commands.judgements", "judgements as CSV or Label Studio's JSON, out and in"),
+    "audit": Command("eoltag.commands.audit", "draw published images, certify tags", "scipy", "review"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
     "train": Command(
         "train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train", "program"
@@ -54,7 +60,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
         raise UsageError(f"unknown command '{name}'; known: {', '.join(COMMANDS)}{near}")
     if command.library and find_spec(command.library) is None:
         raise UsageError(
-            f"eoltag {name} wants {command.library}, which is not installed: pip install 'eoltag[{command.extra}]'"
+            f"eoltag {name} wants {command.library}, which is not installed: {install_command(command.extra)}"
         )
     main = getattr(import_module(command.module), command.entry)
     if not command.is_job:

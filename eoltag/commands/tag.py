@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eoltag.bundle.taking import Taking
+from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.runtime.command import Parser
+from eoltag.spark.runtime.command import Parser, add_delta
 from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.options import is_only_check, prepare_spark
 
 EXAMPLES = """\
 examples:
@@ -28,7 +29,8 @@ The [job] table of a --config file holds options under their names (max_failure_
 an option on the command line goes before it. Relative paths start at the current directory in both.
 Running the same command again fetches only what is new and what failed for now (time-outs, 429, 5xx).
 exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written), or a disk that fails;
-3 done, but more images failed than --max-failure-rate allows; 1 a bug or a lost cluster."""
+3 done, but more images failed than --max-failure-rate allows; 4 done, but a guard of --publish refused;
+1 a bug or a lost cluster."""
 
 
 def parser(prog: str = "tag_bundles.py") -> argparse.ArgumentParser:
@@ -62,6 +64,14 @@ def _add_rows(new: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the column of URLs, where it has another name than eolMediaURL and its like",
     )
+    new.add_argument(
+        "--keep",
+        nargs="*",
+        action="extend",
+        metavar="COLUMN",
+        help="columns of the bundles that travel into tags, rules, TSV and report, such as sciname or "
+        "'licence=dc:rights'; later runs keep them as well; without a name: none any more",
+    )
     new.add_argument("--from-row", type=_positive, default=1, metavar="N", help="only rows from the Nth of each bundle")
     new.add_argument("--to-row", type=_positive, metavar="N", help="only rows up to the Nth of each bundle")
     new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows of all bundles together")
@@ -83,6 +93,12 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
         "--retry-failed", action="store_true", help="fetch images again that failed for good (404, no image)"
     )
     new.add_argument("--refresh-older-than", type=float, metavar="DAYS", help="fetch again what was fetched longer ago")
+    add_delta(new)
+    new.add_argument(
+        "--publish",
+        action="store_true",
+        help="publish the tags at the end, where no guard refuses (exit 4); see [publish] in conf/jobs/default.toml",
+    )
     new.add_argument("--dry-run", action="store_true", help="print what there is to do; fetch and write nothing")
     new.add_argument(
         "--max-failure-rate", type=float, metavar="R", help="exit 3 above this share of failed rows (default 0.5)"
@@ -99,7 +115,6 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fetch from private, loopback and link-local addresses as well",
     )
-    new.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -140,12 +155,17 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         taking=taking_of(options),
         sample=options.sample,
         seed=options.seed,
+        keep=options.keep,
+        has_delta=options.delta,
         retry_failed=options.retry_failed,
+        is_publishing=options.publish,
         refresh_older_than_days=options.refresh_older_than,
         is_dry_run=options.dry_run,
         is_quiet=options.quiet,
         as_json=options.json,
     )
+    if is_only_check():
+        read_tasks(request.tasks, request.root, request.models)
     prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.tag import tag_bundles  # takes a while, in which Java starts

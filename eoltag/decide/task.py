@@ -12,13 +12,14 @@ from eoltag.decide.packages import given_models, read_packages
 from eoltag.errors import TaskError, did_you_mean
 from eoltag.image.features import FEATURES
 from eoltag.model.package import Package
+from eoltag.publish.task_table import TaskPublish
 from eoltag.records import Outcome
 from eoltag.settings import Strict, parse, read_toml
 
 __all__ = ["Task", "TaskFile", "read_task"]
 
 TASK_FOLDER: Final = Path("conf/tasks")
-_NAME: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
+NAME: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 _THRESHOLD: Final = re.compile(r"\$\{threshold\.([^}]+)\}")
 
 
@@ -52,7 +53,7 @@ class Rule(Strict):
 class TaskFile(Strict):
     """conf/tasks/*.toml."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=NAME)
     """Names the task in the tables (`task=NAME`): letters, digits and `_`."""
     description: str = ""
     """For people."""
@@ -76,6 +77,8 @@ class TaskFile(Strict):
     """Further columns of the tags table: `NAME = "SQL"`."""
     where: str = Field("true", min_length=1)
     """Which of the images that were read stand in the TSV: a condition over the columns of the tags table."""
+    publish: TaskPublish = TaskPublish()
+    """What the tags mean to others, and what must hold before they are published."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> "TaskFile":
@@ -84,9 +87,17 @@ class TaskFile(Strict):
         if doubled:
             raise ValueError(f"two rules of one name: {', '.join(doubled)}")
         for name in (*self.models, *self.extras):
-            if not re.match(_NAME, name):
+            if not re.match(NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
         self._check_bundle_columns()
+        return self
+
+    @model_validator(mode="after")
+    def _agreement_names_models(self) -> "TaskFile":
+        wanted = self.publish.agreement
+        unknown = [name for name in wanted.models if name not in self.models] if wanted is not None else []
+        if unknown:
+            raise ValueError(f"publish.agreement: no model '{unknown[0]}'; the task has {', '.join(self.models)}")
         return self
 
     @model_validator(mode="after")
@@ -98,8 +109,8 @@ class TaskFile(Strict):
 
     def _check_bundle_columns(self) -> None:
         taken = {name.lower() for name in (*self.models, *self.extras, *self.features)}
-        for name, column in _pairs(self.bundle_columns):
-            if not re.match(_NAME, name):
+        for name, column in pairs(self.bundle_columns):
+            if not re.match(NAME, name):
                 raise ValueError(
                     f"bundle_columns: {name!r} is no usable name (letters, digits and _); write NAME={column}"
                 )
@@ -115,6 +126,8 @@ class Task:
     path: Path
     file: TaskFile
     packages: dict[str, Package]
+    kept: tuple[str, ...] = ()
+    """What --keep adds to the columns that the task file names: see keeping.keeping."""
 
     @property
     def name(self) -> str:
@@ -171,6 +184,20 @@ def refuse_slips(task: Task) -> None:
     for place, expression in expressions(task):
         if slip := find_slip(expression, labels, _tags(task)):
             raise TaskError(f"{task.path}: {place}: {slip}")
+    _refuse_unknown_tags(task)
+
+
+def _refuse_unknown_tags(task: Task) -> None:
+    """Raises TaskError where `[publish]` speaks of a tag that no image can get."""
+    known = _tags(task)
+    for key in ("terms", "max_flip_rates"):
+        unknown = [tag for tag in getattr(task.file.publish, key) if tag not in known] if known else []
+        if unknown:
+            near = did_you_mean(unknown[0], known)
+            raise TaskError(
+                f"{task.path}: publish.{key}: no rule gives the tag '{unknown[0]}'; "
+                f"tags: {', '.join(sorted(known))}{near}"
+            )
 
 
 def expressions(task: Task) -> list[tuple[str, str]]:
@@ -210,12 +237,12 @@ def rule_expression(task: Task) -> str:
 
 def tsv_columns(task: Task) -> list[tuple[str, str]]:
     """(header, SQL expression over the tags table) of each column of the TSV."""
-    return _pairs(task.file.columns)
+    return pairs(task.file.columns)
 
 
 def bundle_columns(task: Task) -> dict[str, str]:
     """Name in rules and tables -> column of the bundles."""
-    return dict(_pairs(task.file.bundle_columns))
+    return dict(pairs(task.file.bundle_columns))
 
 
 def tsv_condition(task: Task) -> str:
@@ -233,10 +260,10 @@ def _tags(task: Task) -> set[str]:
     return tags
 
 
-def _pairs(columns: Iterable[str]) -> list[tuple[str, str]]:
+def pairs(columns: Iterable[str]) -> list[tuple[str, str]]:
     """NAME=VALUE, or NAME for both."""
-    pairs = (column.partition("=") for column in columns)
-    return [(name.strip(), value.strip() or name.strip()) for name, _, value in pairs]
+    parted = (column.partition("=") for column in columns)
+    return [(name.strip(), value.strip() or name.strip()) for name, _, value in parted]
 
 
 def _case(task: Task, values: list[str], otherwise: str) -> str:

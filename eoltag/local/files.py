@@ -5,6 +5,7 @@ Functions have the names and promises of `eoltag.spark.tables.files.Files`. Ever
 
 import ctypes
 import errno
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -110,6 +111,12 @@ def upload(local: Path, target: str) -> None:
     """Copy a file."""
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(local, target)
+
+
+def sha256(path: str) -> str:
+    """The sha256 of a file, in hex digits."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def download(source: str, local: Path) -> None:

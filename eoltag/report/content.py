@@ -57,6 +57,8 @@ class Found(NamedTuple):
     logit: float | None
     order: str
     """Sorting by this draws at random; see thumbnails.sample_order."""
+    kept: tuple[tuple[str, str], ...] = ()
+    """(name, value) of the columns that --keep took along, such as whose picture it is; none that is empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,10 +94,10 @@ def render(written: Written, path: str) -> tuple[str, PageFacts]:
     cards = [card for task in tasks for card in _cards(task)]
     images = len({card.row.url for card in cards})
     text = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
-            **_assets(),
+            **assets(),
             digest=written.digest,
             output=written.output,
             made_at=datetime.now(UTC),
@@ -198,20 +198,21 @@ def _cards(task: TaskShown) -> list[Card]:
     return galleries + [card for outcome in task.outcomes for card in outcome.cards]
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of pages, with escaping and the filters that they use."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["thousands"] = lambda number: f"{number:,}"
-    environment.filters["percent"] = _percent
-    environment.filters["last_names"] = _last_names
-    environment.filters["indented"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
-    environment.filters["moment"] = _moment
-    return environment
+    made.filters["thousands"] = lambda number: f"{number:,}"
+    made.filters["percent"] = _percent
+    made.filters["last_names"] = _last_names
+    made.filters["indented"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
+    made.filters["moment"] = _moment
+    return made
 
 
 def _percent(share: float) -> str:
@@ -231,7 +232,7 @@ def _moment(text: Any) -> str:
         return str(text)
 
 
-def _assets() -> dict[str, str]:
+def assets() -> dict[str, str]:
     """Style and script, with the hashes by which the browser knows them."""
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return {"style": style, "script": script, "style_hash": _hash(style), "script_hash": _hash(script)}

@@ -1,7 +1,7 @@
 """The summary of a run, as a dictionary and as text."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from eoltag.records import Outcome
@@ -10,6 +10,9 @@ BLOCKED: Final = (
     "  blocked_host: addresses of a private network; --allow-private-hosts --retry-failed lets them through"
 )
 """What lets images through that no server was asked for."""
+LETS_THROUGH: Final = ": --allow-private-hosts lets a private network through"
+"""The same, for a run in which they failed just now."""
+_MOST_REASONS: Final = 3
 NO_TAG: Final = "(no tag)"
 """Images that could not be read, or are not predicted yet."""
 
@@ -22,6 +25,10 @@ class Work:
     """Rung of the ladder -> bundle rows that it answered, cheapest first."""
     requests: int = 0
     """Different URLs that servers were asked for."""
+    downloaded: int = 0
+    """Of these, those whose files came."""
+    not_downloaded: dict[str, int] = field(default_factory=dict)
+    """Outcome -> those of which nothing came, by the last answer."""
     not_modified: int = 0
     """Of these, those that a server still had as they were."""
     scores: int = 0
@@ -58,6 +65,18 @@ _HELD: Final = {"wait": "waiting for servers", "decode": "decoding", "infer": "i
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """How many images a run has left otherwise than the run before; of those that were read and have a tag."""
+
+    new: int
+    """With a tag now, and none before."""
+    changed: int
+    """With another tag."""
+    gone: int
+    """With a tag before, and none now: they left their bundle, or could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What a run leaves to say; counted from the written tables."""
 
@@ -75,7 +94,7 @@ class Summary:
     """Images asked for in this run over `seconds`, start-up included."""
     output: str
     images_fetched: int
-    """Different URLs that servers were asked for in this run."""
+    """Different URLs that were to be fetched in this run; work.downloaded says how many files came."""
     known: int = 0
     """Bundle rows that earlier runs had answered."""
     work: Work = field(default_factory=Work)
@@ -84,11 +103,18 @@ class Summary:
     files: list[str] = field(default_factory=list)
     """Folders below the output directory that hold the tags as files."""
     notes: list[str] = field(default_factory=list)
+    changes: dict[str, Changes] = field(default_factory=dict)
+    """Task -> what is otherwise than after the run before; no task that had no tags before."""
 
     @property
     def failure_rate(self) -> float:
         """Share of bundle rows without a prediction, in [0, 1]."""
         return sum(self.failed.values()) / self.rows_in if self.rows_in else 0.0
+
+    def with_changes(self, changes: Mapping[str, Changes | None], *, has_delta: bool) -> "Summary":
+        """The same with what is otherwise than before, by task; has_delta: it stands in files as well."""
+        known = {task: changed for task, changed in changes.items() if changed is not None}
+        return replace(self, changes=known, files=[*self.files, *(f"delta/{task}" for task in changes if has_delta)])
 
     def as_dict(self) -> dict[str, Any]:
         """For --json and runs/<run_id>.json."""
@@ -156,9 +182,7 @@ def _never_fired(rules: Mapping[str, int]) -> list[str]:
 def summary_text(summary: Summary) -> str:
     """The table at the end of a run."""
     fetched = (
-        f"{summary.images_fetched:,} images attempted, none downloaded"
-        if summary.images_fetched and summary.failed.get(Outcome.BLOCKED_HOST.value) == summary.rows_in
-        else f"{summary.images_fetched:,} images fetched, {summary.images_per_s:.1f} images/s"
+        _downloads(summary)
         if summary.images_fetched
         else "no image fetched: every row was answered by earlier runs"
         if "pending" not in summary.failed
@@ -178,6 +202,7 @@ def summary_text(summary: Summary) -> str:
         lines.append(f"task {task}: {sum(tags.values()):,} images tagged or looked at")
         lines += [f"  {tag:<24} {rows:>9,}" for tag, rows in sorted(tags.items(), key=lambda item: -item[1])]
         lines += _never_fired(summary.rules[task])
+        lines += _changes_line(summary.changes.get(task))
     lines += [
         f"images       {summary.output}/images/, scores/",
         *(f"tags         {summary.output}/tags/task={task}/" for task in summary.tags),
@@ -186,6 +211,29 @@ def summary_text(summary: Summary) -> str:
         f"report       {summary.output}/report/index.html",
     ]
     return "\n".join(lines)
+
+
+def _downloads(summary: Summary) -> str:
+    """How many images were attempted and came, why others did not, and the rate of those that came."""
+    work = summary.work
+    ordered = sorted(work.not_downloaded.items(), key=lambda item: -item[1])
+    reasons = [f"{images:,} {name}" for name, images in ordered[:_MOST_REASONS]]
+    if ordered and ordered[0][0] == Outcome.BLOCKED_HOST:  # elsewhere the line below the counts will do
+        reasons[0] += LETS_THROUGH
+    if left := sum(images for _, images in ordered[_MOST_REASONS:]):
+        reasons.append(f"{left:,} otherwise")
+    why = f" ({', '.join(reasons)})" if reasons else ""
+    rate = f", {summary.images_per_s:.1f} images/s" if work.downloaded or work.not_modified else ""
+    return f"{summary.images_fetched:,} images attempted, {work.downloaded:,} downloaded{why}{rate}"
+
+
+def _changes_line(changes: Changes | None) -> list[str]:
+    """What is otherwise than after the run before, where there was one."""
+    if changes is None:
+        return []
+    said = {"new": changes.new, "with another tag": changes.changed, "gone": changes.gone}
+    parts = [f"{images:,} {what}" for what, images in said.items() if images]
+    return [f"  since the run before: {', '.join(parts) or 'nothing new, changed or gone'}"]
 
 
 RUNGS: Final = {

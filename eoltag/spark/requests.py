@@ -6,10 +6,22 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.bundle.taking import Taking
-from eoltag.settings import Settings
+from eoltag.publish.guards import Limits
+from eoltag.settings import PublishSettings, Settings
 
-__all__ = ["CompactRequest", "DecideRequest", "DiffRequest", "ImportRequest", "ReportRequest", "TagRequest"]
+__all__ = [
+    "CompactRequest",
+    "DecideRequest",
+    "DiffRequest",
+    "ImportRequest",
+    "PublishRequest",
+    "ReportRequest",
+    "TagRequest",
+    "VerifyRequest",
+]
 
+SUPERSEDED: Final = "superseded"
+"""Scores of model versions by which no task is decided any more, and that no publication names."""
 IMAGES_PER_FILE: Final = 500_000
 """Rows in one file of a table of facts, where there are that many and they are small."""
 
@@ -29,7 +41,13 @@ class TagRequest:
     taking: Taking = field(default_factory=Taking)
     sample: int | None = None
     seed: int = 0
+    keep: Sequence[str] | None = None
+    """Columns of the bundles, COLUMN or NAME=COLUMN, that go into tags, rules and files; None: those of before."""
+    has_delta: bool = False
+    """Write files of only what is new, changed or gone."""
     retry_failed: bool = False
+    is_publishing: bool = False
+    """Publish the tasks at the end, by the settings of [publish]."""
     refresh_older_than_days: float | None = None
     is_dry_run: bool = False
     is_quiet: bool = False
@@ -49,6 +67,8 @@ class DecideRequest:
     """Where a dry run lists every row whose tag would change; with several tasks, NAME_TASK beside it for each."""
     models: Sequence[str] = ()
     """As those of TagRequest."""
+    has_delta: bool = False
+    """As that of TagRequest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,8 @@ class DiffRequest:
     new: str | None = None
     csv: Path | None = None
     as_json: bool = False
+    models: Sequence[str] = ()
+    """As those of TagRequest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +110,35 @@ class ImportRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """What the command line of jobs/publish_tags.py asks for."""
+
+    tasks: list[str]
+    output: str
+    root: Path
+    settings: PublishSettings
+    limits: Limits
+    models: Sequence[str] = ()
+    """As those of TagRequest."""
+    without: Sequence[str] = ()
+    """Tasks of the current publication that the new one is not to have."""
+    is_undo: bool = False
+    is_list: bool = False
+    is_dry_run: bool = False
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """What the command line of jobs/verify_output.py asks for."""
+
+    output: str
+    bundles: Sequence[str] = ()
+    """Lists whose rows must all be there; none: those that the tables know."""
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CompactRequest:
     """What the command line of jobs/compact_tables.py asks for."""
 
@@ -95,7 +146,7 @@ class CompactRequest:
     rows_per_file: int | None = None
     """None: what suits each table."""
     drop: tuple[str, ...] = ()
-    """Tables of which rows are dropped first: pixels, features."""
+    """What is dropped first: rows of pixels, of features; scores of superseded models (SUPERSEDED)."""
     older_than_days: float = 0.0
     """Only rows that are older than this are dropped; 0: all."""
     is_dry_run: bool = False

@@ -174,7 +174,7 @@ def test_further_columns_are_staged_as_texts_and_no_others(tmp_path: Path) -> No
 def test_a_further_column_that_no_bundle_has_is_refused_with_those_there_are(tmp_path: Path) -> None:
     table = written(tmp_path / "table.csv", "url,title", "https://eol.org/a.jpg,A moth")
     plain = written(tmp_path / "plain.txt", "https://eol.org/b.jpg")
-    wanted = "wanted the column 'rights', which bundle_columns of a task names; came"
+    wanted = "wanted the column 'rights', which --keep or a task's bundle_columns name; came"
     with pytest.raises(
         BundleError, match=f"^table.csv: {wanted} the columns 'url', 'title', nor has any other of the 2"
     ):
@@ -203,3 +203,17 @@ def test_the_hosts_of_a_list_are_known_but_not_without_end(tmp_path: Path) -> No
     assert staged.hosts == {"slow.org", "[::1]", "eol.org"}
     many = written(tmp_path / "many.txt", *(f"https://{number}.org/a.jpg" for number in range(1000)))
     assert len(stage([("many.txt", many)], tmp_path / "rows").hosts) == 51
+
+
+def test_a_folder_of_folders_of_pictures_is_refused_with_the_way_to_go(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "moths").mkdir(parents=True)
+    (tmp_path / "photos" / "moths" / "a.bin").write_bytes(b"\xff\xd8\xff\xe0" + bytes(20))
+    with pytest.raises(BundleError, match=r"came folders of pictures; .*classify PACKAGE FOLDER --output DIR"):
+        local_files([str(tmp_path / "photos")], tmp_path, FetchSettings(), None)
+    (tmp_path / "lists" / "june").mkdir(parents=True)
+    (tmp_path / "lists" / "june" / "a.txt").write_text("https://eol.org/a.jpg\n")
+    with pytest.raises(BundleError, match=r"came only folders, such as .*lists/june; name those that hold lists"):
+        local_files([str(tmp_path / "lists")], tmp_path, FetchSettings(), None)
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(BundleError, match="an empty directory; wanted bundle files in it"):
+        local_files([str(tmp_path / "bare")], tmp_path, FetchSettings(), None)

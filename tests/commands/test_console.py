@@ -10,6 +10,7 @@ from eoltag.__main__ import main
 from eoltag.commands import registry
 from eoltag.commands.registry import COMMANDS
 from eoltag.commands.tag import parser
+from eoltag.places import install_command
 
 HEAVY = ("pyspark", "tensorflow", "keras", "openvino", "train")
 
@@ -40,7 +41,7 @@ def test_a_command_whose_library_is_not_installed_says_which_extra_brings_it(
 ) -> None:
     monkeypatch.setattr(registry, "find_spec", lambda _: None)
     assert main(["tag", "--help"]) == 2
-    wanted = "error: eoltag tag wants pyspark, which is not installed: pip install 'eoltag[spark]'\n"
+    wanted = f"error: eoltag tag wants pyspark, which is not installed: {install_command('spark')}\n"
     assert capsys.readouterr().err == wanted
 
 

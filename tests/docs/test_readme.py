@@ -5,6 +5,7 @@ import importlib
 import re
 import shlex
 import tomllib
+from importlib import import_module
 from types import ModuleType
 from typing import Final
 from urllib.parse import unquote
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from eoltag import __version__
+from eoltag.commands.registry import COMMANDS
 from eoltag.decide.task import TaskFile
 from eoltag.settings import FetchSettings, Settings, parse
 from eoltag.spark.runtime.options import add_spark_options
@@ -122,6 +124,9 @@ def test_every_option_that_is_named_exists() -> None:
     of_console = argparse.ArgumentParser()
     add_spark_options(of_console)
     known |= options(of_console)
+    for command in COMMANDS.values():
+        if not command.is_job and command.module.startswith("eoltag."):
+            known |= options(import_module(command.module).parser())
     for name, text in PAGES.items():
         of_benchmarks = {"--full", "--plumbing", "--images", "--package", "--write", "--data", "--hashes", "--arms"}
         named = {

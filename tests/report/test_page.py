@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from hashlib import sha256
 from itertools import combinations
 from xml.etree import ElementTree
@@ -255,3 +256,27 @@ def test_an_output_without_documents_thumbnails_or_scores_still_has_a_page() -> 
     assert about.images == 2
     assert page.one("h1").text == "Tags"
     assert [item.one("a").text for item in page.all("li", "entry")] == [row.url for row in FAILED]
+
+
+def test_the_page_says_what_was_attempted_what_came_and_what_is_otherwise_than_before() -> None:
+    made = written(ROWS[:20], thumbnails=0)
+    summary = {
+        **made.runs[0]["summary"],
+        "work": {"downloaded": 18, "rows": {"fetch": 20}},
+        "changes": {"flowers": {"new": 1_200, "changed": 3, "gone": 0}},
+    }
+    text, _ = render(replace(made, runs=[{**made.runs[0], "summary": summary}, *made.runs]), "report/index.html")
+    page = read_html(text)
+    tiles = {tile.one("dt").text: tile.one("dd").text for tile in page.one("dl", "tiles").all("div")}
+    assert (tiles["attempted"], tiles["downloaded"]) == ("20", "18")
+    assert "since the run before 1,200 new, 3 with another tag, 0 gone" in page.one("section", "task").text
+    (runs,) = [table for table in page.one("footer").all("table") if "new, changed, gone" in table.text]
+    lines = [list(line.all("td"))[4].text for line in runs.one("tbody").all("tr")]
+    assert lines == ["1,200, 3, 0", ""], "a run of before says nothing of it"
+
+
+def test_a_picture_carries_what_was_kept_of_its_row() -> None:
+    rows = [row._replace(kept=(("rights", "CC BY <b>Jo</b>"), ("sciname", "Rosa"))) for row in ROWS[:5]]
+    text, _ = render(written(rows, thumbnails=5), "report/index.html")
+    card = next(iter(read_html(text).all("figure", "card")))
+    assert [fact.text for fact in card.all("span", "kept")] == ["rights: CC BY <b>Jo</b>", "sciname: Rosa"]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from eoltag.errors import SettingsError
 from eoltag.model.card import INT8_FILES, OPENVINO_FILES, Precision
 from eoltag.model.package import Card, write_card
+from eoltag.places import install_command
 from eoltag.records import Pixels, Scores
 from train.cli import log
 from train.export.proving import scores_at
@@ -140,6 +141,6 @@ def _nncf() -> Any:
     try:
         import nncf
     except ImportError as problem:
-        raise SettingsError(f"int8 needs NNCF: pip install 'eoltag[train]' ({problem})") from problem
+        raise SettingsError(f"int8 needs NNCF: {install_command('train')} ({problem})") from problem
     nncf.set_log_level(logging.ERROR)
     return nncf

@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from train.cli import Answer, Verb
 
 if TYPE_CHECKING:
     from train.evaluate.classify import Row
+    from train.evaluate.stored import Stored
 
 TEACHING: Final = """\
 PATH is an image file, a folder (all images in it, at any depth, known by their content), an http or https URL, or - for
@@ -18,11 +20,15 @@ a list of files and URLs on stdin, one a line. An image that cannot be read is a
 if none could be read. Decoding, engines and scoring are those of the Spark job. The logit is the raw score, before the
 softmax that makes the probabilities. --json gives a list with a row for every image: predictions holds the K best
 labels, best first, as serve answers them; scores holds all of them, in the model's order.
+--output DIR writes the tables of the Spark job (images, scores, views) and predictions.tsv, prints only counts, and
+does some thousand images at a time, so that the same command again goes on where it was stopped. It reads only files
+that are new or were written since.
 
 examples:
   python -m train classify artifacts/demo_model photo.jpg scans/ --top 3
   python -m train classify artifacts/demo_model https://content.eol.org/data/media/80/19/a6/542.4888050484.jpg
   python -m train classify artifacts/demo_model photo.jpg --format dict
+  python -m train classify artifacts/demo_model photos/ --output classified
   cut -f 1 urls.tsv | python -m train classify artifacts/demo_model - --json > predictions.json
 """
 
@@ -39,6 +45,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="settings of the Spark job; [fetch] holds for URLs here as well"
     )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write tables there, and go on from those there are")
     parser.add_argument("--allow-private-hosts", action="store_true", help="fetch from private addresses as well")
 
 
@@ -52,6 +59,10 @@ def _run(options: Namespace) -> Answer:
         raise DataError(f"--top: wanted 1 or more. Received: {options.top}")
     package = find_package(options.package)
     sources = find_sources(options.paths, sys.stdin)
+    if options.output is not None:
+        from train.evaluate.stored import classify_into
+
+        return _counts(classify_into(options.output, package, sources, options.engine), options)
     fetch = read_settings(options.config).fetch
     if options.allow_private_hosts:
         fetch = fetch.model_copy(update={"allow_private_hosts": True})
@@ -62,6 +73,21 @@ def _run(options: Namespace) -> Answer:
     code = ExitCode.TOO_MANY_FAILURES if failed else ExitCode.DONE
     text = _dictionaries(rows, options.top) if options.format == "dict" else _table(rows, options.top or 1)
     return Answer([row.document(options.top or 1) for row in rows], text, code)
+
+
+def _counts(found: "Stored", options: Namespace) -> Answer:
+    """What was written into tables."""
+    if not found.images:
+        raise DataError(f"{', '.join(options.paths)}: no images")
+    lines = [
+        f"{found.images:,} images: {found.classified:,} read now, {found.known:,} known from earlier runs",
+        *(f"  {label:<24} {images:>9,}" for label, images in found.labels.items()),
+        *(f"  {outcome:<24} {images:>9,}  (not read)" for outcome, images in sorted(found.failed.items())),
+        f"predictions  {found.predictions}",
+        f"tables       {found.output}/images/, scores/, views.duckdb.sql",
+    ]
+    code = ExitCode.DONE if found.labels else ExitCode.TOO_MANY_FAILURES
+    return Answer(asdict(found), "\n".join(lines), code)
 
 
 def _dictionaries(rows: list["Row"], top: int | None) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import SettingsError
+from eoltag.places import install_command
 from train.cli import Answer, Verb
 
 TEACHING: Final = """\
@@ -66,7 +67,7 @@ def _run(options: Namespace) -> Answer:
     try:
         from train.serving.server import serve
     except ImportError as problem:
-        raise SettingsError(f"this needs a web server: pip install 'eoltag[serve]' ({problem})") from problem
+        raise SettingsError(f"this needs a web server: {install_command('serve')} ({problem})") from problem
     served = serve(package, settings).metrics
     summary = {"package": str(package.path), "model_version": package.version}
     counts = {"requests": served.requests, "images": served.images}

@@ -27,6 +27,7 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 HEAD_BYTES: Final = 4096
 """What is looked at to tell what a file is."""
+FOR_PICTURES: Final = "for pictures on this machine see python -m train classify PACKAGE FOLDER --output DIR"
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZIP_MARKS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP_MARK: Final = b"\x1f\x8b"
@@ -145,9 +146,9 @@ def find_encoding(source: Source) -> tuple[str, str | None]:
     """
     with source.opened() as stream:
         head = stream.read(_CHUNK)
-        kind = _binary_kind(head[:HEAD_BYTES]) if head else "an empty file"
+        kind = binary_kind(head[:HEAD_BYTES]) if head else "an empty file"
         if kind:
-            hint = "; for pictures on this machine see python -m train classify" if kind.endswith(" image") else ""
+            hint = f"; {FOR_PICTURES}" if kind.endswith(" image") else ""
             raise BundleError(f"{source.label}: wanted a list of image URLs; came {kind}{hint}")
         chunks = _checked(chain([head], iter(partial(stream.read, _CHUNK), b"")), source.label)
         if head.startswith(_UTF16_MARKS):
@@ -226,7 +227,7 @@ def _members(path: Path, origin: str) -> tuple[list[Source], list[str]]:
                 )
             with archive.open(info) as member:
                 head = member.read(HEAD_BYTES)
-            kind = _binary_kind(head) if head else "an empty file"
+            kind = binary_kind(head) if head else "an empty file"
             if kind is None or kind == _ARCHIVE:
                 sources.append(source)
             else:
@@ -278,7 +279,7 @@ def _require_utf16(chunks: Iterator[bytes], label: str) -> None:
             raise BundleError(f"{label}: wanted a list of image URLs; came binary content (it holds a NUL)")
 
 
-def _binary_kind(head: bytes) -> str | None:
+def binary_kind(head: bytes) -> str | None:
     """The kind of content that begins with these bytes; None for text."""
     if head.startswith((*_ZIP_MARKS, _GZIP_MARK)):
         return _ARCHIVE

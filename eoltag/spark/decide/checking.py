@@ -64,7 +64,9 @@ def _check_bundle_columns(task: Task) -> None:
     for name, column in bundle_columns(task).items():
         if name.lower() in taken or column.lower() in read:
             given = f"'{name}'" if name == column else f"'{name}={column}'"
-            raise TaskError(f"{task.path}: bundle_columns: {given} would be a second column of a name that is there")
+            raise TaskError(
+                f"{task.path}: bundle_columns or --keep: {given} would be a second column of a name that is there"
+            )
 
 
 def _check_extras(task: Task, extras: list[StructField]) -> None:

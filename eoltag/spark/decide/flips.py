@@ -7,10 +7,10 @@ from typing import Any, Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide.task import Task, bundle_columns, rows_by_rule
+from eoltag.decide.task import Task, rows_by_rule
 from eoltag.report import NO_TAG, Flips
 from eoltag.spark.decide.rules import facts_of, tag_rows
-from eoltag.spark.tables.bundles import read_bundles
+from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import has_tags, read_tags
 
@@ -59,7 +59,7 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
 
 
 def _compare(output: Output, task: Task) -> _Compared:
-    rows = read_bundles(output, task.name, bundle_columns(task).values())
+    rows = rows_of(output, task)
     decided = tag_rows(rows, facts_of(output), task).select(
         "bundle", "bundle_row", "eolMediaURL", F.col("tag").alias("tag_after"), F.col("rule").alias("rule_after")
     )

@@ -12,6 +12,7 @@ from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_express
 from eoltag.model.outputs import OUTPUTS
 from eoltag.model.package import Card
 from eoltag.records import Outcome
+from eoltag.spark.decide.judgements import PERSON, read_judgements
 from eoltag.spark.tables.answers import with_answers
 from eoltag.spark.tables.facts import IMAGES, MEASURES, SCORES, read_facts
 from eoltag.spark.tables.output import Output
@@ -35,6 +36,10 @@ ANSWERED: Final = (
 )  # fmt: skip
 
 
+_SAID: Final = "said tag"
+"""No rule can mean a column of this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The tables that tags follow from; None for one without rows."""
@@ -42,21 +47,22 @@ class Facts:
     images: DataFrame | None
     scores: DataFrame | None
     measures: DataFrame | None
+    judgements: DataFrame | None = None
+    """What people agree on: task, content_sha256, said_tag."""
 
     def until(self, run: str | None) -> "Facts":
         """What was known when that run had ended; all for None."""
         if run is None:
             return self
-        cut = (None if rows is None else rows.where(F.col("run_id") <= run) for rows in self._tables())
-        return Facts(*cut)
-
-    def _tables(self) -> tuple[DataFrame | None, DataFrame | None, DataFrame | None]:
-        return self.images, self.scores, self.measures
+        tables = (self.images, self.scores, self.measures)
+        images, scores, measures = (None if rows is None else rows.where(F.col("run_id") <= run) for rows in tables)
+        return Facts(images, scores, measures, self.judgements)
 
 
 def facts_of(output: Output) -> Facts:
     """The facts of an output directory, as they are now."""
-    return Facts(read_facts(output, IMAGES), read_facts(output, SCORES), read_facts(output, MEASURES))
+    images, scores, measures = (read_facts(output, table) for table in (IMAGES, SCORES, MEASURES))
+    return Facts(images, scores, measures, read_judgements(output))
 
 
 def with_facts(rows: DataFrame, facts: Facts, task: Task) -> DataFrame:
@@ -114,12 +120,24 @@ def tag_found(found: DataFrame, task: Task, carried: str) -> DataFrame:
 
 
 def tag_rows(rows: DataFrame, facts: Facts, task: Task) -> DataFrame:
-    """The tags table of a task: every row of `rows` once. outcome is NULL where an answer is still to come."""
-    return _tagged(_decision_input(with_facts(rows, facts, task), task), task)
+    """The tags table of a task: every row of `rows` once. outcome is NULL where an answer is still to come.
+
+    What people say of an image goes before the rules.
+    """
+    found = with_facts(rows, facts, task)
+    if facts.judgements is None:
+        return _tagged(_decision_input(found, task), task, None)
+    said = facts.judgements.where(F.col("task") == task.name)
+    judged = _by_content(found, said, {_SAID: "said_tag"}, None)
+    return _tagged(_decision_input(judged, task, [_SAID]), task, _SAID)
 
 
-def _tagged(flat: DataFrame, task: Task) -> DataFrame:
-    """The tags table from what rules see (_decision_input)."""
+def _tagged(flat: DataFrame, task: Task, said: str | None) -> DataFrame:
+    """The tags table from what rules see (_decision_input). said: the column with what people say, if there is one."""
+    tag, rule = F.expr(tag_expression(task)), F.expr(rule_expression(task))
+    if said is not None:
+        is_said = (F.col("outcome") == Outcome.OK.value) & F.col(quoted(said)).isNotNull()
+        tag, rule = F.when(is_said, F.col(quoted(said))).otherwise(tag), F.when(is_said, PERSON).otherwise(rule)
     by_model = F.create_map(
         *[
             part
@@ -132,8 +150,8 @@ def _tagged(flat: DataFrame, task: Task) -> DataFrame:
         "outcome",
         "detail",
         "http_status",
-        F.expr(tag_expression(task)).alias("tag"),
-        F.expr(rule_expression(task)).alias("rule"),
+        tag.alias("tag"),
+        rule.alias("rule"),
         *bundle_columns(task),
         *task.file.features,
         *[F.expr(expression).alias(name) for name, expression in extra_columns(task).items()],

@@ -1,5 +1,6 @@
 """Many small Parquet files of facts to few large ones: the same rows and columns, whatever happens meanwhile."""
 
+import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -9,14 +10,19 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.errors import ExitCode, OutputError
+from eoltag.spark.publish.versions import complete_versions, read_manifest
 from eoltag.spark.report.views import refresh_views
-from eoltag.spark.requests import CompactRequest
+from eoltag.spark.requests import SUPERSEDED, CompactRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
-from eoltag.spark.tables.facts import FACTS, FactTable, folder_of, has_facts, partitions, write_sorted
+from eoltag.spark.tables.decided import FOLDER as DECIDED
+from eoltag.spark.tables.decided import read_note
+from eoltag.spark.tables.facts import FACTS, SCORES, FactTable, folder_of, has_facts, partitions, write_sorted
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +64,16 @@ def compact(output: Output, table: FactTable, partition: str | None, request: Co
     The copy is made beside, read again and compared; then it changes places with the old files.
     """
     planned = _planned(output, table, partition, request)
+    _log.info(
+        "%s: %s rows, %s to %s files", planned.table, f"{planned.rows:,}", planned.files_before, planned.files_after
+    )
     if planned.files_after >= planned.files_before and not planned.dropped:
         return planned
     folder = planned.table
     if not planned.rows:
         output.files.delete(output.path(folder))
         return planned
-    before = _kept(_read(output, table, output.path(folder)), table, request)
+    before = _kept(output, table, partition, request)
     staged = f"{output.staging}/compacted"
     write_sorted(before, table, staged, planned.files_after, is_partitioned=False)
     if _digest(_read(output, table, staged)) != _digest(before):
@@ -81,9 +90,10 @@ def _read(output: Output, table: FactTable, path: str) -> DataFrame:
     return reader(output.session).schema(table.schema).parquet(path).select(*columns)
 
 
-def _kept(rows: DataFrame, table: FactTable, request: CompactRequest) -> DataFrame:
+def _kept(output: Output, table: FactTable, partition: str | None, request: CompactRequest) -> DataFrame:
     """The rows that stay."""
-    if table.name not in request.drop:
+    rows = _read(output, table, output.path(folder_of(table, partition)))
+    if not _is_dropping(output, table, partition, request):
         return rows
     if not request.older_than_days:
         return rows.limit(0)
@@ -91,15 +101,35 @@ def _kept(rows: DataFrame, table: FactTable, request: CompactRequest) -> DataFra
     return rows.where(F.col(_KEPT_AT[table.name]) >= F.lit(since))
 
 
-_KEPT_AT: Final = {"pixels": "kept_at", "features": "computed_at"}
+_KEPT_AT: Final = {"pixels": "kept_at", "features": "computed_at", "scores": "scored_at"}
+
+
+def _is_dropping(output: Output, table: FactTable, partition: str | None, request: CompactRequest) -> bool:
+    """Whether rows of a partition are dropped where they are old enough."""
+    if table is SCORES:
+        return SUPERSEDED in request.drop and partition not in models_in_use(output)
+    return table.name in request.drop
+
+
+def models_in_use(output: Output) -> set[str]:
+    """Versions by which a task was decided last, or that a publication names. Raises OutputError."""
+    found: set[str] = set()
+    for name in output.files.names(output.path(DECIDED)):
+        note = read_note(output, name.removesuffix(".json"))
+        if not note.decision or not note.task:
+            raise OutputError(f"{output.path(DECIDED, name)}: names no models; run eoltag tag or decide again first")
+        found |= set(note.task["models"].values())
+    for version in complete_versions(output):
+        for task in read_manifest(output, version).tasks.values():
+            found |= set(task.models.values())
+    return found
 
 
 def _planned(output: Output, table: FactTable, partition: str | None, request: CompactRequest) -> Compacted:
     folder = folder_of(table, partition)
     path = output.path(folder)
-    read, files = _read(output, table, path), len(output.files.parts(path))
-    rows = read.count()
-    kept = _kept(read, table, request).count() if table.name in request.drop else rows
+    rows, files = _read(output, table, path).count(), len(output.files.parts(path))
+    kept = _kept(output, table, partition, request).count() if request.drop else rows
     wanted = max(1, ceil(kept / (request.rows_per_file or table.rows_per_file))) if kept else 0
     return Compacted(folder, kept, rows - kept, output.files.size(path)[1], files, min(files, wanted))
 

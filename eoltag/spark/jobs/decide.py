@@ -1,10 +1,13 @@
 """Decide again from what is stored: tags and TSV files of every bundle. Touches no image."""
 
+import logging
 import time
+from typing import Final
 
-from eoltag.decide.task import Task, bundle_columns, read_tasks
+from eoltag.decide.keeping import keeping
+from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode
-from eoltag.report import Flips, flips_text, summary_text
+from eoltag.report import Changes, Flips, flips_text, summary_text
 from eoltag.spark.decide.checking import check_task, naming_the_rule
 from eoltag.spark.decide.decision import begin_change, decide
 from eoltag.spark.decide.flips import flips_of
@@ -14,36 +17,42 @@ from eoltag.spark.report.views import refresh_views
 from eoltag.spark.requests import DecideRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
-from eoltag.spark.tables.bundles import read_bundles, rows_at_most
-from eoltag.spark.tables.decided import bundles_of
+from eoltag.spark.tables.bundles import rows_at_most, rows_of
+from eoltag.spark.tables.decided import bundles_of, read_note
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import DONE, RUNNING, task_record, write_record
 
 __all__ = ["decide_tags"]
 
+_log: Final = logging.getLogger(__name__)
+
 
 def decide_tags(request: DecideRequest) -> ExitCode:
     """Decide the requested tasks again, or show what that would change. Raises UsageError."""
     started = time.monotonic()
+    _log.info("reading tasks and their models")
     tasks = read_tasks(request.tasks, request.root, request.models)
     output = open_output(open_session("eoltag decide"), request.output)
+    tasks = [keeping(task, read_note(output, task.name).kept) for task in tasks]
     for task in tasks:
         check_task(output.session, task)
-        read_bundles(output, task.name, bundle_columns(task).values())
+        rows_of(output, task)
     prepare_for(output.session, rows_at_most(output))
     if request.is_dry_run:
         return _show_flips(request, tasks, output)
     with locked(output):
         record = {**task_record(output, tasks), "job": "decide_tags"}
         write_record(output, {**record, "status": RUNNING})
+        changes: dict[str, Changes | None] = {}
         for task in tasks:
             begin_change(output, task)
-            decide(output, task, {})
+            changes[task.name] = decide(output, task, {}, has_delta=request.has_delta)
         refresh_views(output)
         bundles = sorted({name for task in tasks for name in bundles_of(output, task.name)})
         taken = [note for task in tasks for note in task.taken]
         summary = summarise(output, tasks, bundles, started, notes=taken)
+        summary = summary.with_changes(changes, has_delta=request.has_delta)
         record |= {"summary": summary.as_dict()}
         write_record(output, {**record, "status": RUNNING})
         write_report(output)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -11,7 +12,8 @@ from typing import Any, Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide.task import Task, TaskFile, read_task
+from eoltag.decide.keeping import keeping
+from eoltag.decide.task import Task, TaskFile, bundle_columns, read_tasks
 from eoltag.errors import ExitCode, OutputError
 from eoltag.model.package import Package
 from eoltag.settings import parse
@@ -21,10 +23,12 @@ from eoltag.spark.requests import DiffRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.bundles import read_bundles
+from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.models import read_models
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import did_nothing
 
+_log: Final = logging.getLogger(__name__)
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
 KEYS: Final = ("bundle", "bundle_row")
 IMAGE: Final = ("eolMediaURL", "identifier", "dataObjectVersionID")
@@ -46,15 +50,17 @@ class Side:
 
 def diff_runs(request: DiffRequest) -> ExitCode:
     """Prints what changed. Raises UsageError."""
-    task = read_task(request.task, request.root)
+    [task] = read_tasks([request.task], request.root, request.models)
     session = open_session("eoltag diff")
     check_task(session, task)
     output = open_output(session, request.output)
+    task = keeping(task, read_note(output, task.name).kept)
     facts = facts_of(output)
     if facts.scores is None:
         raise OutputError(f"{output.root}: holds no scores; run jobs/tag_bundles.py first")
     old, new = sides(output, task, request.old, request.new)
-    changed = compare(read_bundles(output, task.name), facts, old, new).cache()
+    _log.info("comparing %s with %s", old.name, new.name)
+    changed = compare(_rows_of_both(output, old, new), facts, old, new).cache()
     try:
         document = {"task": task.name, "old": described(old), "new": described(new), **counted(changed)}
         if request.csv is not None:
@@ -155,6 +161,12 @@ def text_of(document: dict[str, Any]) -> str:
         for flip in document["outcomes"][:SHOWN]
     ]
     return "\n".join([*lines, *([f"rows that differ: {document['csv']}"] if "csv" in document else [])])
+
+
+def _rows_of_both(output: Output, old: Side, new: Side) -> DataFrame:
+    """The bundle rows with the columns that either side reads of them; NULL where no run has kept one."""
+    columns = {column.lower(): column for side in (old, new) for column in bundle_columns(side.task).values()}
+    return read_bundles(output, new.task.name, columns.values(), columns.keys())
 
 
 def _tagged(bundles: DataFrame, facts: Facts, side: Side) -> DataFrame:

@@ -1,5 +1,6 @@
 """Vectors that somebody else computed become stored features of a base, of which heads are trained and predicted."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from eoltag.spark.tables.schemas import rows_schema
 from eoltag.vectors.read import StagedVectors, stage_vectors
 
 SOURCE: Final = "import"
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def import_features(request: ImportRequest) -> ExitCode:
         )
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
         staged = stage_vectors(request.vectors, Path(folder) / "vectors.parquet", request.column)
+        _log.info("%s vectors read", f"{staged.rows:,}")
         output = open_output(open_session("eoltag import"), request.output)
         prepare_for(output.session, staged.rows)
         _check_length(output, request.base, staged)

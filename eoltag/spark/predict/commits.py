@@ -24,6 +24,10 @@ class Committed(NamedTuple):
     """Answers of servers that said so."""
     transient: int
     """Failures that may pass."""
+    downloaded: int
+    """Answers that came with the bytes of a file."""
+    failed: dict[str, int]
+    """Outcome -> images of which there are no bytes, though they have an address."""
 
 
 def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails: int) -> dict[str, Committed]:
@@ -34,18 +38,31 @@ def commit(output: Output, staged: DataFrame, tasks: Sequence[Task], thumbnails:
     """
     key = F.xxhash64("content_sha256", "model_version", "name", "base_version")
     is_not_modified = (F.col("http_status") == int(HTTPStatus.NOT_MODIFIED)) & (F.col("outcome") == Outcome.OK.value)
-    counted = staged.groupBy("table").agg(
-        F.count(F.lit(1)), F.count_distinct(key), F.count_if(is_not_modified), F.count_if(is_transient("outcome"))
+    has_bytes = F.col("content_sha256").isNotNull() & ~F.coalesce(is_not_modified, F.lit(False))
+    counted = staged.groupBy("table", "outcome").agg(
+        F.count(F.lit(1)),
+        F.count_distinct(key),
+        F.count_if(is_not_modified),
+        F.count_if(is_transient("outcome")),
+        F.count_if(has_bytes),
     )
-    numbers = {str(name): tuple(map(int, counts)) for name, *counts in counted.collect()}
+    groups = counted.collect()
+    numbers = {str(name) for name, *_ in groups}
     done = {}
     for table in FACTS:
         if table.name in numbers:
-            count, keys, *of_servers = numbers[table.name]
+            mine = {outcome: counts for name, outcome, *counts in groups if name == table.name}
+            count, keys, not_modified, transient, downloaded = map(sum, zip(*mine.values(), strict=True))
             rows = rows_of(staged, table, output.run_id)
             if table.key and keys < count:  # two Spark tasks have met the same bytes
                 rows = rows.dropDuplicates([*table.key])
-            done[table.name] = Committed(count, append_facts(output, table, rows, count), *of_servers)
+            failed = {
+                outcome: n - old - new
+                for outcome, (n, _, old, _, new) in mine.items()
+                if n > old + new and outcome not in (None, Outcome.BAD_URL)
+            }
+            size = append_facts(output, table, rows, count)
+            done[table.name] = Committed(count, size, not_modified, transient, downloaded, failed)
     if "thumbnails" in numbers:
         merge_thumbnails(output, tasks, thumbnails, staged.where("table = 'thumbnails'"))
     return done

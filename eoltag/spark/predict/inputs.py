@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 from eoltag.bundle.lists import PART_START, is_part_folder
 from eoltag.bundle.names import sibling_of
 from eoltag.bundle.staging import PART, Staged, local_files, stage
+from eoltag.decide.keeping import keeping, may_lack
 from eoltag.decide.task import Task, bundle_columns
 from eoltag.errors import BundleError
 from eoltag.spark.requests import TagRequest
@@ -23,22 +25,44 @@ from eoltag.spark.tables.bundles import (
     upload_bundle,
     with_kept_columns,
 )
+from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.files import Files, reader
 from eoltag.spark.tables.runs import Run
 from eoltag.spark.tables.schemas import quoted, rows_schema
 
 
-def stage_bundles(request: TagRequest, tasks: Iterable[Task], folder: Path) -> Staged:
-    """Every row of the requested bundles in Parquet files below `folder`, with the columns that tasks name.
+def find_bundles(request: TagRequest, folder: Path) -> list[tuple[str, Path]]:
+    """(what the user named, local file) of every requested bundle, copied into `folder` where it is not local.
 
     Spark is started where a list lies on a file system that only Spark reads. Raises BundleError.
     """
-    files = local_files(request.bundles, folder, request.settings.fetch, _fetch_remote)
+    return local_files(request.bundles, folder, request.settings.fetch, fetch_remote)
+
+
+def stage_bundles(
+    request: TagRequest, tasks: Sequence[Task], files: list[tuple[str, Path]], folder: Path, *, is_first: bool
+) -> Staged:
+    """Every row of the bundles in Parquet files in a new folder, with the columns that tasks name. Raises BundleError.
+
+    is_first: columns that --keep names must be there; those that an earlier run has kept may be missing.
+    """
     further = [column for task in tasks for column in bundle_columns(task).values()]
-    return stage(files, folder / "rows", request.taking, further)
+    optional = frozenset() if is_first else {column for task in tasks for column in may_lack(task)}
+    return stage(files, folder, request.taking, further, optional)
 
 
-def _fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
+def remembering(run: Run, files: list[tuple[str, Path]], folder: Path) -> Run:
+    """The run with the columns that earlier runs over its output have kept, where this one does not say which."""
+    if run.request.keep is not None:
+        return run
+    tasks = [keeping(task, read_note(run.output, task.name).kept) for task in run.tasks]
+    if tasks == run.tasks:
+        return run
+    staged = stage_bundles(run.request, tasks, files, folder, is_first=False)
+    return replace(run, tasks=tasks, staged=staged)
+
+
+def fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
     """Copies of what a remote path or glob names, as local_files takes them. Raises BundleError."""
     files = Files(open_session("eoltag"))
     names_parts = pattern.rpartition("/")[2].startswith(PART_START)

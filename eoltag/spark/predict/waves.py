@@ -1,5 +1,6 @@
 """Runs the to-do lists wave by wave: each is committed before the next begins, and sized by the speed so far."""
 
+import logging
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from math import ceil
@@ -25,6 +26,7 @@ from eoltag.spark.tables.files import configured
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.runs import Run
 
+_log: Final = logging.getLogger(__name__)
 _LAST_ROUND: Final = (9 / 13, 3 / 13, 1 / 13)
 """Shares of a task of the last round: a core waits for half of a thirteenth of a task, at a cost of two more starts."""
 _FEWEST_IMAGES: Final = 16
@@ -92,6 +94,12 @@ def run_waves(run: Run, plan: Plan, worker: TagWorker) -> Progress:
     progress = Progress(slots=task_slots(run.output.session.sparkContext))
     total = sum(bucket.images for bucket in (*plan.reuse_buckets, *plan.ask_buckets))
     counters = worker.counters
+    if total:
+        _log.info(
+            "%s images to ask servers for, %s to score from what is stored",
+            f"{plan.counts.requests:,}",
+            f"{plan.counts.images_to_score:,}",
+        )
     with progress_bar(total, lambda: (counters.ok.value, counters.failed.value), is_quiet=run.request.is_quiet):
         _score_stored(run, plan, worker, progress)
         worker = knowing(worker, run, plan)
@@ -113,7 +121,9 @@ def _ask_again(run: Run, plan: Plan, worker: TagWorker, progress: Progress) -> N
     failed = images.where((F.col("run_id") == run.output.run_id) & is_transient("outcome")).select("eolMediaURL")
     asks = run.output.stage("again", plan.asks.join(failed, on="eolMediaURL", how="left_semi"))
     buckets = buckets_of(asks)
+    _log.info("asking once more for %s images that failed for now", f"{sum(bucket.images for bucket in buckets):,}")
     progress.asked_again += sum(bucket.images for bucket in buckets)
+    progress.forget_transient()
     _ask(run, asks, buckets, replace(worker, is_last_pass=True), progress)
 
 

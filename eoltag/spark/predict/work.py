@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
 
+from eoltag.records import TRANSIENT
 from eoltag.report import Work
 from eoltag.spark.predict.commits import commit
 from eoltag.spark.predict.ladder import Rung
 from eoltag.spark.predict.plan import Plan
+from eoltag.spark.tables.facts import IMAGES
 from eoltag.spark.tables.runs import Run
 
 
@@ -45,6 +47,10 @@ class Progress:
     """Answers of servers that said so."""
     transient: int = 0
     """Failures that may pass."""
+    downloaded: int = 0
+    """Images whose files servers sent."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """Outcome -> images that a server was asked for, and that it sent nothing of."""
     stage_s: dict[str, float] = field(default_factory=dict)
     """Seconds of all tasks by stage."""
     slots: int = 1
@@ -69,9 +75,15 @@ class Progress:
         self.bytes.update({name: one.bytes for name, one in done.items()})
         self.not_modified += sum(one.not_modified for one in done.values())
         self.transient += sum(one.transient for one in done.values())
+        self.downloaded += sum(one.downloaded for name, one in done.items() if name == IMAGES.name)
+        self.failed.update(done[IMAGES.name].failed if IMAGES.name in done else {})
         ended = time.monotonic()
         self.images, self.seconds = self.images + images, self.seconds + ended - started
         self.commit_s += ended - computed
+
+    def forget_transient(self) -> None:
+        """The failures that may pass do not count: their images are asked for once more."""
+        self.failed = Counter({name: images for name, images in self.failed.items() if name not in TRANSIENT})
 
     def merge(self, other: "Progress") -> None:
         """Add what other waves have done. Their seconds are kept apart: they say nothing of the speed of these."""
@@ -80,6 +92,8 @@ class Progress:
         self.rows.update(other.rows)
         self.bytes.update(other.bytes)
         self.asked_again += other.asked_again
+        self.downloaded += other.downloaded
+        self.failed.update(other.failed)
         self.absences = {**self.absences, **other.absences}
 
 
@@ -97,6 +111,8 @@ def work_of(plan: Plan, progress: Progress) -> Work:
     return Work(
         rows={str(rung): number for rung, number in by_rung.items()},
         requests=counts.requests,
+        downloaded=progress.downloaded,
+        not_downloaded=dict(progress.failed.most_common()),
         not_modified=progress.not_modified,
         scores=progress.rows["scores"],
         waves_s=round(progress.seconds + progress.other_s, 2),

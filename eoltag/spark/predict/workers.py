@@ -17,6 +17,7 @@ from eoltag.model.package import Package
 from eoltag.pipeline.clock import Stage
 from eoltag.pipeline.models import Held, Models, ModelSource
 from eoltag.pipeline.partition import Job
+from eoltag.places import install_command
 from eoltag.settings import EngineSettings, Settings
 from eoltag.spark.predict.known import complete_contents
 from eoltag.spark.predict.plan import Plan, measures_of, packages_of, slots_of, wanted_of
@@ -41,7 +42,7 @@ def choose_engine(package: Package, settings: EngineSettings, conf: Configuratio
     package.files_for(engine, settings.precision if part == "whole" else "f32", part)
     backend = settings.keras_backend
     if engine == "keras" and is_local(conf) and find_spec(backend) is None:
-        raise PackageError(f"{package.path}: needs Keras with {backend}: pip install 'eoltag[train]'")
+        raise PackageError(f"{package.path}: needs Keras with {backend}: {install_command('train')}")
     return engine
 
 

@@ -1,19 +1,23 @@
 """The page report/index.html: reads what was written, and lets eoltag.report make a page of it."""
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any, Final
 
 from eoltag import __version__
+from eoltag.decide.keeping import further_names
 from eoltag.errors import OutputError
 from eoltag.report.content import Counted, PageFacts, TaskFacts, Written
 from eoltag.report.page import render
 from eoltag.spark.report.queries import count_groups, find_rows, tags_of
+from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.thumbnails import read_thumbnails
 
+_log: Final = logging.getLogger(__name__)
 MOST_RUNS: Final = 10
 """Shown in the list of runs."""
 PAGE: Final = "report/index.html"
@@ -25,8 +29,9 @@ def write_report(output: Output, tasks: Sequence[str] = (), *, is_forced: bool =
     is_forced: write it in any case. Raises OutputError where there are no tags.
     """
     names = _tasks(output, tasks)
+    _log.info("drawing the page")
     pictures = {(one.task, one.url): one.picture.encode() for name in names for one in read_thumbnails(output, name)}
-    tags = tags_of(output, names)
+    tags = tags_of(output, {name: further_names(read_note(output, name).kept) for name in names})
     counts = count_groups(tags)
     runs = _runs(output, names)
     facts = [_facts(name, runs) for name in names]

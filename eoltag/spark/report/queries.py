@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
 from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -12,7 +13,7 @@ from pyspark.sql.types import FloatType, IntegerType, MapType, StringType, Struc
 from eoltag.report.content import BIN_WIDTHS, LOGIT_SPAN, PENDING, Counted, Found
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.schemas import IDENTITY
+from eoltag.spark.tables.schemas import IDENTITY, quoted
 
 MOST_GROUPS: Final = 20_000
 """Counts that the driver takes in. Those of hosts come last, so only rare hosts can be left out."""
@@ -42,6 +43,9 @@ TAGS: Final = StructType(
 )
 """The columns of the tags tables that every task has and the page shows."""
 
+KEPT: Final = "array<struct<name: string, value: string>>"
+"""What --keep took along, by the name of its column."""
+
 _HOST: Final = r"^[A-Za-z]+://(?:[^/?#]*@)?(\[[^\]]*\]|[^/?#:]*)"
 _TAG_KEYS: Final = ("task", "outcome", "host", "bundle", "tag", "rule")
 _SCORE_KEYS: Final = ("task", "tag", "model", "label", "confidence_bin", "logit_bin")
@@ -58,13 +62,33 @@ _SCORE_GROUPS: Final = {
 }
 
 
-def tags_of(output: Output, tasks: Sequence[str]) -> DataFrame:
-    """The written tags of these tasks, texts cut to what a page may hold."""
-    paths = [output.path("tags", f"task={name}") for name in tasks]
-    rows = reader(output.session).schema(TAGS).option("basePath", output.path("tags")).parquet(*paths)
+def tags_of(output: Output, tasks: Mapping[str, Sequence[str]]) -> DataFrame:
+    """The written tags of these tasks, texts cut to what a page may hold.
+
+    tasks: task -> columns of its table that --keep took along; they become one column `kept`, an array.
+    """
+    if any(tasks.values()):  # two tasks may have columns of one name and different types
+        tables = [_read(output, [name], kept) for name, kept in tasks.items()]
+        rows = reduce(DataFrame.unionByName, tables)
+    else:
+        rows = _read(output, list(tasks), ())
     short = {name: _cut(F.col(name), LONGEST_KEY) for name in ("bundle", "tag", "rule", "label")}
     texts = {name: _cut(F.col(name), LONGEST) for name in ("ancestry", "detail")}
     return rows.withColumns({**short, **texts, "outcome": F.coalesce("outcome", F.lit(PENDING))})
+
+
+def _read(output: Output, tasks: Sequence[str], kept: Sequence[str]) -> DataFrame:
+    """The columns of TAGS, and `kept`."""
+    texts = [StructField(name, StringType()) for name in kept]
+    read = reader(output.session).schema(StructType([*TAGS.fields[:-1], *texts, TAGS.fields[-1]]))
+    rows = read.option("basePath", output.path("tags")).parquet(
+        *[output.path("tags", f"task={name}") for name in tasks]
+    )
+    pairs = [
+        F.struct(F.lit(name).alias("name"), _cut(F.col(quoted(name)), LONGEST_KEY).alias("value")) for name in kept
+    ]
+    found = F.array(*pairs) if pairs else F.array()
+    return rows.select(*TAGS.fieldNames(), found.cast(KEPT).alias("kept"))
 
 
 def count_groups(tags: DataFrame) -> list[Counted]:
@@ -83,7 +107,7 @@ def count_groups(tags: DataFrame) -> list[Counted]:
 
 def _by_tag(tags: DataFrame) -> DataFrame:
     """Rows counted by all of _TAG_KEYS. Few groups are left, so that the pattern for hosts meets few URLs."""
-    shown = [name for name in TAGS.fieldNames() if name != "models"]
+    shown = ["kept", *(name for name in TAGS.fieldNames() if name != "models")]
     start = F.substring_index("eolMediaURL", "/", 3).alias("start")
     host = _cut(F.lower(F.regexp_extract("start", _HOST, 1)), LONGEST_KEY).alias("host")
     rows = tags.select("task", "outcome", "bundle", "tag", "rule", start, F.xxhash64(*shown).alias("hash"))
@@ -148,10 +172,12 @@ def find_rows(tags: DataFrame, counts: Sequence[Counted], pictured: Collection[t
         .select(
             *("task", F.left("eolMediaURL", F.lit(LONGEST)), "identifier", "dataObjectVersionID", "ancestry", "bundle"),
             *("bundle_row", "outcome", "detail", "http_status", "tag", "rule", "label", "confidence", "logit", "order"),
+            "kept",
         )
         .collect()
     )
-    return [Found(*row) for row in found]
+    kept = [tuple((one.name, one.value) for one in row.kept if one.value) for row in found]
+    return [Found(*row)._replace(kept=pairs) for row, pairs in zip(found, kept, strict=True)]
 
 
 def _strata(counts: Sequence[Counted]) -> list[dict[str, str]]:

@@ -12,9 +12,11 @@ from eoltag.local import signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
 from eoltag.local.streams import print_anything
+from eoltag.places import install_command
 from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
 from eoltag.spark.runtime.options import add_spark_options
+from eoltag.spark.runtime.stages import hide_stages, show_stages
 
 INTERRUPTED = 130
 """What shells expect after Ctrl-C: 128 + SIGINT."""
@@ -54,17 +56,10 @@ class Parser(ArgumentParser):
                 else "a name in conf/tasks, or a file",
             )
         if has_tasks and not has_all_tasks:
-            self.add_argument(
-                "--model",
-                nargs="+",
-                action="extend",
-                default=[],
-                metavar="TASK=PATH",
-                help="another package or folder of attempts than the task file names; TASK.MODEL=PATH where a task "
-                "has several models",
-            )
+            add_models(self)
         if not prog.endswith(".py"):
             add_spark_options(self)
+        self.add_argument("--quiet", action="store_true", help="no progress on stderr")
         self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Namespace | None = None) -> Namespace:  # type: ignore[override]
@@ -72,6 +67,12 @@ class Parser(ArgumentParser):
 
         Raises UsageError.
         """
+        options = self._parsed(args, namespace)
+        if options.quiet:
+            hide_stages()
+        return options
+
+    def _parsed(self, args: Sequence[str] | None, namespace: Namespace | None) -> Namespace:
         if not any(action.dest == "config" for action in self._actions):
             return super().parse_args(args, namespace)
         defaults = {action.dest: action.default for action in self._actions if action.dest != "help"}
@@ -96,9 +97,32 @@ class Parser(ArgumentParser):
         raise UsageError(f"{message}{near} (see {self.prog} --help)")
 
 
+def add_models(parser: ArgumentParser) -> None:
+    """Add the option that puts other packages in the place of those that task files name."""
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="TASK=PATH",
+        help="another package or folder of attempts than the task file names; TASK.MODEL=PATH where a task "
+        "has several models",
+    )
+
+
+def add_delta(parser: ArgumentParser) -> None:
+    """Add the option that asks for files of only what changed."""
+    parser.add_argument(
+        "--delta",
+        action="store_true",
+        help="also write files of only what is new, changed or gone against the run before: delta/TASK/",
+    )
+
+
 def run_program(main: Callable[[], ExitCode]) -> int:
     """As run_command, for a process of its own: hears signals, and leaves no process, no temporary file behind."""
     print_anything()
+    show_stages()
     signals.ending(end_java)
     signals.ending(drop_scratch)
     try:
@@ -121,6 +145,11 @@ def run_command(main: Callable[[], ExitCode]) -> int:
     except KeyboardInterrupt:
         print(f"interrupted: {signals.GO_ON}", file=sys.stderr)
         return INTERRUPTED
+    except ModuleNotFoundError as problem:
+        library = (problem.name or "").partition(".")[0]
+        if library in ("", "eoltag"):
+            raise
+        return _refused(UsageError(f"this needs {library}, which is not installed: {install_command('spark')}"))
     except Exception as problem:
         cause = disk_problem(problem)
         if cause is None:

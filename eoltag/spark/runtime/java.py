@@ -4,6 +4,7 @@ pyspark starts a JVM where it does not know of one. This starts it as pyspark wo
 the environment variables that spark-submit uses for that: PYSPARK_GATEWAY_PORT and PYSPARK_GATEWAY_SECRET.
 """
 
+import logging
 import os
 import shlex
 import shutil
@@ -22,6 +23,7 @@ from eoltag.local.processes import kill_session
 from eoltag.local.scratch import JAVA
 from eoltag.spark.runtime.machine import suit_spark
 
+_log: Final = logging.getLogger(__name__)
 _POLL_S: Final = 0.02
 _LAUNCHER_OPTIONS: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Options of the short-lived JVM that puts together the command line of the real one."""
@@ -58,6 +60,7 @@ def start_java() -> None:
         return
     suited = dict(os.environ)
     suit_spark(suited, options)
+    _log.info("starting Java")
     with signals.deferred():
         folder = Path(tempfile.mkdtemp(prefix=JAVA))
         connection = folder / "connection"

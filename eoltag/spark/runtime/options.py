@@ -14,6 +14,8 @@ from typing import Final
 from eoltag.errors import UsageError
 from eoltag.places import project_root
 
+ONLY_CHECK: Final = "EOLTAG_ONLY_CHECK"
+"""Set in the environment: arguments are checked, and nothing is done."""
 OLDEST_JAVA: Final = 17
 _LOCAL: Final = "local[*,4]"
 """All cores; a task may fail four times."""
@@ -36,8 +38,11 @@ def add_spark_options(parser: ArgumentParser) -> None:
 def prepare_spark(options: Namespace) -> None:
     """Set what is unset in the environment, for start_java(). Raises UsageError: no Java, or an unusable setting.
 
-    Leaves all as it is where the job was started by spark-submit.sh, or PYSPARK_SUBMIT_ARGS is given.
+    Leaves all as it is where the job was started by spark-submit.sh, or PYSPARK_SUBMIT_ARGS is given. Ends the process
+    where spark-submit.sh only wants to know whether the arguments can be used.
     """
+    if is_only_check():
+        raise SystemExit(0)
     if "PYSPARK_SUBMIT_ARGS" in os.environ or not hasattr(options, "spark_conf"):
         return
     words = submit_options(options.master or _LOCAL, options.spark_conf)
@@ -47,6 +52,11 @@ def prepare_spark(options: Namespace) -> None:
     if _is_local(options.master or _LOCAL):
         os.environ.setdefault("SPARK_CONF_DIR", str(project_root() / "conf" / "spark"))
     os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join([*words, "pyspark-shell"])
+
+
+def is_only_check() -> bool:
+    """Whether nothing is to be done but to refuse what cannot be used."""
+    return ONLY_CHECK in os.environ
 
 
 def submit_options(master: str, settings: Sequence[str]) -> list[str]:

@@ -1,4 +1,8 @@
-"""One progress bar in images, fed by Spark accumulators while a wave runs."""
+"""One progress bar in images, fed by Spark accumulators while a wave runs.
+
+Tasks report some thousand images at a time, so that a rate over the last moments would say nothing: rate and time left
+are those of all so far. When all are done the last wave is still to be committed, which the bar then says.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +15,7 @@ from tqdm import tqdm
 _POLL_S: Final = 0.25
 _LOG_INTERVAL_S: Final = 10.0
 """Between two lines where stderr is a file and not a terminal."""
+_COMMITTING: Final = "{desc}{n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 
 
 @contextmanager
@@ -24,6 +29,7 @@ def progress_bar(total: int, counts: Callable[[], tuple[int, int]], *, is_quiet:
         total=total,
         unit=" img",
         desc="tagging",
+        smoothing=0,
         dynamic_ncols=True,
         disable=is_quiet or total == 0,
         file=sys.stderr,
@@ -33,6 +39,9 @@ def progress_bar(total: int, counts: Callable[[], tuple[int, int]], *, is_quiet:
     def show() -> None:
         ok, failed = counts()
         bar.set_postfix_str(f"ok {ok}, failed {failed}", refresh=False)
+        if not bar.disable and ok + failed >= total and bar.bar_format is None:
+            bar.bar_format = _COMMITTING
+            bar.set_description("committing", refresh=False)
         bar.update(min(ok + failed, total) - bar.n)
 
     def poll() -> None:

@@ -10,6 +10,7 @@ from eoltag.errors import SettingsError
 from eoltag.local.signals import own_handlers
 from eoltag.spark.runtime.java import await_java
 
+_log: Final = logging.getLogger(__name__)
 FEW_ROWS: Final = 10_000
 """Up to here, queries take less time than Spark would take to compile them."""
 
@@ -32,9 +33,18 @@ class Configuration(Protocol):
 
 def open_session(name: str) -> SparkSession:
     """The session that spark-submit configured, with what correctness asks for on top."""
+    is_new = SparkContext._active_spark_context is None
+    if is_new:
+        _log.info("starting Spark")
     await_java()
     with own_handlers():  # pyspark puts its own one in, which would cancel jobs by way of their stack traces
-        return _open(name)
+        session = _open(name)
+    if is_new and not is_local(session.sparkContext.getConf()):
+        from eoltag.spark.runtime.executors import watch_for_executors  # a local start need not wait for it
+
+        _log.info("Spark runs on %s, its UI at %s", session.sparkContext.master, session.sparkContext.uiWebUrl)
+        watch_for_executors(session)
+    return session
 
 
 def _open(name: str) -> SparkSession:

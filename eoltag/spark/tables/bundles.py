@@ -9,6 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.bundle.staging import PART
+from eoltag.decide.keeping import may_lack
+from eoltag.decide.task import Task, bundle_columns
 from eoltag.errors import OutputError
 from eoltag.spark.tables.decided import bundles_of
 from eoltag.spark.tables.files import reader
@@ -78,17 +80,25 @@ def with_kept_columns(output: Output, rows: DataFrame, columns: Mapping[str, Col
     return rows
 
 
-def read_bundles(output: Output, task: str, further: Iterable[str] = ()) -> DataFrame:
+def rows_of(output: Output, task: Task) -> DataFrame:
+    """All bundle rows that were ever given to a task, with the columns that it reads of them. Raises OutputError."""
+    return read_bundles(output, task.name, bundle_columns(task).values(), may_lack(task))
+
+
+def read_bundles(
+    output: Output, task: str, further: Iterable[str] = (), optional: Collection[str] = frozenset()
+) -> DataFrame:
     """All bundle rows that were ever given to a task, in their latest form. Raises OutputError.
 
-    further: columns to read beside the usual ones; NULL for a bundle that was kept without, which not all may be.
+    further: columns to read beside the usual ones; NULL for a bundle that was kept without, which not all may be,
+    except of the `optional` ones (in lower case).
     """
     names, wanted = bundles_of(output, task), list(further)
     if not names:
         raise OutputError(f"{output.root}: no bundle was tagged for task '{task}' here; run jobs/tag_bundles.py first")
     kept = {name.lower() for columns in further_columns(output).values() for name in columns}
     for name in wanted:
-        if name.lower() not in kept:
+        if name.lower() not in {*kept, *optional}:
             raise OutputError(
                 f"{output.root}: the bundles of task '{task}' were kept without the column '{name}', which its "
                 "bundle_columns name; run jobs/tag_bundles.py over them again (no image is fetched for that)"

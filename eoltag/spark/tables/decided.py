@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from eoltag.spark.tables.output import Output
 
@@ -17,8 +17,14 @@ class DecidedNote:
     """A digest of rules, models and eoltag."""
     bundles: dict[str, str] = field(default_factory=dict)
     """Every bundle that the task was given -> a digest of its rows as they were decided; empty where unknown."""
-    files: list[str] = field(default_factory=list)
-    """The exported files."""
+    files: dict[str, str] = field(default_factory=dict)
+    """The exported files: path below the output -> sha256."""
+    run_id: str = ""
+    """The run that decided."""
+    task: dict[str, Any] = field(default_factory=dict)
+    """The task as it was; see recorded."""
+    kept: list[str] = field(default_factory=list)
+    """What --keep took along, for every later decision: see decide.keeping."""
 
 
 def read_note(output: Output, task: str) -> DecidedNote:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, ParamSpec, TypeVar
 
 from py4j.protocol import Py4JJavaError
@@ -204,6 +205,22 @@ class Files:
         system, from_path = self._open(source)
         jvm: Any = self.session._jvm
         system.copyToLocalFile(False, from_path, jvm.org.apache.hadoop.fs.Path(f"file://{local.absolute()}"), True)
+
+    def sha256(self, path: str) -> str:
+        """The sha256 of a file, in hex digits; one of another machine is copied here for it."""
+        with self.local_copy(path) as local:
+            return local_files.sha256(str(local))
+
+    @contextmanager
+    def local_copy(self, path: str) -> Iterator[Path]:
+        """A file as one of this machine: itself where it lies here, else a copy that goes at the end."""
+        if is_local(path):
+            yield Path(path)
+            return
+        with TemporaryDirectory(prefix="eoltag-") as folder:
+            local = Path(folder) / "file"
+            self.download(path, local)
+            yield local
 
 
 @contextmanager

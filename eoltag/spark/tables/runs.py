@@ -68,6 +68,7 @@ def record_of(run: Run) -> dict[str, Any]:
         **asdict(request.taking),
         "sample": request.sample,
         "seed": request.seed,
+        "keep": {task.name: list(task.kept) for task in run.tasks},
         "retry_failed": request.retry_failed,
         "refresh_older_than_days": request.refresh_older_than_days,
         "settings": request.settings.model_dump(mode="json"),

@@ -13,8 +13,14 @@ _UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestr
 
 
 def replace_tags(output: Output, rows: DataFrame, task: str) -> None:
-    """Write the table beside and swap it in: a bundle in one file, in the order of its rows."""
-    staged = f"{output.staging}/tags"
+    """Write the table beside and swap it in."""
+    stage_tags(output, rows)
+    place_tags(output, task)
+
+
+def stage_tags(output: Output, rows: DataFrame) -> DataFrame:
+    """The table written beside, for place_tags: a bundle in one file, in the order of its rows."""
+    staged = _staged(output)
     spread = F.pmod(F.xxhash64("bundle"), F.lit(64))
     # Names of bundles begin alike: sorting by a number first compares few of them.
     place = F.shiftleft(F.pmod(F.xxhash64("bundle"), F.lit(1 << 20)), 40) + F.col("bundle_row")
@@ -23,11 +29,21 @@ def replace_tags(output: Output, rows: DataFrame, task: str) -> None:
     for column in _UNSORTED:  # no reader could skip anything by their bounds, and to find these takes long
         written = written.option(f"parquet.column.statistics.enabled#{column}", "false")
     written.parquet(staged)
+    return reader(output.session).schema(rows.schema).parquet(staged)
+
+
+def place_tags(output: Output, task: str) -> None:
+    """Swap in the table that stage_tags has written."""
+    staged = _staged(output)
     parts = output.files.parts(staged)
     if len(parts) == 1:
         output.swap_file(f"{staged}/{parts[0]}", f"tags/task={task}/{_ONLY}")
     else:  # under names of their own: who has listed the old ones gets an error, and no mixture
         output.swap(staged, f"tags/task={task}")
+
+
+def _staged(output: Output) -> str:
+    return f"{output.staging}/tags"
 
 
 def has_tags(output: Output, task: str) -> bool:

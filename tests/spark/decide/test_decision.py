@@ -11,8 +11,9 @@ from pyspark.sql import SparkSession
 
 from eoltag.bundle.staging import Staged
 from eoltag.decide.task import Task
+from eoltag.report import Changes
 from eoltag.settings import Settings
-from eoltag.spark.decide.decision import begin_change, decide, is_decided
+from eoltag.spark.decide.decision import begin_change, decide, is_decided, leave
 from eoltag.spark.predict.inputs import bundle_digests
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.tables.bundles import read_bundles, replace_bundles
@@ -149,3 +150,39 @@ def test_equal_rows_have_equal_digests_and_others_do_not() -> None:
     assert drawn["one"] != digests({"one": "a", "two": "b"})["one"]
     assert drawn["one"] != digests({"one": "a", "two": "b"}, sample=5, seed=1)["one"]
     assert drawn["one"] != digests({"one": "a", "two": "c"}, sample=5)["one"], "it is drawn from both"
+
+
+@pytest.mark.spark
+def test_only_what_changed_is_counted_and_written_and_leads_from_the_old_files_to_the_new_ones(
+    session: SparkSession, output: Output
+) -> None:
+    c, d = "https://eol.org/c.jpg", "https://eol.org/d.jpg"
+    begin(output)
+    rows = [{"eolMediaURL": c, "bundle": "list"}, {"eolMediaURL": d, "bundle": "list"}, {"eolMediaURL": A}]
+    rows.append({"eolMediaURL": B, "bundle": "other"})  # A has left `other`, and is a later row of `list` than before
+    replace_bundles(output, bundle_rows(session, rows).select(*IDENTITY))
+    known = [
+        {"eolMediaURL": c, "label": "bad", "confidence": 0.9},
+        {"eolMediaURL": d, "label": "good", "confidence": 0.5},
+    ]
+    append(output, facts(session, [{**row, "run_id": "run2"} for row in known]))
+    begin_change(output, kind(), DIGESTS)
+    found = decide(output, kind(where="tag <> 'NA'"), DIGESTS, has_delta=True)
+    assert found == Changes(new=2, changed=0, gone=1)
+    folder = Path(output.root) / "delta/kind"
+    header = "eolMediaURL\tidentifier\tdataObjectVersionID\tancestry\ttag"
+    assert sorted(path.name for path in folder.iterdir()) == ["list_new.tsv", "other_gone.tsv"]
+    assert [line.split("\t")[0] for line in (folder / "list_new.tsv").read_text().splitlines()] == ["eolMediaURL", c]
+    assert (folder / "other_gone.tsv").read_text() == f"{header}\n{A}\t\t\tNA\tbad\n"
+
+    begin_change(output, kind(), DIGESTS)
+    stricter = kind(where="tag <> 'NA'", thresholds={"bad": 0.95})
+    assert decide(output, stricter, DIGESTS, has_delta=True) == Changes(new=0, changed=2, gone=0)
+    assert [line.split("\t")[::4] for line in (folder / "list_gone.tsv").read_text().splitlines()[1:]] == [
+        [c, "bad"],
+        [A, "bad"],
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == ["list_gone.tsv"]
+    assert leave(output, stricter, has_delta=True) == Changes(0, 0, 0)
+    assert not folder.exists()
+    end(output)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.spark.predict.inputs import _fetch_remote
+from eoltag.spark.predict.inputs import fetch_remote
 from eoltag.spark.runtime.command import run_command
 from jobs import decide_tags, tag_bundles
 from tests.support.loopback import Loopback
@@ -160,8 +160,8 @@ def test_a_column_that_no_bundle_has_is_refused_with_the_columns_that_there_are(
     code, error = job(tag_bundles, "--bundle", "lists")
     assert code == 2
     assert error.strip() == (
-        "error: lists/a.csv: wanted the column 'sciname', which bundle_columns of a task names; "
-        "came the columns 'url', 'name', 'dc:rights'"
+        "error: lists/a.csv: wanted the column 'sciname', which --keep or a task's bundle_columns name; "
+        "came the columns 'url', 'name', 'dc:rights'; did you mean 'name'?"
     )
     assert not Path("out").exists()
 
@@ -170,9 +170,38 @@ def test_a_folder_of_part_files_on_another_file_system_is_one_bundle(session: Sp
     rows = session.range(3).selectExpr("concat('http://x/', id, '.jpg') AS url")
     rows.repartition(2).write.parquet(f"{tmp_path}/images.parquet")
     (tmp_path / "copies").mkdir()
-    [(origin, local)] = _fetch_remote(f"{tmp_path}/images.parquet", tmp_path / "copies")
+    [(origin, local)] = fetch_remote(f"{tmp_path}/images.parquet", tmp_path / "copies")
     assert origin.endswith("/images.parquet")
     assert len([path for path in local.iterdir() if path.suffix == ".parquet"]) == 2
     single = next(path for path in (tmp_path / "images.parquet").iterdir() if path.suffix == ".parquet")
-    [(origin, local)] = _fetch_remote(str(single), tmp_path / "copies")
+    [(origin, local)] = fetch_remote(str(single), tmp_path / "copies")
     assert (origin.removeprefix("file:"), local.read_bytes()) == (str(single), single.read_bytes())
+
+
+def test_columns_that_a_run_keeps_stay_for_later_runs_decisions_and_the_report(
+    place: Callable[[str], None], job: Run, server: Loopback, sample_images: Path
+) -> None:
+    place(PLAIN)
+    images = sorted(path.relative_to(sample_images) for path in sample_images.rglob("*.jpg"))[:2]
+    first, second = (server.url(f"/files/{image}") for image in images)
+    Path("lists/a.csv").write_text(f"url,sciname,dc:rights\n{first},Poa annua,CC BY 4.0 <Jo>\n")
+    tag(job, "--keep", "sciname", "rights=dc:rights")
+    table = "read_parquet('out/tags/task=demo/*.parquet')"
+    query = f"SELECT bundle, sciname, rights FROM {table} ORDER BY bundle"
+    assert duckdb.execute(query).fetchall() == [("a", "Poa annua", "CC BY 4.0 <Jo>")]
+    tsv = Path("out/tsv/demo/a_finaltags.tsv")
+    assert tsv.read_text() == (f"eolMediaURL\ttag\tsciname\trights\n{first}\tseen\tPoa annua\tCC BY 4.0 <Jo>\n")
+    assert "rights: CC BY 4.0 &lt;Jo&gt;</span>" in Path("out/report/index.html").read_text()
+
+    Path("lists/a.csv").unlink()  # a run over another list, which lacks both columns and names none
+    Path("lists/b.txt").write_text(f"{second}\n")
+    summary = tag(job)
+    assert "no column 'sciname' in lists/b.txt: its value is NULL there" in summary["notes"]
+    assert duckdb.execute(query).fetchall() == [("a", "Poa annua", "CC BY 4.0 <Jo>"), ("b", None, None)]
+    assert job(decide_tags)[0] == 0
+    assert duckdb.execute(query).fetchall() == [("a", "Poa annua", "CC BY 4.0 <Jo>"), ("b", None, None)]
+    assert tag(job)["notes"][0].startswith("nothing to do")
+
+    tag(job, "--keep")
+    assert tsv.read_text() == f"eolMediaURL\ttag\n{first}\tseen\n"
+    assert "CC BY 4.0" not in Path("out/report/index.html").read_text()

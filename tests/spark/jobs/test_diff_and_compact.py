@@ -162,6 +162,18 @@ def test_runs_are_compared_by_their_rules_and_what_was_known_then(
 
 
 @pytest.mark.usefixtures("old_run")
+def test_another_package_stands_in_for_that_of_the_task(place: Path, job: Callable[..., tuple[int, str, str]]) -> None:
+    new = read_package(place / "model").version
+    (place / "model").rename(place / "moved")
+    words = ("--task", "kind.toml", "--output", "out", "--old", VERSION, "--new", new, "--json")
+    assert job(diff_runs, *words)[0] == 2
+    code, text, _ = job(diff_runs, *words, "--model", "kind=moved")
+    assert (code, json.loads(text)["new"]["models"]) == (0, {"main": new})
+    code, _, said = job(diff_runs, *words, "--model", "knid=moved")
+    assert (code, said) == (2, "error: --model: no task 'knid' is run; running: kind\n")
+
+
+@pytest.mark.usefixtures("old_run")
 def test_what_is_neither_run_nor_version_is_named(place: Path, job: Callable[..., tuple[int, str, str]]) -> None:
     words = ("--task", "kind.toml", "--output", "out", "--new", VERSION, "--old")
     versions = ", ".join(sorted([VERSION, read_package(place / "model").version]))
@@ -276,3 +288,31 @@ def test_it_is_refused_while_a_run_is_at_work(many: Output, job: Callable[..., t
     assert "run r9 is at work here" in error
     assert names(Path(many.root)) == BEFORE
     assert "holds no tables" in job(compact_tables, "--output", f"{many.root}/nowhere")[2]
+
+
+def test_scores_go_that_no_decision_and_no_publication_names(
+    many: Output, job: Callable[..., tuple[int, str, str]]
+) -> None:
+    """Two versions have scores; the task is decided by SECOND, and an earlier publication by VERSION."""
+    root, words = Path(many.root), ("--output", many.root, "--drop", "superseded")
+    decided = root / "decided/kind.json"
+    decided.parent.mkdir()
+    decided.write_text(json.dumps({"decision": "", "bundles": {}, "files": {}}))
+    code, _, error = job(compact_tables, *words)
+    assert (code, "names no models; run eoltag tag or decide again first" in error) == (2, True)
+    decided.write_text(json.dumps({"decision": "d", "task": {"models": {"main": SECOND}}}))
+    manifest = root / "published/20260101T000000Z-00000000/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    task = {"rows": 1, "tags": {}, "models": {"main": VERSION}, "content": {}, "conditions": {}, "bundles": [],
+            "decided_by": "", "tags_digest": ""}  # fmt: skip
+    said = dict.fromkeys(("version", "state", "made_at", "eoltag", "run_id", "title", "license", "publisher"), "")
+    manifest.write_text(json.dumps({**said, "tasks": {"kind": task}, "files": []}))
+    assert job(compact_tables, *words)[0] == 0
+    assert (root / f"scores/model_version={VERSION}").exists()
+    manifest.unlink()
+    assert job(compact_tables, *words, "--older-than", "36500")[0] == 0
+    assert (root / f"scores/model_version={VERSION}").exists()
+    code, text, _ = job(compact_tables, *words)
+    assert (code, f"scores/model_version={VERSION}: 0 rows, 10 dropped" in text) == (0, True)
+    assert not (root / f"scores/model_version={VERSION}").exists()
+    assert (root / f"scores/model_version={SECOND}").exists()

@@ -84,14 +84,14 @@ def read_bundle() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def job(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Row]:
-    """What a job prints with --json."""
+    """What a job prints with --json; a guard may refuse to publish."""
 
     def run(module: Any, *words: str) -> Row:
         monkeypatch.setattr(sys, "argv", [module.__name__, *words, "--json"])
         capsys.readouterr()
         code = run_command(module.main)
         shown = capsys.readouterr()
-        assert code == 0, shown.err
+        assert code in (0, 4), shown.err
         document: Row = json.loads(shown.out)
         return document
 
@@ -121,10 +121,12 @@ def test_a_night_with_nothing_new_says_so_and_writes_nothing_but_its_own_record(
 ) -> None:
     first = night()
     assert (first["images_fetched"], nothing_to_do(first)) == (3, False)
+    assert first["publication"]["status"] == "published"
     before, asked = files("tagged"), len(server.requests)
     monkeypatch.setattr("eoltag.spark.jobs.tag.tag_worker", None)  # no model is loaded
     second = night()
     assert nothing_to_do(second)
+    assert second["publication"] == {**first["publication"], "status": "already published"}
     assert {name: second[name] for name in ("rows_in", "ok", "failed", "tags", "known")} == {
         **{name: first[name] for name in ("rows_in", "ok", "failed", "tags")},
         "known": 3,
@@ -139,6 +141,8 @@ def test_a_night_with_nothing_new_says_so_and_writes_nothing_but_its_own_record(
     write_task(0.9999)
     changed = night()
     assert (changed["images_fetched"], nothing_to_do(changed), changed["tags"]) == (0, False, {"demo": {"NA": 3}})
+    assert changed["publication"]["status"] == "refused"
+    assert changed["publication"]["measured"]["demo"]["comparison"]["flip_rate"] == 1.0
     write_task(0.0)
     job(decide_tags, "--task", "demo", "--output", "tagged")
     assert nothing_to_do(night())

@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from eoltag.errors import OutputError
 from eoltag.settings import FetchSettings, RunSettings, Settings
 from eoltag.spark.jobs.decide import decide_tags
 from eoltag.spark.jobs.report import report_tags
 from eoltag.spark.jobs.tag import tag_bundles
-from eoltag.spark.report.queries import TAGS, count_groups, find_rows
+from eoltag.spark.report.queries import KEPT, TAGS, count_groups, find_rows
 from eoltag.spark.requests import DecideRequest, ReportRequest, TagRequest
 from tests.support.html_tree import Element, read_html
 from tests.support.loopback import Loopback
@@ -213,6 +214,7 @@ def test_many_images_of_one_tag_are_drawn_from_and_rare_ones_are_all_looked_at(
 
     everything = [row(number, "common") for number in range(3_000)] + [row(9_000 + n, "rare") for n in range(5)]
     tags = session.createDataFrame([tuple(one.get(name) for name in TAGS.fieldNames()) for one in everything], TAGS)
+    tags = tags.withColumn("kept", F.array().cast(KEPT))
     counts = count_groups(tags)
     picture = ("kind", "https://eol.org/1234.jpg")
     found = find_rows(tags, counts, {picture})

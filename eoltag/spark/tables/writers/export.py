@@ -21,6 +21,8 @@ from eoltag.spark.tables.writers.writer import Cell, TableWriter
 TAGGED: Final = "finaltags"
 FAILED: Final = "failures"
 """How the two files of a bundle end."""
+SUFFIX: Final = "file suffix"
+"""The column that says how the file of a row ends; no column of a task can have this name."""
 
 Pairs = Sequence[tuple[str, str]]
 """(header, SQL expression over the tags table) of each column."""
@@ -36,11 +38,15 @@ def export_tags(output: Output, task: Task) -> None:
     They lie in FORMAT/T. Rows are in the order of the bundle. Files of bundles that are gone, and of formats that the
     task does not name any more, are dropped.
     """
-    tags = _with_models(read_tags(output, task.name), task)
-    found = _find_parts(tags, task)
+    tags = with_models(read_tags(output, task.name), task).withColumn(SUFFIX, _suffix(task))
+    found = find_parts(tags)
     wanted = writers_of(task)
+    columns = {TAGGED: tsv_columns(task), FAILED: [(name, name) for name in FAILURE_COLUMNS]}
     for writer in wanted:
-        _export(output, task, tags, found, writer)
+        folder, headers = f"{writer.name}/{task.name}", headers_of(columns, writer)
+        names = write_files(output, lines_of(tags, columns, writer), headers, found, writer, folder)
+        names += _bare_headers(output, headers[TAGGED], found, set(names), writer, folder)
+        drop_others(output, folder, names)
     for writer in registry.WRITERS:
         if writer not in wanted:
             output.files.delete(output.path(writer.name, task.name))
@@ -52,30 +58,46 @@ def exported_files(output: Output, task: Task) -> list[str]:
     return [f"{folder}/{name}" for folder in folders for name in output.files.names(output.path(folder))]
 
 
-def _export(output: Output, task: Task, tags: DataFrame, found: list["_Part"], writer: TableWriter) -> None:
-    """The files of one format, each replaced whole."""
-    staged, folder, files = f"{output.staging}/{writer.name}", output.path(writer.name, task.name), output.files
+def write_files(
+    output: Output,
+    lines: DataFrame,
+    headers: Mapping[str, str | None],
+    found: Sequence["Part"],
+    writer: TableWriter,
+    folder: str,
+) -> list[str]:
+    """<bundle>_<suffix> files of one format, each replaced whole; returns their names. lines: see lines_of."""
+    staged, files = f"{output.staging}/{writer.name}", output.files
     wanted = sorted((one.bundle, one.suffix, one.first) for one in found if one.suffix)
-    columns = {TAGGED: tsv_columns(task), FAILED: [(name, name) for name in FAILURE_COLUMNS]}
-    headers = {suffix: writer.header([header for header, _ in pairs]) for suffix, pairs in columns.items()}
     with _whole_files(output.session):
-        _write_lines(output, _lines(tags, task, columns, writer), headers, wanted, staged)
+        _write_lines(output, lines, headers, wanted, staged)
     names = [f"{bundle}_{suffix}.{writer.name}" for bundle, suffix, _ in wanted]
     output.check_lock()
     for number, name in enumerate(names):
         (part,) = files.parts(f"{staged}/file={number}")
-        files.replace(f"{staged}/file={number}/{part}", f"{folder}/{name}")
-    header = headers[TAGGED]
-    for name in {f"{one.bundle}_{TAGGED}.{writer.name}" for one in found} - set(names):
-        files.write_text(f"{folder}/{name}", "" if header is None else f"{header}\n")
-        names.append(name)
-    for stale in set(files.names(folder)) - set(names):
-        files.delete(f"{folder}/{stale}")
+        files.replace(f"{staged}/file={number}/{part}", output.path(folder, name))
     files.delete(staged)
+    return names
+
+
+def drop_others(output: Output, folder: str, names: Sequence[str]) -> None:
+    """Delete the files of a folder but these."""
+    for stale in set(output.files.names(output.path(folder))) - set(names):
+        output.files.delete(output.path(folder, stale))
+
+
+def _bare_headers(
+    output: Output, header: str | None, found: Sequence["Part"], there: set[str], writer: TableWriter, folder: str
+) -> list[str]:
+    """A file of tags also for a bundle without any."""
+    bare = sorted({f"{one.bundle}_{TAGGED}.{writer.name}" for one in found} - there)
+    for name in bare:
+        output.files.write_text(output.path(folder, name), "" if header is None else f"{header}\n")
+    return bare
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """The rows of a bundle that go into one file. suffix: None for those that go into none."""
 
     bundle: str
@@ -83,10 +105,9 @@ class _Part:
     first: int
 
 
-def _find_parts(tags: DataFrame, task: Task) -> list[_Part]:
-    """Which files there will be."""
-    rows = tags.select("bundle", _suffix(task).alias("suffix"), "bundle_row")
-    return [_Part(*row) for row in rows.groupBy("bundle", "suffix").agg(F.min("bundle_row")).collect()]
+def find_parts(tags: DataFrame) -> list[Part]:
+    """Which files there will be. tags: with the column SUFFIX."""
+    return [Part(*row) for row in tags.groupBy("bundle", SUFFIX).agg(F.min("bundle_row")).collect()]
 
 
 def _suffix(task: Task) -> Column:
@@ -95,19 +116,23 @@ def _suffix(task: Task) -> Column:
     return F.when(is_ok & is_wanted, TAGGED).when(F.col("outcome").isNotNull() & ~is_ok, FAILED)
 
 
-def _with_models(tags: DataFrame, task: Task) -> DataFrame:
+def with_models(tags: DataFrame, task: Task) -> DataFrame:
     """The tags with a column for each model, which TSV columns may name."""
     return tags.select("*", *[F.col("models")[name].alias(name) for name in task.packages])
 
 
-def _lines(tags: DataFrame, task: Task, columns: Mapping[str, Pairs], writer: TableWriter) -> DataFrame:
-    """bundle, bundle_row, suffix, line of every row of `tags`."""
-    tagged, failed = (
-        writer.line([Cell(header, expression, F.expr(expression)) for header, expression in columns[suffix]])
-        for suffix in (TAGGED, FAILED)
-    )
-    line = F.when(F.col("outcome") == Outcome.OK.value, tagged).otherwise(failed)
-    return tags.select("bundle", "bundle_row", _suffix(task).alias("suffix"), line.alias("line"))
+def headers_of(columns: Mapping[str, Pairs], writer: TableWriter) -> dict[str, str | None]:
+    """The first line of the files of each suffix."""
+    return {suffix: writer.header([header for header, _ in pairs]) for suffix, pairs in columns.items()}
+
+
+def lines_of(tags: DataFrame, columns: Mapping[str, Pairs], writer: TableWriter) -> DataFrame:
+    """bundle, bundle_row, suffix, line of every row. tags: with the column SUFFIX, one of those of `columns`."""
+    line: Column = F.lit(None).cast("string")
+    for suffix, pairs in columns.items():
+        cells = [Cell(header, expression, F.expr(expression)) for header, expression in pairs]
+        line = F.when(F.col(SUFFIX) == suffix, writer.line(cells)).otherwise(line)
+    return tags.select("bundle", "bundle_row", F.col(SUFFIX).alias("suffix"), line.alias("line"))
 
 
 def _write_lines(
@@ -121,7 +146,9 @@ def _write_lines(
     numbered = F.lit(json.dumps([dict(zip(names, (number, *row), strict=True)) for number, row in enumerate(wanted)]))
     cells = F.inline(F.from_json(numbered, "array<struct<file:int,bundle:string,suffix:string,first:bigint>>"))
     places = output.session.range(1).select(cells)
-    header = F.when(F.col("suffix") == TAGGED, F.lit(headers[TAGGED])).otherwise(F.lit(headers[FAILED])).cast("string")
+    header: Column = F.lit(None).cast("string")
+    for suffix, text in headers.items():
+        header = F.when(F.col("suffix") == suffix, F.lit(text)).otherwise(header)
     headed = F.when(F.col("bundle_row") == F.col("first"), F.concat_ws("\n", header, "line"))  # without NULL
     placed = lines.join(F.broadcast(places), on=["bundle", "suffix"], how="inner").select(
         "file", "bundle_row", headed.otherwise(F.col("line")).alias("line")

@@ -1,0 +1,117 @@
+"""Judgements out and in: CSV for spreadsheets, Label Studio's JSON; and what people disagree on.
+
+eoltag judgements OUTPUT
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from eoltag.audit.sample import Sample, read_samples
+from eoltag.errors import DataError, ExitCode, OutputError, UsageError
+from eoltag.judgements.exchange import label_studio_tasks, read_csv, read_label_studio, write_csv
+from eoltag.judgements.record import Judgement, agreed, append, latest, read
+
+EXAMPLES = """\
+examples:
+  eoltag judgements build/demo/output
+  eoltag judgements build/demo/output --audit 20260101T020000Z-1a2b --csv-out audit.csv
+  eoltag judgements build/demo/output --csv-in audit.csv --person Anna
+  eoltag judgements build/demo/output --label-studio-out tasks.json
+
+A CSV has the columns eolMediaURL, content_sha256, task, shown_tag, said_tag, person, judged_at, drawn. Fill in
+said_tag: the right tag, or ? where you are unsure. Empty ones are passed over. Without options the command lists how
+many images were judged, and those on which people disagree: these are not decided."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    new = argparse.ArgumentParser(
+        prog="eoltag judgements",
+        description="Take people's judgements out and in, and list what they disagree on.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    new.add_argument("output", type=Path, metavar="OUTPUT", help="the --output directory of the runs, on this machine")
+    new.add_argument("--audit", metavar="ID", help="write the images of this audit, judged or not")
+    new.add_argument("--csv-out", type=Path, metavar="FILE", help="write judgements as CSV")
+    new.add_argument("--csv-in", type=Path, metavar="FILE", help="add the judgements of a CSV")
+    new.add_argument("--label-studio-out", type=Path, metavar="FILE", help="write tasks for Label Studio")
+    new.add_argument(
+        "--label-studio-in", type=Path, metavar="FILE", help="add the annotations of Label Studio's export"
+    )
+    new.add_argument(
+        "--person", default="somebody", metavar="NAME", help="whose judgements come in, where none is named"
+    )
+    return new
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the options say; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        if not options.output.is_dir():
+            raise OutputError(f"{options.output}: no such output directory")
+        print(_run(options))
+    except UsageError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return int(problem.exit_code)
+    return int(ExitCode.DONE)
+
+
+def _run(options: argparse.Namespace) -> str:
+    output: Path = options.output
+    if options.csv_in is not None or options.label_studio_in is not None:
+        came = [] if options.csv_in is None else read_csv(options.csv_in, options.person)
+        came += [] if options.label_studio_in is None else read_label_studio(options.label_studio_in, options.person)
+        append(output, came)
+        return f"{len(came):,} judgements added to {output / 'judgements'}"
+    if options.csv_out is None and options.label_studio_out is None:
+        return _listed(read(output))
+    rows = list(_rows(output, options.audit))
+    if options.csv_out is not None:
+        write_csv(options.csv_out, rows)
+    if options.label_studio_out is not None:
+        text = json.dumps(label_studio_tasks(rows), ensure_ascii=False, indent=1)
+        options.label_studio_out.write_text(text + "\n", encoding="utf-8")
+    return f"{len(rows):,} images written"
+
+
+def _rows(output: Path, audit: str | None) -> Iterable[Judgement]:
+    """The judgements that hold; of an audit, its images, judged or not."""
+    held = latest(read(output))
+    if audit is None:
+        return held.values()
+    sample = _sample(output, audit)
+    said: dict[str, Judgement] = {key[1]: one for key, one in held.items() if key[0] == sample.task}
+    return [
+        said.get(
+            one.content_sha256,
+            Judgement("", sample.task, one.url, one.content_sha256, one.tag, None, sample.reason, sample.models),
+        )
+        for one in sample.images
+    ]
+
+
+def _sample(output: Path, audit: str) -> Sample:
+    samples = {sample.id: sample for sample in read_samples(output)}
+    if audit not in samples:
+        raise DataError(f"--audit: no audit '{audit}' in {output}; known: {', '.join(samples) or 'none'}")
+    return samples[audit]
+
+
+def _listed(judgements: Sequence[Judgement]) -> str:
+    """How many, by task; and what people disagree on."""
+    found = agreed(judgements)
+    lines = [f"{len(found):,} images judged"]
+    for task in sorted({one.task for one in found}):
+        mine = [one for one in found if one.task == task]
+        lines.append(f"task {task}: {sum(one.tag is not None for one in mine):,} agreed, "
+                     f"{sum(one.is_disputed for one in mine):,} disputed")  # fmt: skip
+    for one in found:
+        if one.is_disputed:
+            said = ", ".join(f"{person}: {tag or 'unsure'}" for person, tag in one.said.items())
+            lines.append(f"  disputed: {one.url}  {said}")
+    return "\n".join(lines)

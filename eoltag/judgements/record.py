@@ -1,0 +1,143 @@
+"""Judgements on disk: judgements/NAME.jsonl, a line each, only ever appended to."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from eoltag.errors import DataError
+
+FOLDER: Final = "judgements"
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one person said of one image."""
+
+    person: str
+    task: str
+    url: str
+    """The address that the image was shown under; the content is what is judged."""
+    content_sha256: str
+    shown_tag: str | None
+    said_tag: str | None
+    """The right tag as the person sees it; None where the person is unsure."""
+    drawn: str
+    """How the image came to be shown: `audit ID`, or an order such as `uncertain`."""
+    models: dict[str, str] = field(default_factory=dict)
+    """Name -> version of the models behind the tag."""
+    judged_at: str = ""
+    is_withdrawn: bool = False
+    """The person has taken it back (undo); an earlier one holds again."""
+    id: str = ""
+    """A judgement that is sent twice, since nobody saw that it had arrived, is one judgement."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What is judged: a content, for a task."""
+        return self.task, self.content_sha256
+
+
+def now() -> str:
+    """The time for a judgement; texts sort by time."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def file_of(output: Path, person: str) -> Path:
+    """The file that a person's judgements are appended to."""
+    return output / FOLDER / f"{_UNSAFE.sub('_', person)[:64] or 'somebody'}.jsonl"
+
+
+def append(output: Path, judgements: Iterable[Judgement]) -> None:
+    """Add judgements, on disk when this returns. Lines of several processes do not mix. Raises OSError."""
+    by_file: dict[Path, list[str]] = {}
+    for one in judgements:
+        by_file.setdefault(file_of(output, one.person), []).append(json.dumps(asdict(one), ensure_ascii=False))
+    for path, lines in by_file.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(handle, _after_a_cut(path) + "".join(f"{line}\n" for line in lines).encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _after_a_cut(path: Path) -> bytes:
+    """A line end where the last line has none, since whoever wrote it was killed."""
+    size = path.stat().st_size
+    if not size:
+        return b""
+    with path.open("rb") as stream:
+        stream.seek(size - 1)
+        return b"" if stream.read(1) == b"\n" else b"\n"
+
+
+def read(output: Path) -> list[Judgement]:
+    """All judgements by time. A line that a kill has cut short counts as never written. Raises DataError."""
+    found = [one for path in sorted((output / FOLDER).glob("*.jsonl")) for one in _lines(path)]
+    by_id = {one.id or str(number): one for number, one in reversed([*enumerate(found)])}
+    return sorted(by_id.values(), key=lambda one: one.judged_at)
+
+
+def _lines(path: Path) -> Iterator[Judgement]:
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            document: dict[str, Any] = json.loads(line)
+        except ValueError:
+            continue
+        try:
+            yield Judgement(**document)
+        except TypeError as problem:
+            raise DataError(f"{path}: line {number} is no judgement ({problem})") from problem
+
+
+def latest(judgements: Iterable[Judgement]) -> dict[tuple[str, str, str], Judgement]:
+    """(task, content, person) -> the judgement that holds: the last one that was not taken back."""
+    stacks: dict[tuple[str, str, str], list[Judgement]] = {}
+    for one in judgements:
+        stack = stacks.setdefault((*one.key, one.person), [])
+        if one.is_withdrawn:
+            if stack:
+                stack.pop()
+        else:
+            stack.append(one)
+    return {key: stack[-1] for key, stack in stacks.items() if stack}
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What people say of one image, together."""
+
+    task: str
+    content_sha256: str
+    url: str
+    tag: str | None
+    """None where they disagree, or where nobody was sure."""
+    said: dict[str, str | None]
+    """Person -> tag."""
+
+    @property
+    def is_disputed(self) -> bool:
+        """Those who were sure do not say the same."""
+        return len({tag for tag in self.said.values() if tag is not None}) > 1
+
+
+def agreed(judgements: Iterable[Judgement]) -> list[Agreed]:
+    """Each judged image once. A disagreement is listed, and not decided."""
+    groups: dict[tuple[str, str], list[Judgement]] = {}
+    for one in latest(judgements).values():
+        groups.setdefault(one.key, []).append(one)
+    found = []
+    for (task, content), group in sorted(groups.items()):
+        sure = {one.said_tag for one in group if one.said_tag is not None}
+        tag = sure.pop() if len(sure) == 1 else None
+        found.append(Agreed(task, content, group[-1].url, tag, {one.person: one.said_tag for one in group}))
+    return found

@@ -1,0 +1,1 @@
+"""Publications: what others read. Their versions, the guards before a switch, and the formats of the standards."""

@@ -1,0 +1,1 @@
+"""Review: a local page on which people judge tags, keyboard first."""

@@ -1,0 +1,77 @@
+"""The state of a task that is to be published: its rows as one digest, its tags counted, its certificate."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from eoltag.decide.task import Task, rule_conditions
+from eoltag.errors import OutputError
+from eoltag.publish.manifest import PublishedTask
+from eoltag.spark.tables.decided import read_note
+from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.tags import read_tags
+
+CERTIFICATES: Final = "certificates"
+_NOT_SAID: Final = ("fetched_at",)
+"""Columns that say nothing of a tag: asking a server again must not make another publication of the same tags."""
+
+
+def rows_digest(rows: DataFrame) -> tuple[int, str]:
+    """Number of rows, and a sum of their hashes: the same in whatever order the rows come."""
+    columns = [
+        F.to_json(name).alias(name) if kind.startswith(("map", "array", "struct")) else F.col(name)
+        for name, kind in rows.dtypes
+        if name not in _NOT_SAID
+    ]
+    total = F.sum(F.xxhash64(*columns).cast("decimal(38,0)"))
+    (found,) = rows.agg(F.count(F.lit(1)), total).collect()
+    return int(found[0]), f"{int(found[0])}:{int(found[1] or 0):x}"
+
+
+def read_certificate(output: Output, task: str) -> dict[str, Any] | None:
+    """What an audit of the task has found; None without one. Raises OutputError."""
+    path = output.path(CERTIFICATES, f"{task}.json")
+    if not output.files.exists(path):
+        return None
+    try:
+        document = json.loads(output.files.read_text(path))
+    except ValueError as problem:
+        raise OutputError(f"{path}: not readable as JSON ({problem})") from problem
+    if not isinstance(document, dict):
+        raise OutputError(f"{path}: wanted a JSON object. Received: {type(document).__name__}")
+    return document
+
+
+def describe_task(output: Output, task: Task) -> PublishedTask:
+    """What a manifest says of a task as it is decided now."""
+    note, tags = read_note(output, task.name), read_tags(output, task.name)
+    rows, digest = rows_digest(tags)
+    counted = tags.where(F.col("tag").isNotNull()).groupBy("tag").count().orderBy("tag").collect()
+    return PublishedTask(
+        rows=rows,
+        tags={tag: int(number) for tag, number in counted},
+        models={name: package.version for name, package in task.packages.items()},
+        content=task.file.model_dump(mode="json"),
+        conditions=dict(rule_conditions(task)),
+        bundles=sorted(note.bundles),
+        decided_by=note.run_id,
+        tags_digest=digest,
+        certificate=read_certificate(output, task.name),
+    )
+
+
+def state_of(published: Mapping[str, PublishedTask], files: Sequence[Mapping[str, str]], said: Sequence[str]) -> str:
+    """A digest of all that makes one publication differ from another.
+
+    files: path -> sha256 of the exported files of each task. said: title, licence and publisher.
+    """
+    tasks = {
+        name: [task.tags_digest, task.models, task.content, task.conditions, task.certificate]
+        for name, task in published.items()
+    }
+    content = json.dumps([tasks, list(files), list(said)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,71 @@
+"""Says that a cluster has given no executor yet: what was asked for, where to look, and what to change."""
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import Any, Final
+
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
+from eoltag.spark.runtime.session import Configuration
+
+PATIENCE_S: Final = 30.0
+_POLL_S: Final = 1.0
+_log: Final = logging.getLogger(__name__)
+
+
+def watch_for_executors(session: SparkSession) -> None:
+    """Log what is missing while the cluster gives no executor for PATIENCE_S, and again each time that long."""
+    context = session.sparkContext
+    waiting = Waiting(lambda: executors_of(context), lambda: _log.warning(text_of(context)))
+    Thread(target=waiting.run, name="eoltag-executors", daemon=True).start()
+
+
+class Waiting:
+    """Asks for the number of executors until there is one."""
+
+    def __init__(
+        self, executors: Callable[[], int], complain: Callable[[], None], sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._executors, self._complain, self._sleep = executors, complain, sleep
+
+    def run(self) -> None:
+        """Ends with the first executor, or with the session."""
+        waited = 0.0
+        while True:
+            self._sleep(_POLL_S)
+            try:
+                if self._executors():
+                    return
+            except Exception:  # the session has ended, in one of many ways
+                return
+            waited += _POLL_S
+            if waited % PATIENCE_S < _POLL_S:
+                self._complain()
+
+
+def executors_of(context: SparkContext) -> int:
+    """How many there are beside the driver."""
+    jsc: Any = context._jsc
+    return len(jsc.sc().statusTracker().getExecutorInfos()) - 1
+
+
+def text_of(context: SparkContext) -> str:
+    """What a person needs to know who waits."""
+    return (
+        f"the cluster {context.master} has given no executor yet; asked for {asked_for(context.getConf())}; "
+        f"its queue: {context.uiWebUrl or 'no UI (spark.ui.enabled=false)'}; to ask for less, put --executor-memory, "
+        "--executor-cores or --num-executors in front of the job file (eoltag: --spark-conf spark.executor.memory=2g); "
+        "Ctrl-C ends the job"
+    )
+
+
+def asked_for(conf: Configuration) -> str:
+    """The executors that Spark asks the cluster for, in words."""
+    number = conf.get("spark.executor.instances", "") or ""
+    if conf.get("spark.dynamicAllocation.enabled", "false") == "true":
+        number = f"up to {conf.get('spark.dynamicAllocation.maxExecutors', '') or 'any number of'}"
+    cores, memory = conf.get("spark.executor.cores", "") or "", conf.get("spark.executor.memory", "1g")
+    return f"{number} executors with {f'{cores} cores' if cores else 'the cores of a worker'} and {memory} each".strip()
