@@ -85,6 +85,7 @@ setup(
             *train,
             *serve,
             *review,
+            "atheris>=3.0; sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'",
             "cronsim>=2.6",
             "frictionless>=5.18",
             "httpx>=0.27",

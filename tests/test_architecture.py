@@ -112,7 +112,7 @@ MAY_IMPORT = {
     ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
-    "train": ["eoltag.model"],
+    "train": ["eoltag.local", "eoltag.model"],
     "train.architectures": ["train"],
     "train.samples": ["train", "train.images"],
     "train.images": ["eoltag.fetch", "eoltag.image", "train"],

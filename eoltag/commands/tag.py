@@ -28,7 +28,7 @@ examples:
 The [job] table of a --config file holds options under their names (max_failure_rate = 0.2 for --max-failure-rate 0.2);
 an option on the command line goes before it. Relative paths start at the current directory in both.
 Running the same command again fetches only what is new and what failed for now (time-outs, 429, 5xx).
-exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written);
+exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written), or a disk that fails;
 3 done, but more images failed than --max-failure-rate allows; 4 done, but a guard of --publish refused;
 1 a bug or a lost cluster."""
 

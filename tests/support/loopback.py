@@ -41,6 +41,7 @@ import argparse
 import asyncio
 import gzip
 import mimetypes
+import random
 import ssl
 import threading
 import time
@@ -79,6 +80,8 @@ class Loopback:
         self.latency_s = latency_s
         self.outage: tuple[int, float] | None = None
         """From this number of requests on, every connection is closed without an answer for so many seconds."""
+        self.storm: tuple[int, float, float] | None = None
+        """From this number of requests on, for so many seconds, such a share of requests is answered by 429."""
         self.changed_etags: dict[str, str] = {}
         """VERSION of /versioned -> what its ETag is by now."""
         self.port = port
@@ -95,7 +98,8 @@ class Loopback:
         self._tls = tls
         self._seen: Counter[str] = Counter()
         self._passed: dict[str, list[float]] = {}
-        self._away_since: float | None = None
+        self._since: dict[tuple[float, ...], float] = {}
+        self._dice = random.Random(1)
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop: asyncio.Event
@@ -126,6 +130,11 @@ class Loopback:
     def count(self, path: str) -> int:
         """How often a path was asked for."""
         return self.requests.count(path)
+
+    @property
+    def is_struck(self) -> bool:
+        """Whether its outage or its storm has begun."""
+        return any(trouble in self._since for trouble in (self.outage, self.storm))
 
     # From here on, in the server's thread.
 
@@ -204,18 +213,19 @@ class Loopback:
         try:
             if self.latency_s:
                 await asyncio.sleep(self.latency_s)
-            if self._is_away():
+            if self._is_within(self.outage):
                 return _raw(request, b"")
+            if self._is_within(self.storm) and self.storm is not None and self._dice.random() < self.storm[2]:
+                return _refuse(request, 429)
             return await handler(request)
         finally:
             self.in_flight -= 1
 
-    def _is_away(self) -> bool:
-        if self.outage is None or len(self.requests) < self.outage[0]:
+    def _is_within(self, trouble: tuple[float, ...] | None) -> bool:
+        """Whether a trouble has begun, by the number of requests, and is not over."""
+        if trouble is None or len(self.requests) < trouble[0]:
             return False
-        if self._away_since is None:
-            self._away_since = time.monotonic()
-        return time.monotonic() - self._away_since < self.outage[1]
+        return time.monotonic() - self._since.setdefault(trouble, time.monotonic()) < trouble[1]
 
     def _read(self, request: web.Request) -> bytes:
         root = self.root

@@ -11,6 +11,7 @@ from eoltag.errors import ExitCode, OutputError, UsageError, did_you_mean
 from eoltag.local import signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
+from eoltag.local.streams import print_anything
 from eoltag.places import install_command
 from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
@@ -121,17 +122,13 @@ def add_delta(parser: ArgumentParser) -> None:
 def run_program(main: Callable[[], ExitCode]) -> int:
     """As run_command, for a process of its own: hears signals, and leaves no process, no temporary file behind."""
     show_stages()
+    print_anything()
     signals.ending(end_java)
     signals.ending(drop_scratch)
     try:
-        signals.install()
-        code = run_command(lambda: _in_scratch(main))
-        signals.ignore()
+        return signals.heard(lambda: run_command(lambda: _in_scratch(main)))
     finally:
-        if signals.exit_code() is not None:
-            signals.leave()
         close_scratch()
-    return code
 
 
 def _in_scratch(main: Callable[[], ExitCode]) -> ExitCode:
