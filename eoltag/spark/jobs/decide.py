@@ -8,6 +8,7 @@ from eoltag.report import Flips, flips_text, summary_text
 from eoltag.spark.decide.checking import check_task, naming_the_rule
 from eoltag.spark.decide.decision import begin_change, decide
 from eoltag.spark.decide.flips import flips_of
+from eoltag.spark.predict.remote import fetch_package
 from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import write_report
 from eoltag.spark.report.views import refresh_views
@@ -26,7 +27,7 @@ __all__ = ["decide_tags"]
 def decide_tags(request: DecideRequest) -> ExitCode:
     """Decide the requested tasks again, or show what that would change. Raises UsageError."""
     started = time.monotonic()
-    tasks = read_tasks(request.tasks, request.root, request.models)
+    tasks = read_tasks(request.tasks, request.root, request.models, fetch_package)
     output = open_output(open_session("eoltag decide"), request.output)
     for task in tasks:
         check_task(output.session, task)

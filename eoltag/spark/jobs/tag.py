@@ -15,6 +15,7 @@ from eoltag.spark.decide.fired import rules_over
 from eoltag.spark.decide.rules import facts_of
 from eoltag.spark.predict.inputs import bundle_digests, keep_bundles, stage_bundles
 from eoltag.spark.predict.plan import Plan, make_plan, packages_of
+from eoltag.spark.predict.remote import fetch_package
 from eoltag.spark.predict.waves import estimated_s, run_waves
 from eoltag.spark.predict.work import Progress, work_of
 from eoltag.spark.predict.workers import choose_engine, tag_worker
@@ -46,7 +47,7 @@ __all__ = ["tag_bundles"]
 def tag_bundles(request: TagRequest) -> ExitCode:
     """Tag the images of the requested bundles. Raises UsageError before anything is written."""
     started = time.monotonic()
-    tasks = read_tasks(request.tasks, request.root, request.models)
+    tasks = read_tasks(request.tasks, request.root, request.models, fetch_package)
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
         staged = stage_bundles(request, tasks, Path(folder))
         run = Run(open_output(open_session("eoltag"), request.output), tasks, staged, request)

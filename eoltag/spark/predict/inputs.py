@@ -3,19 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from itertools import groupby
 from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.bundle.lists import PART_START, is_part_folder
 from eoltag.bundle.names import sibling_of
 from eoltag.bundle.staging import PART, Staged, local_files, stage
 from eoltag.decide.task import Task, bundle_columns
-from eoltag.errors import BundleError
+from eoltag.spark.predict.remote import fetch_bundles
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.bundles import (
     further_columns,
     note_further_columns,
@@ -23,7 +20,7 @@ from eoltag.spark.tables.bundles import (
     upload_bundle,
     with_kept_columns,
 )
-from eoltag.spark.tables.files import Files, reader
+from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.runs import Run
 from eoltag.spark.tables.schemas import quoted, rows_schema
 
@@ -33,29 +30,9 @@ def stage_bundles(request: TagRequest, tasks: Iterable[Task], folder: Path) -> S
 
     Spark is started where a list lies on a file system that only Spark reads. Raises BundleError.
     """
-    files = local_files(request.bundles, folder, request.settings.fetch, _fetch_remote)
+    files = local_files(request.bundles, folder, request.settings.fetch, fetch_bundles)
     further = [column for task in tasks for column in bundle_columns(task).values()]
     return stage(files, folder / "rows", request.taking, further)
-
-
-def _fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
-    """Copies of what a remote path or glob names, as local_files takes them. Raises BundleError."""
-    files = Files(open_session("eoltag"))
-    names_parts = pattern.rpartition("/")[2].startswith(PART_START)
-    found: list[tuple[str, Path]] = []
-    try:
-        for parent, paths in groupby(files.matches(pattern), lambda path: path.rpartition("/")[0]):
-            local = folder / f"remote-{len(list(folder.iterdir()))}"
-            local.mkdir()
-            copies = [(path, local / path.rpartition("/")[2]) for path in paths]
-            for path, copy in copies:
-                files.download(path, copy)
-            found += [(parent, local)] if is_part_folder(local) and not names_parts else copies
-    except OSError as problem:
-        raise BundleError(f"{pattern}: cannot be read ({problem})") from problem
-    if not found:
-        raise BundleError(f"{pattern}: no such bundle")
-    return found
 
 
 def bundle_rows(run: Run) -> DataFrame:

@@ -60,8 +60,8 @@ _SCORE_GROUPS: Final = {
 
 def tags_of(output: Output, tasks: Sequence[str]) -> DataFrame:
     """The written tags of these tasks, texts cut to what a page may hold."""
-    paths = [output.path("tags", f"task={name}") for name in tasks]
-    rows = reader(output.session).schema(TAGS).option("basePath", output.path("tags")).parquet(*paths)
+    read = reader(output.session).schema(TAGS).option("basePath", output.path("tags"))
+    rows = output.read(read, "tags", [f"task={name}" for name in tasks])
     short = {name: _cut(F.col(name), LONGEST_KEY) for name in ("bundle", "tag", "rule", "label")}
     texts = {name: _cut(F.col(name), LONGEST) for name in ("ancestry", "detail")}
     return rows.withColumns({**short, **texts, "outcome": F.coalesce("outcome", F.lit(PENDING))})
