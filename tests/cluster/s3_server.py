@@ -62,6 +62,10 @@ class Quiet(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
+    def handle_expect_100(self) -> bool:
+        """Werkzeug answers `Expect: 100-continue` by itself; a second answer would be taken for that to the request."""
+        return True
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing."""
 

@@ -50,7 +50,7 @@ backoff_base_s = 0.2
 [run]
 first_wave_images = 300
 first_task_images = 60
-wave_s = 2
+wave_s = 6
 lock_stale_s = {stale}
 """
 PATIENCE_S: Final = 300.0
@@ -139,8 +139,8 @@ def write_scene(folder: Path, server: Loopback, rate: float = 150.0, images: int
     (folder / "pictures").mkdir(exist_ok=True)
     generator = np.random.default_rng(1)
     for number in range(images):
-        picture = generator.integers(0, 255, (16, 16, 3), np.uint8)
-        Image.fromarray(picture).save(folder / "pictures" / f"{number}.png")
+        colour, grain = generator.integers(0, 200, 3), generator.integers(0, 55, (16, 16, 3))
+        Image.fromarray((colour + grain).astype(np.uint8)).save(folder / "pictures" / f"{number}.png")
     urls = [server.url(FAULTS.get(number % 50, "/files/{}.png").format(number)) for number in range(images)]
     (folder / "list.txt").write_text("\n".join(urls) + "\n")
     write_tiny_based_package(folder / "package", ("a", "b", "c"), 1)

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from eoltag.local.swaps import pending
 from tests.cluster.conftest import Right
 from tests.cluster.fetched import HERE, class_path
 from tests.cluster.scene import Scene, all_jobs, assert_same, wait_for
@@ -25,6 +27,8 @@ pytestmark = [
     pytest.mark.timeout(1500),
 ]
 
+KILLED_AFTER = (14, 20, 26, 32, 38, 44)
+"""Requests that change something, of one compaction."""
 KEY, SECRET = "test-key", "test-secret"
 
 
@@ -56,6 +60,11 @@ class Bucket:
         local.mkdir()
         fs.copy_files(f"eol/{name}", str(local), source_filesystem=self.system)
         return local
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        with self.system.open_input_stream(f"eol/{name}") as stream:
+            return bytes(stream.read())
 
     def names(self, folder: str) -> list[str]:
         """Names of files in a folder."""
@@ -114,6 +123,62 @@ def on_s3(scene: Scene, bucket: Bucket) -> Scene:
     return replace(scene, options=options).at("s3a://eol/scene")
 
 
+@dataclass(frozen=True)
+class Reader:
+    """What reading the notes of swaps takes."""
+
+    bucket: Bucket
+
+    def names(self, path: str) -> list[str]:
+        """As Files.names."""
+        return self.bucket.names(path)
+
+    def read_text(self, path: str) -> str:
+        """As Files.read_text."""
+        return self.bucket.read(path).decode()
+
+    def write_text(self, path: str, text: str) -> None:
+        """Nobody writes here."""
+        raise AssertionError
+
+    def move(self, source: str, target: str) -> None:
+        """Nobody writes here."""
+        raise AssertionError
+
+    def delete(self, path: str) -> None:
+        """Nobody writes here."""
+        raise AssertionError
+
+
+def counted_rows(bucket: Bucket, folder: str) -> "Counter[tuple[Any, ...]]":
+    """The rows of the files of a folder of the output that count."""
+    names = [name for name in bucket.names(f"scene/out/{folder}") if name.startswith("part-")]
+    for change in pending(Reader(bucket), "scene/out/_staging/swaps"):
+        if change.folder == folder:
+            names = sorted({*names} - change.hidden(names))
+    tables = [pq.read_table(f"eol/scene/out/{folder}/{name}", filesystem=bucket.system) for name in names]
+    return Counter(str(row) for table in tables for row in table.to_pylist())
+
+
+def compact_under_kills(scene: Scene, bucket: Bucket) -> None:
+    """Compaction is killed between two requests, again and again: what is there stays as it was."""
+    (version,) = [info.base_name for info in bucket.system.get_file_info(fs.FileSelector("eol/scene/out/scores"))]
+    folders = ("images", f"scores/{version}")
+    right = {folder: counted_rows(bucket, folder) for folder in folders}
+    met = set()
+    for allowed in KILLED_AFTER:
+        bucket.gate(allowed)
+        job = scene.start(scene.command("compact_tables", "--rows-per-file", "100000", "--json"))
+        wait_for("a held request", lambda: bucket.counted()["held"] > 0 or job.poll() is not None)
+        scene.kill()
+        job.communicate()
+        bucket.gate()
+        met |= {change.folder for change in pending(Reader(bucket), "scene/out/_staging/swaps")}
+        for folder in folders:
+            assert counted_rows(bucket, folder) == right[folder], (allowed, folder)
+    assert met, "no kill fell into a swap"
+
+
 def test_a_run_on_s3_is_killed_goes_on_and_ends_as_a_local_one(
     right: Right, s3_server_python: Path, tmp_path: Path
 ) -> None:
@@ -128,6 +193,7 @@ def test_a_run_on_s3_is_killed_goes_on_and_ends_as_a_local_one(
         summary = scene.run(scene.tagging())
         assert summary["rows_in"] == right.said["tag"]["rows_in"]
         assert len(right.server.requests) - asked < 1_900, "what the first run had committed was fetched again"
+        compact_under_kills(scene, bucket)
         said = all_jobs(scene)
         assert said["plan"]["requests"] == right.said["plan"]["requests"]
         assert_same(bucket.get("scene/out", tmp_path / "got"), right.output)
