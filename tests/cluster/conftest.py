@@ -1,5 +1,6 @@
 """A scene for all legs, and what an undisturbed run on this machine makes of it."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ import pytest
 from tests.cluster.fetched import UnavailableError, jars, s3_python
 from tests.cluster.scene import Scene, all_jobs, write_scene
 from tests.support.loopback import Loopback
+from tests.support.paths import ROOT
 
 
 class Right(NamedTuple):
@@ -33,7 +35,7 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Right]:
 
 
 @pytest.fixture(scope="session")
-def hadoop() -> Path:
+def hadoop_jars() -> Path:
     """The folder of Hadoop's jars; skips where they cannot be fetched."""
     try:
         return jars()
@@ -48,3 +50,10 @@ def s3_server_python() -> Path:
         return s3_python()
     except UnavailableError as problem:
         pytest.skip(f"the S3 server cannot be installed: {problem}")
+
+
+@pytest.fixture(scope="session")
+def java() -> Path:
+    """JAVA_HOME."""
+    found = subprocess.run([ROOT / "spark-submit.sh", "--print-java-home"], capture_output=True, text=True, check=True)
+    return Path(found.stdout.strip())

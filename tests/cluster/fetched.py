@@ -42,7 +42,8 @@ def hadoop_version() -> str:
 
 def jars() -> Path:
     """The folder of Hadoop's jars. Raises UnavailableError where Maven, or what it fetches from, is out of reach."""
-    target = cache() / f"hadoop-{hadoop_version()}"
+    pom = HERE / "pom.xml"
+    target = cache() / f"hadoop-{hadoop_version()}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
     if (target / _READY).is_file():
         return target
     if shutil.which("mvn") is None:
@@ -51,7 +52,7 @@ def jars() -> Path:
     fresh = target.with_name(f"{target.name}.tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-    _call(["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), f"-Dhadoop.version={hadoop_version()}", *goal])
+    _call(["mvn", "-q", "-B", "-f", str(pom), f"-Dhadoop.version={hadoop_version()}", *goal])
     (fresh / _READY).touch()
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)

@@ -20,7 +20,7 @@ from tests.cluster.fetched import HERE, class_path
 from tests.cluster.scene import Scene, all_jobs, assert_same, wait_for
 
 pytestmark = [
-    pytest.mark.usefixtures("hadoop"),
+    pytest.mark.usefixtures("hadoop_jars"),
     pytest.mark.slow,
     pytest.mark.cluster,
     pytest.mark.spark,
