@@ -11,11 +11,16 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 
-class Store(Protocol):
-    """What swaps ask of a file system."""
+class Notes(Protocol):
+    """What reading notes asks of a file system."""
 
     def names(self, path: str) -> list[str]: ...
     def read_text(self, path: str) -> str: ...
+
+
+class Store(Notes, Protocol):
+    """What swaps ask of a file system."""
+
     def write_text(self, path: str, text: str) -> None: ...
     def move(self, source: str, target: str) -> None: ...
     def delete(self, path: str) -> None: ...
@@ -50,7 +55,7 @@ def swap(store: Store, root: str, notes: str, staged: str, change: Swap) -> None
     store.delete(note)
 
 
-def pending(store: Store, notes: str) -> list[Swap]:
+def pending(store: Notes, notes: str) -> list[Swap]:
     """The swaps that are under way, or that a killed run has left. Raises OSError."""
     found = []
     for name in store.names(notes):

@@ -1,4 +1,4 @@
-"""HDFS and YARN on loopback, each daemon a process of its own: a name node, a data node, a resource manager, node managers."""
+"""HDFS and YARN on loopback, each daemon a process of its own: name node, data node, resource and node managers."""
 
 import os
 import signal

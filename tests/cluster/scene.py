@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -177,24 +178,31 @@ _COLUMNS: Final = {
 """Table -> columns that do not depend on when and where they were found."""
 
 
-def rows(output: Path, name: str) -> "Counter[tuple[Any, ...]]":
-    """The rows of a table of a local output, each with how often it stands there."""
+def rows(output: Path, name: str, renamed: Mapping[str, str]) -> "Counter[tuple[Any, ...]]":
+    """The rows of a table of a local output, each with how often it stands there. renamed: see assert_same."""
     found = pq.read_table(output / name, partitioning="hive").select(list(_COLUMNS[name])).to_pylist()
-    return Counter(tuple(str(value) for value in row.values()) for row in found)
+    return Counter(tuple(_renamed(str(value), renamed) for value in row.values()) for row in found)
 
 
-def assert_same(mine: Path, right: Path) -> None:
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    for name, other in names.items():
+        text = text.replace(name, other)
+    return text
+
+
+def assert_same(mine: Path, right: Path, renamed: Mapping[str, str] = MappingProxyType({})) -> None:
     """The tables and TSV files of two local outputs agree, and nothing is left of a run.
 
-    An image that two runs have asked for has two answers; they must agree.
+    An image that two runs have asked for has two answers; they must agree. renamed: texts in `mine`, and what stands in
+    their place in `right`.
     """
     for name in _COLUMNS:
-        found, wanted = rows(mine, name), rows(right, name)
+        found, wanted = rows(mine, name, renamed), rows(right, name, {})
         if name == "images":
             found, wanted = Counter({*found}), Counter({*wanted})
         assert found == wanted, (name, len(found), len(wanted), list((found - wanted).items())[:3])
     for path in sorted((right / "tsv").rglob("*.tsv")):
-        assert (mine / path.relative_to(right)).read_bytes() == path.read_bytes(), path.name
+        assert _renamed((mine / path.relative_to(right)).read_text(), renamed) == path.read_text(), path.name
     assert (mine / "report/index.html").stat().st_size > 10_000
     left = [str(path) for path in mine.rglob("*") if "_staging" in path.parts or path.name.endswith(".tmp")]
     assert not left, left[:5]

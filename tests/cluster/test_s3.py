@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
@@ -137,18 +139,6 @@ class Reader:
         """As Files.read_text."""
         return self.bucket.read(path).decode()
 
-    def write_text(self, path: str, text: str) -> None:
-        """Nobody writes here."""
-        raise AssertionError
-
-    def move(self, source: str, target: str) -> None:
-        """Nobody writes here."""
-        raise AssertionError
-
-    def delete(self, path: str) -> None:
-        """Nobody writes here."""
-        raise AssertionError
-
 
 def counted_rows(bucket: Bucket, folder: str) -> "Counter[tuple[Any, ...]]":
     """The rows of the files of a folder of the output that count."""
@@ -169,7 +159,7 @@ def compact_under_kills(scene: Scene, bucket: Bucket) -> None:
     for allowed in KILLED_AFTER:
         bucket.gate(allowed)
         job = scene.start(scene.command("compact_tables", "--rows-per-file", "100000", "--json"))
-        wait_for("a held request", lambda: bucket.counted()["held"] > 0 or job.poll() is not None)
+        wait_for("a held request", lambda job=job: bucket.counted()["held"] > 0 or job.poll() is not None)
         scene.kill()
         job.communicate()
         bucket.gate()
