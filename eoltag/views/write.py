@@ -1,6 +1,7 @@
 """Writes the views of an output directory on any file system that pyarrow reads."""
 
 import posixpath
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,10 @@ Names = Callable[[str], list[str]]
 """Names in a folder below the root, none where there is no such folder."""
 Read = Callable[[str], str]
 """The text of a file below the root."""
+
+
+_HADOOPS_S3: Final = re.compile(r"^s3[an]://")
+"""How Hadoop spells an address of S3; DuckDB takes it too, pyarrow does not."""
 
 
 def file_name(dialect: str) -> str:
@@ -41,7 +46,7 @@ def write_views(output: str, target: Path | None = None) -> list[str]:
     """
     root = output if "://" in output else str(Path(output).absolute())
     try:
-        system, path = fs.FileSystem.from_uri(root)
+        system, path = fs.FileSystem.from_uri(_HADOOPS_S3.sub("s3://", root))
         found = view_files(root.rstrip("/"), _names(system, path), _read(system, path))
     except (OSError, ValueError) as problem:
         raise OutputError(f"{output}: no views can be made of it ({problem})") from problem

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
@@ -110,7 +111,7 @@ def hadoop(folder: Path, java: Path) -> Iterator[Hadoop]:
             cluster.start(host, _NODE_MANAGER, conf)
         wait_for("the data node", lambda: cluster.said("data-node", "successfully registered with NN"), 60)
         for host in _HOSTS:
-            wait_for("a node manager", lambda host=host: cluster.said(host, "Registered with ResourceManager"), 60)
+            wait_for("a node manager", partial(cluster.said, host, "Registered with ResourceManager"), 60)
         yield cluster
     finally:
         for host in _HOSTS:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -140,7 +140,7 @@ class Reader:
         return self.bucket.read(path).decode()
 
 
-def counted_rows(bucket: Bucket, folder: str) -> "Counter[tuple[Any, ...]]":
+def counted_rows(bucket: Bucket, folder: str) -> "Counter[str]":
     """The rows of the files of a folder of the output that count."""
     names = [name for name in bucket.names(f"scene/out/{folder}") if name.startswith("part-")]
     for change in pending(Reader(bucket), "scene/out/_staging/swaps"):
@@ -148,6 +148,11 @@ def counted_rows(bucket: Bucket, folder: str) -> "Counter[tuple[Any, ...]]":
             names = sorted({*names} - change.hidden(names))
     tables = [pq.read_table(f"eol/scene/out/{folder}/{name}", filesystem=bucket.system) for name in names]
     return Counter(str(row) for table in tables for row in table.to_pylist())
+
+
+def is_held_or_over(bucket: Bucket, job: "subprocess.Popen[str]") -> bool:
+    """Whether the gate holds a request, or the job has ended."""
+    return bucket.counted()["held"] > 0 or job.poll() is not None
 
 
 def compact_under_kills(scene: Scene, bucket: Bucket) -> None:
@@ -159,7 +164,7 @@ def compact_under_kills(scene: Scene, bucket: Bucket) -> None:
     for allowed in KILLED_AFTER:
         bucket.gate(allowed)
         job = scene.start(scene.command("compact_tables", "--rows-per-file", "100000", "--json"))
-        wait_for("a held request", lambda job=job: bucket.counted()["held"] > 0 or job.poll() is not None)
+        wait_for("a held request", partial(is_held_or_over, bucket, job))
         scene.kill()
         job.communicate()
         bucket.gate()
