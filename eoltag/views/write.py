@@ -35,7 +35,7 @@ def view_files(root: str, names: Names, read: Read) -> dict[str, str]:
     records = [ModelRecord.from_json(read(f"models/{name}")) for name in names("models") if name.endswith(".json")]
     measures = [folder.removeprefix("name=") for folder in names("measures") if folder.startswith("name=")]
     models = tuple(record for record in records if record.model_version in scored)
-    contents = Contents(root, tables, models, tuple(measures))
+    contents = Contents(root, tables, models, tuple(measures), has_runs=bool(names("runs")))
     return {file_name(dialect.name): views(contents, dialect) for dialect in DIALECTS}
 
 
