@@ -99,6 +99,12 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fetch from private, loopback and link-local addresses as well",
     )
+    new.add_argument(
+        "--metrics-file",
+        type=Path,
+        metavar="FILE",
+        help="write the numbers of the run there at its end, for the textfile collector of Prometheus' node exporter",
+    )
     new.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -145,6 +151,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         is_dry_run=options.dry_run,
         is_quiet=options.quiet,
         as_json=options.json,
+        metrics=options.metrics_file,
     )
     prepare_spark(options)
     start_java()

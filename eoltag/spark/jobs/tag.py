@@ -1,6 +1,5 @@
 """The main job on one page: stage, plan, predict, decide, export, report."""
 
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from tempfile import TemporaryDirectory
 from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.report import Summary, plan_text, summary_text
+from eoltag.report.metrics import write_metrics
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.decision import begin_change, decide, is_decided
 from eoltag.spark.decide.fired import rules_over
@@ -23,7 +23,7 @@ from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import has_page, write_report
 from eoltag.spark.report.views import has_views, refresh_views
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.runtime.command import show
+from eoltag.spark.runtime.command import complain, show
 from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked, unchanged
@@ -58,10 +58,13 @@ def tag_bundles(request: TagRequest) -> ExitCode:
             summary = _tag(run, started)
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
     allowed = request.settings.run.max_failure_rate
-    if summary.failure_rate > allowed:
-        print(f"error: {summary.failure_rate:.1%} of the rows failed, {allowed:.1%} are allowed", file=sys.stderr)
-        return ExitCode.TOO_MANY_FAILURES
-    return ExitCode.DONE
+    is_over = summary.failure_rate > allowed
+    code = ExitCode.TOO_MANY_FAILURES if is_over else ExitCode.DONE
+    if request.metrics is not None:
+        write_metrics(summary, code, request.metrics)
+    if is_over:
+        complain(f"{summary.failure_rate:.1%} of the rows failed, {allowed:.1%} are allowed", code)
+    return code
 
 
 def _check(run: Run) -> None:
