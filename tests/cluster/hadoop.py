@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from tests.cluster.fetched import SPARK_HOME, class_path
 from tests.cluster.scene import wait_for
 
-_HOSTS: Final = ("127.0.0.2", "127.0.0.3")
+HOSTS: Final = ("127.0.0.2", "127.0.0.3")
 """Of the node managers."""
 _SERVER: Final = "org.apache.hadoop"
 _NAME_NODE: Final = f"{_SERVER}.hdfs.server.namenode.NameNode"
@@ -49,14 +49,24 @@ class Hadoop:
 
     def kill_node(self, host: str) -> None:
         """A node manager and all that it has started end at once, as when the machine loses power."""
-        mark = f"NM_HOST={host}".encode()
         self.daemons[host].kill()
+        for number in self.started_by(host):
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+    def started_by(self, host: str, program: str = "") -> list[int]:
+        """The processes that a node manager has started, with such words in their command line."""
+        mark, found = f"NM_HOST={host}".encode(), []
         for path in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (path / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(path.name), signal.SIGKILL)
-            except OSError:
-                continue
+            with suppress(OSError):
+                is_its = mark in (path / "environ").read_bytes().split(b"\0")
+                if is_its and program.encode() in (path / "cmdline").read_bytes():
+                    found.append(int(path.name))
+        return found
+
+    def executors(self) -> dict[str, int]:
+        """Node manager -> JVMs of executors there."""
+        return {host: len(self.started_by(host, "CoarseGrainedExecutorBackend")) for host in HOSTS}
 
     def shell(self, *words: str) -> str:
         """What `hadoop fs WORDS` prints."""
@@ -105,16 +115,16 @@ def hadoop(folder: Path, java: Path) -> Iterator[Hadoop]:
         cluster.start("name-node", _NAME_NODE, cluster.conf)
         cluster.start("data-node", _DATA_NODE, cluster.conf)
         cluster.start("resource-manager", _RESOURCE_MANAGER, cluster.conf)
-        for host in _HOSTS:
+        for host in HOSTS:
             conf = folder / f"conf-{host}"
             _write(conf, {**common, **_of_node(folder, host)})
             cluster.start(host, _NODE_MANAGER, conf)
         wait_for("the data node", lambda: cluster.said("data-node", "successfully registered with NN"), 60)
-        for host in _HOSTS:
+        for host in HOSTS:
             wait_for("a node manager", partial(cluster.said, host, "Registered with ResourceManager"), 60)
         yield cluster
     finally:
-        for host in _HOSTS:
+        for host in HOSTS:
             if host in cluster.daemons:
                 cluster.kill_node(host)
         for process in cluster.daemons.values():

@@ -76,6 +76,8 @@ def test_a_run_on_yarn_loses_its_driver_then_a_node_and_ends_as_a_local_one(
     asked = len(right.server.requests)
     job = scene.start(scene.tagging())
     wait_for("requests", lambda: len(right.server.requests) > asked + 150 or job.poll() is not None)
+    wait_for("an executor on each node", lambda: all(cluster.executors().values()) or job.poll() is not None)
+    assert job.poll() is None, job.communicate()[1][-4000:]
     cluster.kill_node("127.0.0.2")
     _, err = job.communicate(timeout=600)
     assert job.returncode == 0, err[-4000:]
