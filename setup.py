@@ -29,6 +29,7 @@ train = [
     *report,
 ]
 serve = ["fastapi>=0.115", "prometheus-client>=0.21", "python-multipart>=0.0.18", "uvicorn>=0.32"]
+delta = ["deltalake>=1.0"]
 
 
 class BuildWithConf(build_py):
@@ -78,10 +79,12 @@ setup(
         "train": train,
         "gpu": ["tensorflow[and-cuda]>=2.20", "keras>=3.12"],
         "serve": serve,
+        "delta": delta,
         "dev": [
             *spark,
             *train,
             *serve,
+            *delta,
             "cronsim>=2.6",
             "duckdb>=1.1",
             "httpx>=0.27",

@@ -162,6 +162,7 @@ ROOMS_OF = {
     "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
     **{library: ["train/serving/"] for library in _SERVERS},
+    "deltalake": ["eoltag/spark/tables/writers/delta.py"],
     "prometheus_client": ["train/serving/", "eoltag/report/metrics.py"],
 }
 """Heavy library -> the only places that import it."""

@@ -65,7 +65,8 @@ class TaskFile(Strict):
     )
     """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
     formats: tuple[str, ...] = Field(("tsv",), strict=False, min_length=1)
-    """File formats of the tags: `tsv`, `jsonl` (JSON lines with the same columns), or both beside each other."""
+    """Formats of the tags beside Parquet, one or more: `tsv`, `jsonl` (JSON lines with the same columns), `delta` (a
+    Delta table with the columns of the tags table)."""
     models: dict[str, ModelEntry] = Field(min_length=1)
     features: tuple[str, ...] = Field((), strict=False)
     """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""

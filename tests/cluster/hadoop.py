@@ -79,7 +79,8 @@ class Hadoop:
     def command(self, conf: Path) -> list[str]:
         """Java with Hadoop's classes and these settings."""
         path = f"{conf}:{class_path('hadoop-client-minicluster', 'bc')}:{SPARK_HOME}/jars/*"
-        return [str(self.java / "bin/java"), "-Xmx320m", "-XX:+UseSerialGC", "-cp", path]
+        logging = f"-Dlog4j2.configurationFile=file:{self.folder}/log4j2.properties"
+        return [str(self.java / "bin/java"), "-Xmx320m", "-XX:+UseSerialGC", logging, "-cp", path]
 
     def start(self, name: str, main: str, conf: Path) -> None:
         """Start a daemon."""
@@ -108,6 +109,7 @@ def hadoop(folder: Path, java: Path) -> Iterator[Hadoop]:
     cluster.name_node = f"hdfs://127.0.0.1:{ports[0]}"
     common = _settings(folder, cluster.name_node, ports)
     _write(cluster.conf, common)
+    (folder / "log4j2.properties").write_text(_LOGGING)  # for daemons: those who use the cluster log as they like
     try:
         formatting = [*cluster.command(cluster.conf), _NAME_NODE, "-format", "-nonInteractive"]
         done = subprocess.run(formatting, capture_output=True, text=True, check=False, cwd=folder)
@@ -188,7 +190,6 @@ def _write(conf: Path, settings: Mapping[str, str]) -> None:
     for site in ("core", "hdfs", "yarn"):
         (conf / f"{site}-site.xml").write_text(text)
     (conf / "capacity-scheduler.xml").write_text(_QUEUES)
-    (conf / "log4j2.properties").write_text(_LOGGING)
 
 
 _QUEUES: Final = """\
@@ -204,6 +205,7 @@ rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
 appender.console.type = Console
 appender.console.name = console
+appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1}: %m%n
 """

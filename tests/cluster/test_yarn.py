@@ -67,7 +67,10 @@ def test_a_run_on_yarn_loses_its_driver_then_a_node_and_ends_as_a_local_one(
     _, err = job.communicate()
     assert job.returncode == -9, err[-4000:]
 
-    packed = ("--archives", f"{ROOT}/build/worker-env.tar.gz#environment")
+    # What everybody may read is unpacked once on each node, and not again for each job.
+    cluster.shell("-mkdir", "/public")
+    cluster.shell("-put", f"{ROOT}/build/worker-env.tar.gz", "/public")
+    packed = ("--archives", f"{cluster.name_node}/public/worker-env.tar.gz#environment")
     scene = replace(
         scene,
         options=(*scene.options, *packed),

@@ -13,6 +13,7 @@ from eoltag.spark.tables.bundles import read_bundles
 from eoltag.spark.tables.decided import DecidedNote, read_note, write_note
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import has_tags, replace_tags
+from eoltag.spark.tables.writers.delta import check_delta
 from eoltag.spark.tables.writers.export import export_tags, exported_files
 
 
@@ -33,8 +34,9 @@ def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> N
     """Note that tags and exported files may be behind what they are made from, until the task is decided.
 
     bundles: those that the task is given now. Where the note said so already, a killed run may have replaced the rows
-    of any bundle.
+    of any bundle. Raises TaskError for a format of the tags that cannot be written there.
     """
+    check_delta(output, task)
     note = read_note(output, task.name)
     known = note.bundles if note.decision else dict.fromkeys(note.bundles, "")
     write_note(output, task.name, replace(note, decision="", bundles={**dict.fromkeys(bundles, ""), **known}, files=[]))
