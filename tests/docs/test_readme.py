@@ -35,6 +35,7 @@ SPARKS_OWN: Final = {
         "--properties-file",
         "--load-spark-defaults",
         "--num-executors",
+        "--packages",
     ),
     "--py-files",
 }
