@@ -93,7 +93,8 @@ MAY_IMPORT = {
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),
     ],
     # Entry points: arguments to requests, nothing else.
-    "eoltag.commands": ["eoltag.bundle", "eoltag.views", _SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime"],
+    "eoltag.demo": [],
+    "eoltag.commands": ["eoltag.bundle", "eoltag.demo", "eoltag.views", _SPARK, f"{_SPARK}.jobs", f"{_SPARK}.runtime"],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
     "train": ["eoltag.model"],

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "compact": _job("compact", "many small Parquet files to few"),
     "import-features": _job("import_features", "store vectors that others computed"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
+    "demo": Command("eoltag.commands.demo", "from nothing to tags on this machine, in minutes", "keras", "train"),
     "train": Command("train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train"),
 }
 
