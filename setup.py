@@ -12,7 +12,7 @@ version = re.search(r'__version__ = "(.+)"', (here / "eoltag" / "__init__.py").r
 assert version is not None
 
 report = ["jinja2>=3.1", "matplotlib>=3.9"]
-spark = ["pyspark>=4.1", "prometheus-client>=0.21", *report]
+spark = ["pyspark>=4.1", "prometheus-client>=0.21", "shtab>=1.7", *report]
 train = [
     "tensorflow-cpu>=2.20; sys_platform == 'linux'",
     "tensorflow>=2.20; sys_platform != 'linux'",

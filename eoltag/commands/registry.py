@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "import-features": _job("import_features", "store vectors that others computed"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
     "demo": Command("eoltag.commands.demo", "from nothing to tags on this machine, in minutes", "keras", "train"),
+    "completion": Command("eoltag.commands.completion", "let a shell complete commands and options"),
     "train": Command("train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train"),
 }
 
