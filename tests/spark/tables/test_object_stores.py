@@ -74,6 +74,7 @@ def test_after_a_kill_the_tags_are_the_old_or_the_new_ones(output: Output, tmp_p
 
 def test_rows_of_facts_count_once_while_their_files_are_replaced(output: Output, tmp_path: Path) -> None:
     known = facts(output.session, [{"eolMediaURL": A}, {"eolMediaURL": B}]).images
+    assert known is not None
     append_facts(output, IMAGES, known, 2)
     (old,) = [path.name for path in (tmp_path / "out/images").glob("part-*")]
     shutil.copy(tmp_path / "out/images" / old, tmp_path / "out/images/part-copy.parquet")
