@@ -6,11 +6,12 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint audit reference fuzz chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
+.PHONY: help demo test test-slow test-cluster lint audit reference fuzz chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
 	@echo "make test-slow    the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
+	@echo "make test-cluster HDFS, YARN, S3 and a standalone Spark, real ones on this machine; each is killed once (25 minutes)"
 	@echo "make lint         ruff and mypy"
 	@echo "make audit        known holes of the pinned packages, by pip-audit; skipped without a network"
 	@echo "make reference    the tables of docs/reference again, from the code"
@@ -45,7 +46,11 @@ test: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(INSTALLED)
-	@$(JAVA) $(BIN)/python -m pytest -m slow $(ARGS)
+	@$(JAVA) $(BIN)/python -m pytest -m "slow and not cluster" $(ARGS)
+
+test-cluster: $(INSTALLED)
+	@$(BIN)/python -m tests.cluster.fetched
+	@$(JAVA) $(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .

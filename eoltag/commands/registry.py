@@ -46,6 +46,8 @@ COMMANDS: Final = {
     "judgements": Command("eoltag.commands.judgements", "judgements as CSV or Label Studio's JSON, out and in"),
     "audit": Command("eoltag.commands.audit", "draw published images, certify tags", "scipy", "review"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
+    "demo": Command("eoltag.commands.demo", "from nothing to tags on this machine, in minutes", "keras", "train"),
+    "completion": Command("eoltag.commands.completion", "let a shell complete commands and options"),
     "train": Command(
         "train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train", "program"
     ),

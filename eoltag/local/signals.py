@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from eoltag.errors import UsageError
+from eoltag.local.log import line_of
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 GRACE_S: Final = 15.0
@@ -159,7 +160,8 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
         leave()
     reason = _state.reason
     _state.exit_code = _SHELL + number if reason is None else int(reason.exit_code)
-    _write_line(f"interrupted: {_state.go_on}" if reason is None else f"error: {' '.join(str(reason).split())}")
+    words = ("interrupted", _state.go_on) if reason is None else ("error", " ".join(str(reason).split()))
+    _write_line(line_of(*words))
     _silence()
     watch = threading.Timer(GRACE_S, leave)
     watch.daemon = True

@@ -53,4 +53,4 @@ def has_tags(output: Output, task: str) -> bool:
 
 def read_tags(output: Output, task: str) -> DataFrame:
     """The written tags of a task."""
-    return reader(output.session).parquet(output.path("tags", f"task={task}"))
+    return output.read(reader(output.session), "tags", [f"task={task}"])
