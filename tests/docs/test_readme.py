@@ -129,7 +129,18 @@ def test_every_option_that_is_named_exists() -> None:
         if not command.is_job and command.module.startswith("eoltag."):
             known |= options(import_module(command.module).parser())
     for name, text in PAGES.items():
-        of_benchmarks = {"--full", "--plumbing", "--images", "--package", "--write", "--data", "--hashes", "--arms"}
+        of_benchmarks = {
+            "--full",
+            "--plumbing",
+            "--images",
+            "--package",
+            "--write",
+            "--data",
+            "--hashes",
+            "--arms",
+            "--kinds",
+            "--seconds",
+        }
         named = {
             found
             for span in spans(text)
