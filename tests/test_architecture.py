@@ -105,10 +105,13 @@ MAY_IMPORT = {
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),
     ],
     # Entry points: arguments to requests, nothing else.
+    "eoltag.demo": [],
     "eoltag.commands": [
-        "eoltag.audit", "eoltag.bundle", "eoltag.decide", "eoltag.judgements", "eoltag.local",
-        "eoltag.publish", "eoltag.report", "eoltag.review", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
+        "eoltag.bundle", "eoltag.decide", "eoltag.demo", "eoltag.publish", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
         f"{_SPARK}.runtime",
+    ],
+    "eoltag.commands.people": [
+        "eoltag.audit", "eoltag.judgements", "eoltag.local", "eoltag.publish", "eoltag.report", "eoltag.review",
     ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
@@ -177,9 +180,11 @@ ROOMS_OF = {
     "aiohttp": ["eoltag/fetch/"],
     "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
-    **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/review.py"] for library in _SERVERS},
+    **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/people/review.py"] for library in _SERVERS},
     "duckdb": ["eoltag/review/"],
     "scipy": ["eoltag/audit/", "train/"],
+    "deltalake": ["eoltag/spark/tables/writers/delta.py"],
+    "prometheus_client": ["train/serving/", "eoltag/report/metrics.py"],
 }
 """Heavy library -> the only places that import it."""
 

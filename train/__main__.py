@@ -81,7 +81,7 @@ class _Parser(ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     try:
-        options = _parser().parse_args(arguments)
+        options = parser().parse_args(arguments)
         verb: Verb = options.verb
         with redirect_stdout(sys.stderr):  # libraries that print must not spoil the JSON
             answer = verb.run(options)
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> ArgumentParser:
+def parser() -> ArgumentParser:
     parser = _Parser(
         prog="python -m train",
         description="Train, package and try the image classifiers that eoltag runs on Spark.",

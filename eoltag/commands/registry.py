@@ -42,10 +42,12 @@ COMMANDS: Final = {
     "verify": _job("verify", "check an output: every row, file and publication"),
     "compact": _job("compact", "many small Parquet files to few"),
     "import-features": _job("import_features", "store vectors that others computed"),
-    "review": Command("eoltag.commands.review", "judge tags on a local page", "duckdb", "review"),
-    "judgements": Command("eoltag.commands.judgements", "judgements as CSV or Label Studio's JSON, out and in"),
-    "audit": Command("eoltag.commands.audit", "draw published images, certify tags", "scipy", "review"),
+    "review": Command("eoltag.commands.people.review", "judge tags on a local page", "duckdb", "review"),
+    "judgements": Command("eoltag.commands.people.judgements", "judgements as CSV or Label Studio's JSON, out and in"),
+    "audit": Command("eoltag.commands.people.audit", "draw published images, certify tags", "scipy", "review"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
+    "demo": Command("eoltag.commands.demo", "from nothing to tags on this machine, in minutes", "keras", "train"),
+    "completion": Command("eoltag.commands.completion", "let a shell complete commands and options"),
     "train": Command(
         "train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train", "program"
     ),

@@ -115,6 +115,12 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fetch from private, loopback and link-local addresses as well",
     )
+    new.add_argument(
+        "--metrics-file",
+        type=Path,
+        metavar="FILE",
+        help="write the numbers of the run there at its end, for the textfile collector of Prometheus' node exporter",
+    )
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -163,6 +169,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         is_dry_run=options.dry_run,
         is_quiet=options.quiet,
         as_json=options.json,
+        metrics=options.metrics_file,
     )
     if is_only_check():
         read_tasks(request.tasks, request.root, request.models)

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from eoltag.local.log import line_of
+
 if TYPE_CHECKING:  # importing it takes as long as Python's own start, and until then nobody listens
     from eoltag.errors import UsageError
 
@@ -166,7 +168,8 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
         leave()
     reason = _state.reason
     _state.exit_code = _SHELL + number if reason is None else int(reason.exit_code)
-    _write_line(f"interrupted: {_state.go_on}" if reason is None else f"error: {' '.join(str(reason).split())}")
+    words = ("interrupted", _state.go_on) if reason is None else ("error", " ".join(str(reason).split()))
+    _write_line(line_of(*words))
     if not _state.is_at_work:
         leave()
     _silence()

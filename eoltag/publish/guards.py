@@ -72,6 +72,8 @@ class Measured:
     """Share of the images that were read on which the two models agree; None where the task asks for none."""
     comparison: Comparison | None = None
     """None for a task that was never published."""
+    drift: Mapping[str, float] = field(default_factory=dict)
+    """Population stability index of `confidence` and of `tags` against the current publication; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def refusals(
             f"{limits.max_failure_rate:.1%} are allowed"
         )
     found += _flips(task, rules, measured.comparison, limits)
+    found += drifts(task, rules, measured)
     if rules.agreement is not None and (measured.agreement or 0.0) < rules.agreement.floor:
         first, second = rules.agreement.models
         found.append(
@@ -146,6 +149,18 @@ def _flips(task: str, rules: TaskPublish, comparison: Comparison | None, limits:
                 f"{of_tag:.1%} are allowed"
             )
     return found
+
+
+def drifts(task: str, rules: TaskPublish, measured: Measured) -> list[str]:
+    """What has drifted further than the task allows, a sentence each."""
+    if rules.max_drift is None:
+        return []
+    return [
+        f"task {task}: {what} drifted: population stability index {index:.2f} against the current publication; "
+        f"{rules.max_drift:.2f} is allowed"
+        for what, index in measured.drift.items()
+        if index > rules.max_drift
+    ]
 
 
 def _certificate(task: str, certificate: Mapping[str, Any] | None, models: Mapping[str, str]) -> list[str]:

@@ -35,6 +35,9 @@ class TaskPublish(Strict):
     max_flip_rates: dict[str, float] = {}
     """The same for single tags: tag -> share."""
     agreement: Agreement | None = None
+    max_drift: float | None = Field(None, gt=0, strict=False)
+    """Population stability index of confidences, and of tags, against the current publication, at most; 0.25 is
+    commonly called a large change. Above it nothing is published, and the certificate lapses."""
     certificate: bool = False
     """The task is published only with a certificate of its audit that holds for its present models."""
 

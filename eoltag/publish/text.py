@@ -55,6 +55,16 @@ def transitions(comparison: Comparison) -> list[tuple[str, str, int]]:
     return sorted(moves, key=lambda move: (-move[2], move[0], move[1]))
 
 
+def drift_lines(measured: Mapping[str, Measured]) -> list[str]:
+    """How far the shares of scores and tags have moved from the publication before."""
+    return [
+        f"  task {task}: drift (population stability index) of "
+        + ", ".join(f"{what} {index:.2f}" for what, index in found.drift.items())
+        for task, found in measured.items()
+        if found.drift
+    ]
+
+
 def _task_lines(manifest: Manifest) -> list[str]:
     lines = []
     for name, task in manifest.tasks.items():

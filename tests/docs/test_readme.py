@@ -37,6 +37,7 @@ SPARKS_OWN: Final = {
         "--properties-file",
         "--load-spark-defaults",
         "--num-executors",
+        "--packages",
     ),
     "--py-files",
 }
@@ -67,7 +68,7 @@ def job(name: str) -> ModuleType:
 
 def verb_parsers() -> dict[str, argparse.ArgumentParser]:
     """The parser of each verb of `python -m train`."""
-    actions = train._parser()._actions
+    actions = train.parser()._actions
     (verbs,) = [action for action in actions if isinstance(action, argparse._SubParsersAction)]
     return dict(verbs.choices)
 
@@ -98,7 +99,7 @@ def test_every_command_on_a_page_is_one_that_its_program_takes(name: str, comman
     elif words[:3] == ["python", "-m", "train"]:
         assert not words[3:] or words[3] in {*verb_parsers(), "VERB"}
         if len(words) > 4 and words[4] != "KIND" and "--help" not in words and not re.search(r"\[|\.\.\.", command):
-            train._parser().parse_args(words[3:])
+            train.parser().parse_args(words[3:])
     elif words[0] == "python":
         assert importlib.util.find_spec(words[2]) is not None
     else:
@@ -128,7 +129,18 @@ def test_every_option_that_is_named_exists() -> None:
         if not command.is_job and command.module.startswith("eoltag."):
             known |= options(import_module(command.module).parser())
     for name, text in PAGES.items():
-        of_benchmarks = {"--full", "--plumbing", "--images", "--package", "--write", "--data", "--hashes", "--arms"}
+        of_benchmarks = {
+            "--full",
+            "--plumbing",
+            "--images",
+            "--package",
+            "--write",
+            "--data",
+            "--hashes",
+            "--arms",
+            "--kinds",
+            "--seconds",
+        }
         named = {
             found
             for span in spans(text)

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from eoltag.publish.drift import stability_index
 from eoltag.publish.guards import Comparison, Limits, Measured, refusals
 from eoltag.publish.task_table import Agreement, TaskPublish
 
@@ -89,3 +92,19 @@ def test_a_certificate_that_is_demanded_must_be_there_and_hold_for_these_models(
         in refused(FINE, rules, certificate={"models": {"main": "bbbbbbbbbbbb"}})[0]
     )
     assert refused(FINE) == []
+
+
+def test_scores_that_have_drifted_are_refused_where_the_task_says_how_far_they_may() -> None:
+    drifted = replace(FINE, drift={"confidence": 0.3, "tags": 0.1})
+    assert refused(drifted) == []
+    assert refused(drifted, TaskPublish(max_drift=0.25)) == [
+        "task kind: confidence drifted: population stability index 0.30 against the current publication; "
+        "0.25 is allowed"
+    ]
+
+
+def test_the_stability_index_is_that_of_the_textbook() -> None:
+    assert stability_index({"a": 50, "b": 50}, {"a": 500, "b": 500}) == 0
+    assert stability_index({"a": 50, "b": 50}, {"a": 60, "b": 40}) == pytest.approx(0.04055, abs=1e-5)
+    assert stability_index({"a": 99, "b": 1}, {"b": 100}) > 5
+    assert stability_index({}, {"a": 1}) == 0

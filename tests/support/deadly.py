@@ -83,13 +83,14 @@ def look(rows: Any) -> None:
     """Do what deadly pictures do that are among these (N, H, W, 3), or one (H, W, 3)."""
     for one in rows if rows.ndim == 4 else [rows] if rows.ndim == 3 else []:
         colours = np.unique(one.reshape(-1, 3), axis=0)
-        if len(colours) == 1 and tuple(map(int, colours[0])) in COLOURS:
-            COLOURS[tuple(map(int, colours[0]))]()
+        red, green, blue = map(int, colours[0])
+        if len(colours) == 1 and (red, green, blue) in COLOURS:
+            COLOURS[red, green, blue]()
 
 
 def poison() -> None:
     """From here on the decoder, the network and the features of this process meet deadly pictures."""
-    careful.decode = deadly
+    careful.decode = deadly  # type: ignore[attr-defined]
     careful.CHILD = computing.CHILD = "tests.support.deadly"
     predict, feature = OpenVinoNetwork.predict, FEATURES["mnorm_pp"]
 

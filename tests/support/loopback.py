@@ -66,7 +66,8 @@ _CHUNK: Final = b"\xff\xd8\xff\xe0" + b"\x00" * 16_380
 class Loopback:
     """The server in a thread of its own, for the length of a `with` block.
 
-    root: the folder that file names are relative to. latency_s: how long every answer takes to begin.
+    root: the folder that file names are relative to. latency_s: how long every answer takes to begin. host: the address
+    of this machine that it listens at.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class Loopback:
         latency_s: float = 0.0,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.root = root
+        self.host = host
         self.latency_s = latency_s
         self.outage: tuple[int, float] | None = None
         """From this number of requests on, every connection is closed without an answer for so many seconds."""
@@ -121,7 +124,7 @@ class Loopback:
     @property
     def base(self) -> str:
         """http://127.0.0.1:PORT, or https where it speaks TLS."""
-        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://{self.host}:{self.port}"
 
     def url(self, path: str) -> str:
         """The URL of a path; one that starts with no slash is a file's name relative to root."""
@@ -159,7 +162,7 @@ class Loopback:
         app.add_routes(web.get(pattern, handler) for pattern, handler in self._routes().items())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=1024, ssl_context=self._tls)
+        site = web.TCPSite(runner, self.host, self.port, backlog=1024, ssl_context=self._tls)
         await site.start()
         self.port = runner.addresses[0][1]
         self._ready.set()

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
+from eoltag.publish.drift import BINS, stability_index
 from eoltag.publish.guards import Comparison, Flip, Measured
 from eoltag.publish.manifest import FOLDER
 from eoltag.publish.text import EXAMPLES
@@ -29,9 +30,9 @@ def measure(output: Output, task: Task, current: str | None) -> Measured:
         F.count(F.lit(1)), F.count_if(F.col("outcome").isNotNull() & ~ok), F.count_if(F.col("outcome").isNull())
     )
     rows, failed, pending = (int(value or 0) for value in counted.collect()[0])
-    return Measured(
-        rows, missing, doubled, failed, pending, _agreement(tags.where(ok), task), _compare(output, task, tags, current)
-    )
+    agreement, comparison = _agreement(tags.where(ok), task), _compare(output, task, tags, current)
+    drift = {} if comparison is None else _drift(read_published_tags(output, comparison.version, task.name), tags)
+    return Measured(rows, missing, doubled, failed, pending, agreement, comparison, drift)
 
 
 def unmatched(bundles: DataFrame, tags: DataFrame) -> tuple[int, int]:
@@ -56,6 +57,22 @@ def tags_by_image(tags: DataFrame) -> DataFrame:
 def read_published_tags(output: Output, version: str, task: str) -> DataFrame:
     """The tags of a task in a publication."""
     return reader(output.session).parquet(output.path(FOLDER, version, "tags", f"task={task}"))
+
+
+def _drift(before: DataFrame, tags: DataFrame) -> dict[str, float]:
+    """The population stability index of confidences and of tags."""
+    sides = [_shares(rows.where(F.col("outcome") == Outcome.OK.value)) for rows in (before, tags)]
+    return {what: stability_index(sides[0][what], sides[1][what]) for what in ("confidence", "tags")}
+
+
+def _shares(read: DataFrame) -> dict[str, dict[object, int]]:
+    """Images by tag, and by the bin of their confidence."""
+    binned = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1)).alias("bin")
+    found: dict[str, dict[object, int]] = {"confidence": {}, "tags": {}}
+    for tag, number, rows in read.groupBy("tag", binned).count().collect():
+        found["tags"][tag] = found["tags"].get(tag, 0) + int(rows)
+        found["confidence"][number] = found["confidence"].get(number, 0) + int(rows)
+    return found
 
 
 def _agreement(read: DataFrame, task: Task) -> float | None:

@@ -8,14 +8,14 @@ from typing import Final
 
 from eoltag.decide.task import Task
 from eoltag.errors import ExitCode, OutputError, UsageError
-from eoltag.publish.guards import Limits, Measured, refusals
+from eoltag.publish.guards import Limits, Measured, drifts, refusals
 from eoltag.publish.manifest import FOLDER, Manifest, PublishedTask
-from eoltag.publish.text import planned_text, publication_text, refusal_text
+from eoltag.publish.text import drift_lines, planned_text, publication_text, refusal_text
 from eoltag.settings import PublishSettings
 from eoltag.spark.decide.decision import is_decided
 from eoltag.spark.publish.build import build
 from eoltag.spark.publish.measure import measure
-from eoltag.spark.publish.state import describe_task, state_of
+from eoltag.spark.publish.state import describe_task, lapse_certificate, state_of
 from eoltag.spark.publish.versions import (
     broken_off,
     complete_versions,
@@ -56,13 +56,15 @@ class Published:
             return refusal_text(self.reasons, self.measured or {}, self.page)
         if self.how == PLANNED:
             return planned_text(self.manifest)
-        return publication_text(self.manifest, output.path(FOLDER, self.manifest.version), self.how)
+        text = publication_text(self.manifest, output.path(FOLDER, self.manifest.version), self.how)
+        return "\n".join([text, *drift_lines(self.measured or {})])
 
     def document(self) -> dict[str, object]:
         """For --json."""
         if self.manifest is None:
             return {"status": "refused", "reasons": list(self.reasons), "measured": _plain(self.measured or {})}
-        return {"status": self.how, "manifest": json.loads(self.manifest.as_json())}
+        manifest = json.loads(self.manifest.as_json())
+        return {"status": self.how, "manifest": manifest, "measured": _plain(self.measured or {})}
 
 
 def publish(
@@ -91,6 +93,9 @@ def publish(
     reasons = [reason for task in tasks for reason in _refusals(task, measured, limits, published)]
     if reasons:
         page = None if is_dry_run else write_refusal(output, reasons, measured)
+        for task in () if is_dry_run else tasks:
+            if drifted := drifts(task.name, task.file.publish, measured[task.name]):
+                lapse_certificate(output, task.name, drifted[0])
         return Published(None, "", reasons, measured, page)
     if is_dry_run:
         return Published(_planned(output, published, state, settings), PLANNED)
@@ -103,7 +108,7 @@ def publish(
     manifest = manifest or build(output, tasks, published, state, settings)
     switch_to(output, manifest.version)
     forget_old(output, settings.keep)
-    return Published(manifest, how)
+    return Published(manifest, how, measured=measured)
 
 
 def _check(output: Output, tasks: Sequence[Task], version: str | None, without: Sequence[str]) -> None:

@@ -46,6 +46,15 @@ def read_certificate(output: Output, task: str) -> dict[str, Any] | None:
     return document
 
 
+def lapse_certificate(output: Output, task: str, reason: str) -> None:
+    """From now on the certificate of a task says why it does not hold any more; nothing where there is none."""
+    document = read_certificate(output, task)
+    if document is not None and not document.get("lapsed"):
+        output.check_lock()
+        text = json.dumps({**document, "lapsed": reason}, indent=2) + "\n"
+        output.files.write_text(output.path(CERTIFICATES, f"{task}.json"), text)
+
+
 def describe_task(output: Output, task: Task) -> PublishedTask:
     """What a manifest says of a task as it is decided now."""
     note, tags = read_note(output, task.name), read_tags(output, task.name)

@@ -5,11 +5,11 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from eoltag.errors import OutputError, UsageError
-from eoltag.local import signals
+from eoltag.local import signals, swaps
 from eoltag.local.claims import STALE_S, Claim, Heartbeat, own_claim, take
 from eoltag.local.disk import disk_problem
 from eoltag.spark.tables.files import is_local
-from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.output import SWAPS, Output
 from eoltag.spark.tables.schema_version import write_schema_version
 
 FOLDER: Final = "_staging/lock"
@@ -94,8 +94,9 @@ def begin(output: Output, stale_s: float = STALE_S) -> Claim:
         files.make_folder(output.path(FOLDER))
         held = take(files, output.path(FOLDER), own_claim(output.run_id, stale_s))
         write_schema_version(files, output.root)
+        swaps.mend(files, output.root, output.path(SWAPS))
         for leftover in files.names(staging):
-            if leftover != FOLDER.rpartition("/")[2]:
+            if leftover not in (FOLDER.rpartition("/")[2], SWAPS.rpartition("/")[2]):
                 _restore(output, f"{staging}/{leftover}/replaced")
                 files.delete(f"{staging}/{leftover}")
         for folder in _NOTES:
@@ -114,7 +115,7 @@ def end(output: Output) -> None:
     files = output.files
     files.delete(output.staging)
     files.delete(output.path(FOLDER, f"{output.run_id}.json"))
-    for folder in (FOLDER, "_staging"):
+    for folder in (FOLDER, SWAPS, "_staging"):
         if files.exists(output.path(folder)):
             files.delete_empty(output.path(folder))
 

@@ -33,7 +33,7 @@ def stage_tags(output: Output, rows: DataFrame) -> DataFrame:
 
 
 def place_tags(output: Output, task: str) -> None:
-    """Swap in the table that stage_tags has written."""
+    """Put the table that stage_tags has written in its place."""
     staged = _staged(output)
     parts = output.files.parts(staged)
     if len(parts) == 1:
@@ -53,4 +53,4 @@ def has_tags(output: Output, task: str) -> bool:
 
 def read_tags(output: Output, task: str) -> DataFrame:
     """The written tags of a task."""
-    return reader(output.session).parquet(output.path("tags", f"task={task}"))
+    return output.read(reader(output.session), "tags", [f"task={task}"])

@@ -20,7 +20,7 @@ from eoltag.spark.verify.finding import Finding
 _KNOWN: Final = frozenset(
     {
         *(table.name for table in FACTS), *(writer.name for writer in WRITERS), DECIDED, MODELS, "bundles", "tags",
-        "thumbnails", "delta", "report", "runs", "published", "certificates", "audits", "judgements", "metrics",
+        "thumbnails", "changes", "delta", "report", "runs", "published", "certificates", "audits", "judgements",
         "_staging", "_schema.json", "views.duckdb.sql", "views.spark.sql",
     }
 )  # fmt: skip

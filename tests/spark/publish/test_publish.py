@@ -188,3 +188,18 @@ def test_columns_that_a_run_has_kept_are_published_and_verified_with_the_rest(pl
     header = (place / "out/published" / current(place) / "tsv/kind/list_finaltags.tsv").read_text().splitlines()[0]
     assert header.endswith("\trights")
     assert run_command(lambda: verify_output.main(arguments=["out"])) == 0
+
+
+def test_drift_stops_a_publication_and_lets_the_certificate_lapse(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "kind.toml").write_text(f"{KIND}max_drift = 0.25\n")
+    (place / "out/certificates").mkdir()
+    certificate = place / "out/certificates/kind.json"
+    certificate.write_text(json.dumps({"task": "kind", "models": {}, "lapsed": None}))
+    assert publish() == 0
+    (place / "kind.toml").write_text(f"{PERMUTED}max_drift = 0.25\n")
+    assert decide() == 0
+    assert publish("--max-flip-rate", "1") == 4
+    assert "tags drifted: population stability index 0.4" in capsys.readouterr().out
+    assert "tags drifted" in json.loads(certificate.read_text())["lapsed"]
