@@ -10,6 +10,7 @@ and a host that is away for five minutes.
 
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -182,6 +183,7 @@ def parser() -> ArgumentParser:
 def main() -> int:
     """Prints the table, also of a part of the kinds where it is interrupted; exit code 1 where it shows a fault."""
     options = parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also then everything is ended and the table is shown
     scale, folder = scale_of(options), Path(tempfile.mkdtemp(prefix="eoltag-chaos-"))
     began, found = time.monotonic(), list[Told]()
     minutes = options.minutes or (0 if options.full else _MINUTES)
