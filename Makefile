@@ -6,15 +6,17 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow lint reference fuzz chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
+.PHONY: help demo test test-slow test-cluster lint audit reference fuzz chaos bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
 	@echo "make test-slow    the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
+	@echo "make test-cluster HDFS, YARN, S3 and a standalone Spark, real ones on this machine; each is killed once (25 minutes)"
 	@echo "make lint         ruff and mypy"
+	@echo "make audit        known holes of the pinned packages, by pip-audit; skipped without a network"
 	@echo "make reference    the tables of docs/reference again, from the code"
-	@echo "make fuzz         10,000 mutated pictures and bombs against the decoder, in a process with 1 GB (minutes)"
-	@echo "make chaos        kills and signals at random moments of small runs, held against undisturbed ones (half an hour)"
+	@echo "make fuzz         10,000 mutated pictures and bombs in a process with 1 GB; lists, cards, tasks, answers by atheris (minutes)"
+	@echo "make chaos        kills, signals, storms, disks, readers, killer pictures, held against undisturbed runs (half an hour)"
 	@echo "make bench        eoltag and its peers side by side: the same images, server, weights and machine (hours)"
 	@echo "make bench-parts  fetch, decode and infer alone, and the bound they give (minutes)"
 	@echo "make bench-scale  seconds a row, memory and files of runs over 10,000 and 100,000 rows"
@@ -44,12 +46,20 @@ test: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(INSTALLED)
-	@$(JAVA) $(BIN)/python -m pytest -m slow $(ARGS)
+	@$(JAVA) $(BIN)/python -m pytest -m "slow and not cluster" $(ARGS)
+
+test-cluster: $(INSTALLED)
+	@$(BIN)/python -m tests.cluster.fetched
+	@$(JAVA) $(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+audit:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer was not found; set PYTHON" >&2; exit 2; }
+	@PYTHON="$(PYTHON)" .ci/audit
 
 reference: $(INSTALLED)
 	@$(BIN)/python -m docs.generator
@@ -70,11 +80,11 @@ bench-serve: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 fuzz: $(INSTALLED)
-	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
+	@$(BIN)/python -m benchmarks.fuzz
+	@$(BIN)/python -m benchmarks.guided $(ARGS)
 
 chaos: $(INSTALLED)
-	@$(JAVA) $(BIN)/python -m benchmarks.chaos.signals --step 0.6 --later 10
-	@$(JAVA) $(BIN)/python -m benchmarks.chaos.kills $(ARGS)
+	@$(JAVA) $(BIN)/python -m benchmarks.chaos $(ARGS)
 
 bench-soak: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

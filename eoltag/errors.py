@@ -1,7 +1,7 @@
 """Everything that eoltag raises on purpose.
 
 EolTagError
-|-- UsageError            the run cannot start: one line on stderr, exit code 2, nothing written
+|-- UsageError            the run cannot start or go on: one line on stderr, exit code 2
 |   |-- SettingsError     a settings file or option
 |   |-- BundleError       a list of image URLs
 |   |   `-- NoListError   a text that is none
@@ -51,7 +51,8 @@ class ExitCode(IntEnum):
     BUG = 1
     """A bug, or a lost cluster; a stack trace says where."""
     UNUSABLE = 2
-    """Arguments, settings, bundle, task, package, output or data cannot be used; nothing was written."""
+    """Arguments, settings, bundle, task, package, output or data cannot be used; nothing was written. A disk that fills
+    up, or an output that is deleted, in the middle of a run ends it alike: the line says what stays."""
     TOO_MANY_FAILURES = 3
     """Done, but more rows failed than `--max-failure-rate` allows; `classify`: no image could be read."""
     REFUSED = 4

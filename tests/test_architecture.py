@@ -105,14 +105,15 @@ MAY_IMPORT = {
         "eoltag.model", _SPARK, *(f"{_SPARK}.{room}" for room in ("runtime", "predict", "jobs")),
     ],
     # Entry points: arguments to requests, nothing else.
+    "eoltag.demo": [],
     "eoltag.commands": [
-        "eoltag.audit", "eoltag.bundle", "eoltag.decide", "eoltag.judgements", "eoltag.local",
+        "eoltag.audit", "eoltag.bundle", "eoltag.decide", "eoltag.demo", "eoltag.judgements", "eoltag.local",
         "eoltag.publish", "eoltag.report", "eoltag.review", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
         f"{_SPARK}.runtime",
     ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
-    "train": ["eoltag.model"],
+    "train": ["eoltag.local", "eoltag.model"],
     "train.architectures": ["train"],
     "train.samples": ["train", "train.images"],
     "train.images": ["eoltag.fetch", "eoltag.image", "train"],
@@ -180,6 +181,8 @@ ROOMS_OF = {
     **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/review.py"] for library in _SERVERS},
     "duckdb": ["eoltag/review/"],
     "scipy": ["eoltag/audit/", "train/"],
+    "deltalake": ["eoltag/spark/tables/writers/delta.py"],
+    "prometheus_client": ["train/serving/", "eoltag/report/metrics.py"],
 }
 """Heavy library -> the only places that import it."""
 

@@ -6,9 +6,14 @@ import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from multiprocessing import active_children
 from typing import Final, NoReturn
 
 from eoltag.errors import ExitCode, UsageError, did_you_mean
+from eoltag.local import signals
+from eoltag.local.disk import disk_problem
+from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
+from eoltag.local.streams import print_anything
 from eoltag.places import install_command
 from train.cli import Answer, Verb
 from train.verbs import (
@@ -29,6 +34,8 @@ from train.verbs import (
 )
 
 __all__ = ["main"]
+
+GO_ON: Final = "nothing stays half made; the same command begins again, and fit and tune go on with --resume"
 
 VERBS: Final[dict[str, Verb]] = {
     "sample-data": sample_data.VERB,
@@ -54,7 +61,7 @@ from nothing to a tested model in two minutes, without a download:
   python -m train classify artifacts/demo_model artifacts/sample/map
 
 every verb explains itself (python -m train fit --help) and takes --json: one JSON document on stdout, nothing else.
-exit code: 0 done, 2 unusable arguments, settings or data, 3 no image could be read, 130 interrupted.
+exit code: 0 done, 2 unusable arguments, settings or data, 3 no image could be read, 130 interrupted, 143 ended.
 """
 
 
@@ -70,7 +77,7 @@ class _Parser(ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     try:
-        options = _parser().parse_args(arguments)
+        options = parser().parse_args(arguments)
         verb: Verb = options.verb
         with redirect_stdout(sys.stderr):  # libraries that print must not spoil the JSON
             answer = verb.run(options)
@@ -93,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> ArgumentParser:
+def parser() -> ArgumentParser:
     parser = _Parser(
         prog="python -m train",
         description="Train, package and try the image classifiers that eoltag runs on Spark.",
@@ -120,5 +127,31 @@ def _print(answer: Answer, options: Namespace) -> None:
     print(json.dumps(answer.document, indent=2, ensure_ascii=False) if options.json else answer.text, flush=True)
 
 
+def program(arguments: Sequence[str] | None = None) -> int:
+    """As main, for a process of its own: hears signals, and leaves no process, no temporary file behind."""
+    print_anything()
+    signals.ending(_end_children)
+    signals.ending(drop_scratch)
+    try:
+        return signals.heard(lambda: _in_scratch(arguments), GO_ON)
+    finally:
+        close_scratch()
+
+
+def _in_scratch(arguments: Sequence[str] | None) -> int:
+    try:
+        open_scratch()
+    except OSError as problem:
+        print(f"error: {disk_problem(problem) or problem}", file=sys.stderr)
+        return int(ExitCode.UNUSABLE)
+    return main(arguments)
+
+
+def _end_children() -> None:
+    """Processes over which a verb has spread its work."""
+    for child in active_children():
+        child.kill()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

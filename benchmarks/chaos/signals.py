@@ -1,205 +1,173 @@
 """Signals at every moment of a small run: exit code, lines on stderr, orphans, leftovers, and that the run goes on.
 
-    python -m benchmarks.chaos.signals [--step 0.2] [--until 15] [--later 20]
-
-Each run tags pictures of a server on this machine, until a signal comes: Ctrl-C and SIGTERM in turns. The last run,
-without a signal, must find the rest. The table is empty of faults when its last column is.
+Each run tags pictures of a slow server on this machine until a signal comes: Ctrl-C and SIGTERM in turns, and in some
+runs a second one a moment later, which ends the job at once. A last run, without a signal, finds the rest.
 """
 
-import argparse
-import os
 import random
+import re
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-import numpy as np
-from PIL import Image
-
+from benchmarks.chaos.comparing import compare
+from benchmarks.chaos.place import (
+    PATIENCE_S,
+    SHORT_IMAGES,
+    Place,
+    ended,
+    lines_of,
+    marked,
+    settle,
+    start,
+    undisturbed,
+)
+from benchmarks.chaos.told import Told
 from tests.support.loopback import Loopback
-from tests.support.paths import ROOT
-from tests.support.tiny_package import write_tiny_package
 
-IMAGES: Final = 60
 CODES: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
-_PATIENCE_S: Final = 60.0
-_SETTLE_S: Final = 10.0
-"""The JVM of a run that came to its end ends a moment after it."""
-_HEADER: Final = "signal      at   took  exit  lines  orphans  leftovers  wrong"
+SLOW: Final = "slow/list.txt"
+_NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
+_SILENCE_S: Final = 0.2
+"""Before each answer."""
+_SECOND_S: Final = 0.3
+"""Between the first signal and the second."""
+_AT_ONCE_S: Final = 3.0
+"""After a second signal."""
+_UNTIL_S: Final = 15.0
+_SAID: Final = re.compile(r"interrupted|Traceback|Error")
+"""What begins the lines of a signal, be they right or wrong."""
+_EARLIEST_LATE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one run came to."""
+    """What one command came to that a signal was sent to."""
 
     number: signal.Signals
     at_s: float
     took_s: float
     exit_code: int
-    is_done: bool
     lines: list[str]
     orphans: list[str]
     leftovers: list[str]
+    is_twice: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """The command was done before the signal."""
+        return self.exit_code == 0
 
     def faults(self) -> list[str]:
-        """What should not be."""
+        """What should not be. After a second signal, what lies in the output is for the next run to clear away."""
         found = []
-        if self.exit_code != (0 if self.is_done else CODES[self.number]):
-            found.append("exit code")
+        if self.exit_code not in (0, CODES[self.number]):
+            found.append(f"exit code {self.exit_code}")
         if len(self.lines) != (0 if self.is_done else 1):
-            found.append("lines")
-        return found + ["orphans"] * bool(self.orphans) + ["leftovers"] * bool(self.leftovers)
-
-    def row(self) -> str:
-        """A row of the table."""
-        return (
-            f"{self.number.name:8} {self.at_s:5.1f} {self.took_s:6.1f} {self.exit_code:5} {len(self.lines):6} "
-            f"{len(self.orphans):8} {len(self.leftovers):10}  {', '.join(self.faults())}"
-        )
+            found.append(f"{len(self.lines)} lines: {' | '.join(self.lines[:4])}")
+        if self.is_twice and self.took_s > _AT_ONCE_S:
+            found.append(f"ended {self.took_s:.1f} s after the second signal")
+        found += [f"orphan: {line}" for line in self.orphans]
+        return found + ([] if self.is_twice else [f"left: {path}" for path in self.leftovers])
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the runs take place."""
-
-    folder: Path
-    options: tuple[str, ...] = ()
-
-    @property
-    def temporary(self) -> Path:
-        """TMPDIR of the runs, and of nobody else."""
-        return self.folder / "tmp"
-
-    @property
-    def output(self) -> Path:
-        """The output directory."""
-        return self.folder / "out"
+def prepare(place: Place, server: Loopback) -> None:
+    """A list whose pictures take their time."""
+    (place.folder / SLOW).parent.mkdir()
+    urls = [server.url(f"/slow/{_SILENCE_S}/{number}.png") for number in range(SHORT_IMAGES)]
+    (place.folder / SLOW).write_text("\n".join(urls) + "\n")
 
 
-def prepare(folder: Path, server: Loopback, output: str = "out") -> Place:
-    """A bundle of pictures, a model and a task; the server's files must lie in folder/pictures."""
-    (folder / "tmp").mkdir()
-    write_tiny_package(folder / "model", ("a", "b"), seed=1)
-    (folder / "kind.toml").write_text(
-        'name = "kind"\nmodels.main.package = "model"\n[[rules]]\nname = "a"\nwhen = "label = \'a\'"\ntag = "a"\n'
-    )
-    (folder / "job.toml").write_text("[run]\nfirst_wave_images = 20\nwave_s = 1\nfirst_task_images = 10\n")
-    urls = [server.url(f"/slow/0.2/{number}.png") for number in range(IMAGES)]
-    (folder / "list.txt").write_text("\n".join(urls) + "\n")
-    arguments = ("--bundle", "list.txt", "--task", "kind.toml", "--output", output, "--config", "job.toml", "--quiet")
-    return Place(folder, (*arguments, "--allow-private-hosts"))
+def interrupt(
+    place: Place,
+    command: list[str],
+    number: signal.Signals,
+    at_s: float,
+    *,
+    is_twice: bool = False,
+    is_talking: bool = False,
+    **more: str,
+) -> Seen:
+    """A command that gets a signal after so many seconds, unless it has ended before.
 
-
-def draw(folder: Path) -> None:
-    """Pictures that are all different."""
-    folder.mkdir()
-    generator = np.random.default_rng(1)
-    for number in range(IMAGES):
-        Image.fromarray(generator.integers(0, 255, (16, 16, 3), np.uint8)).save(folder / f"{number}.png")
-
-
-def start(place: Place) -> "subprocess.Popen[str]":
-    """The job, as from a shell that has not switched Ctrl-C off."""
-    return subprocess.Popen(
-        [str(ROOT / "spark-submit.sh"), "jobs/tag_bundles.py", *place.options],
-        cwd=place.folder,
-        env={**os.environ, "TMPDIR": str(place.temporary), "CHAOS": str(place.folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def interrupt(place: Place, number: signal.Signals, at_s: float) -> Seen:
-    """A run that gets a signal after so many seconds, unless it has ended before."""
-    job = start(place)
+    is_talking: it writes lines of its own, which are left out up to that of the signal. more: environment.
+    """
+    log = place.folder / "log.txt"
+    job = start(place, command, log, **more)
     try:
-        out, err = job.communicate(timeout=at_s)
+        job.wait(at_s)
     except subprocess.TimeoutExpired:
         job.send_signal(number)
+        if is_twice:
+            time.sleep(_SECOND_S)
+            job.send_signal(number)
     sent = time.monotonic()
     try:
-        out, err = job.communicate(timeout=_PATIENCE_S)
+        job.wait(PATIENCE_S)
     except subprocess.TimeoutExpired:
         job.kill()
-        out, err = job.communicate()
+        job.wait()
     took_s = time.monotonic() - sent
-    is_done = job.returncode == 0 and "rows" in out
     code = job.returncode if job.returncode >= 0 else 128 - job.returncode
-    orphans = _settled(lambda: orphans_of(place), is_patient=is_done)
-    leftovers = _settled(lambda: leftovers_of(place), is_patient=is_done)
-    return Seen(number, at_s, took_s, code, is_done, err.splitlines(), orphans, leftovers)
+    if code == 0:  # the JVM of a run that came to its end ends a moment after it
+        settle(place, Told("end"))
+    else:
+        _wait_a_moment(place)
+    orphans = [line[:80] for line in marked(place).values()]
+    left = list(place.temporary.iterdir())
+    for output in place.folder.glob("out-slow*"):
+        left += [*(output / "_staging").glob("*"), *output.rglob("*.tmp")]
+    leftovers = [str(path.relative_to(place.folder)) for path in left]
+    settle(place, Told("end"))
+    lines = lines_of(log)
+    if is_talking:
+        own = next((count for count, line in enumerate(lines) if _SAID.search(line)), len(lines))
+        lines = lines[own:]
+    return Seen(number, at_s, took_s, code, lines, orphans, leftovers, is_twice)
 
 
-def _settled(look: Callable[[], list[str]], *, is_patient: bool) -> list[str]:
-    until = time.monotonic() + (_SETTLE_S if is_patient else 0.5)
-    while (found := look()) and time.monotonic() < until:
+def _wait_a_moment(place: Place) -> None:
+    """Processes that have been ended are gone half a second later."""
+    until = time.monotonic() + 0.5
+    while marked(place) and time.monotonic() < until:
         time.sleep(0.05)
-    return found
 
 
-def orphans_of(place: Place) -> list[str]:
-    """Processes that such a run has started and that live."""
-    mark, found = f"CHAOS={place.folder}".encode(), []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (path / "environ").read_bytes().split(b"\0"):
-                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:80])
-        except OSError:
-            continue
-    return found
+def told(place: Place, server: Loopback, step_s: float, later: int, seed: int) -> Iterator[Told]:
+    """Signals every `step_s` over the first 15 s and at `later` moments of the whole run; then second signals."""
+    prepare(place, server)
+    began = time.monotonic()
+    undisturbed(place, "slow", place.tag("slow", "one", urls=SLOW))
+    whole_s = time.monotonic() - began
+    moments = [step_s * number for number in range(1, int(_UNTIL_S / step_s) + 1)]
+    draw_from = random.Random(seed)
+    moments += sorted(draw_from.uniform(_EARLIEST_LATE_S, whole_s + 1) for _ in range(later))
+    yield _struck(place, Told("signals"), moments, is_twice=False)
+    seconds = [draw_from.uniform(0.5, whole_s) for _ in range(max(4, later // 2))]
+    yield _struck(place, Told("2nd signal"), seconds, is_twice=True)
 
 
-def leftovers_of(place: Place) -> list[str]:
-    """Temporary files, staging and locks."""
-    found = list(place.temporary.iterdir())
-    staging = place.output / "_staging"
-    found += [staging] * staging.exists() + list(place.output.rglob("*.tmp"))
-    return [str(path.relative_to(place.folder)) for path in found]
-
-
-def main() -> int:
-    """Prints the table; exit code 1 where it shows a fault."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--step", type=float, default=0.2, metavar="SECONDS")
-    parser.add_argument("--until", type=float, default=15.0, metavar="SECONDS")
-    parser.add_argument("--later", type=int, default=20, metavar="N", help="moments drawn from 5 s up to the run's end")
-    parser.add_argument("--by-java", action="store_true", help="the output as one that only the JVM can reach")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="eoltag-chaos-") as name:
-        folder = Path(name)
-        draw(folder / "pictures")
-        with Loopback(folder / "pictures") as server:
-            place = prepare(folder, server, f"file:{folder}/out" if options.by_java else "out")
-            started = time.monotonic()
-            interrupt(place, signal.SIGINT, 600.0)
-            whole_s = time.monotonic() - started
-            print(f"a run without a signal takes {whole_s:.1f} s\n{_HEADER}", flush=True)
-            moments = [options.step * count for count in range(1, int(options.until / options.step) + 1)]
-            moments += sorted(random.Random(1).uniform(5.0, whole_s + 1) for _ in range(options.later))
-            faults = sum(_try(place, at_s, count) for count, at_s in enumerate(moments))
-    print(f"{len(moments)} signals, {faults} with a fault")
-    return int(faults > 0)
-
-
-def _try(place: Place, at_s: float, count: int) -> bool:
+def _struck(place: Place, result: Told, moments: list[float], *, is_twice: bool) -> Told:
     """Every fourth run, and one after all was done, begins with nothing; the others go on where the last one ended."""
-    if count % 4 == 0 or (place.output / "report").exists():
-        shutil.rmtree(place.output, ignore_errors=True)
-    seen = interrupt(place, (signal.SIGINT, signal.SIGTERM)[count % 2], at_s)
-    print(seen.row(), flush=True)
-    for line in [*seen.lines[1:5], *seen.orphans, *seen.leftovers] if seen.faults() else []:
-        print(f"    {line[:160]}", flush=True)
-    return bool(seen.faults())
+    output = "slow-struck"
+    command = place.tag(output, "one", urls=SLOW)
+    for count, at_s in enumerate(moments):
+        if count % 4 == 0 or (place.output(output) / "report").exists():
+            shutil.rmtree(place.output(output), ignore_errors=True)
+        seen = interrupt(place, command, _NUMBERS[count % 2], at_s, is_twice=is_twice)
+        note(seen, result)
+    ended(place, command, result)
+    compare(place, "slow", output, result)
+    shutil.rmtree(place.output(output))
+    return result
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def note(seen: Seen, result: Told) -> None:
+    """Add what one command came to."""
+    result.starts, result.blows = result.starts + 1, result.blows + (not seen.is_done)
+    for fault in seen.faults():
+        result.wrongly(f"{seen.number.name} at {seen.at_s:.1f} s: {fault}")

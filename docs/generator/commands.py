@@ -30,7 +30,7 @@ def verb_names() -> list[str]:
 
 def verb(name: str) -> str:
     """One verb of `python -m train`."""
-    return command(_verbs(train._parser())[name])
+    return command(_verbs(train.parser())[name])
 
 
 def command(parser: argparse.ArgumentParser) -> str:

@@ -44,7 +44,7 @@ def certificate(sample: Sample, judged: Sequence[Judged], promises: Mapping[str,
     by_tag: dict[str, list[Judged]] = defaultdict(list)
     for one in judged:
         by_tag[one.image.tag].append(one)
-    right = sum(one.is_right for one in judged)
+    claims = [one for one in judged if one.image.tag != sample.missing]
     return {
         "task": sample.task,
         "publication": sample.publication,
@@ -53,11 +53,11 @@ def certificate(sample: Sample, judged: Sequence[Judged], promises: Mapping[str,
         "drawn_at": sample.drawn_at,
         "certified_at": datetime.now(UTC).isoformat(),
         "drawn": len(sample.images),
-        "judged": len(judged),
-        "right": right,
+        "judged": len(claims),
+        "right": sum(one.is_right for one in claims),
         "tags": {tag: _of_tag(tag, sample, by_tag, promises.get(tag)) for tag in sample.rows},
         "shares_of_other_tags": _others(sample, by_tag),
-        "slices": {name: _slices(judged, key) for name, key in _SLICES.items()},
+        "slices": {name: _slices(claims, key) for name, key in _SLICES.items()},
         "lapsed": None,
     }
 
@@ -65,8 +65,8 @@ def certificate(sample: Sample, judged: Sequence[Judged], promises: Mapping[str,
 def _of_tag(
     tag: str, sample: Sample, by_tag: Mapping[str, Sequence[Judged]], promise: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Precision of a tag, and the share of published images that truly show it."""
-    mine = by_tag.get(tag, [])
+    """Precision of a tag, and the share of published images that truly show it; the missing one claims nothing."""
+    mine = by_tag.get(tag, []) if tag != sample.missing else []
     right = sum(one.is_right for one in mine)
     share, low, high = stratified_share(_strata(tag, sample, by_tag))
     found: dict[str, Any] = {

@@ -51,6 +51,8 @@ class Sample:
     drawn_at: str
     rows: dict[str, int]
     """Tag -> published rows with it."""
+    missing: str = ""
+    """The tag of images that no rule tags: it claims nothing, so that it has no precision."""
     images: list[Drawn] = field(default_factory=list)
 
     @property
@@ -91,7 +93,7 @@ def draw_sample(output: Path, task: str, images: int, seed: int) -> Sample:
     now = datetime.now(UTC)
     sample = Sample(
         f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}", task, manifest.version, manifest.tasks[task].models, seed,
-        now.isoformat(), rows, drawn,
+        now.isoformat(), rows, str(manifest.tasks[task].content["missing"]), drawn,
     )  # fmt: skip
     files.write_text(str(output / FOLDER / f"{sample.id}.json"), json.dumps(asdict(sample), indent=1) + "\n")
     return sample

@@ -20,6 +20,8 @@ class Command:
     """What it cannot do without, where that is not installed with eoltag alone."""
     extra: str = ""
     """The extra of the wheel that brings the library."""
+    entry: str = "main"
+    """The function that runs it."""
 
     @property
     def is_job(self) -> bool:
@@ -44,7 +46,11 @@ COMMANDS: Final = {
     "judgements": Command("eoltag.commands.judgements", "judgements as CSV or Label Studio's JSON, out and in"),
     "audit": Command("eoltag.commands.audit", "draw published images, certify tags", "scipy", "review"),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
-    "train": Command("train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train"),
+    "demo": Command("eoltag.commands.demo", "from nothing to tags on this machine, in minutes", "keras", "train"),
+    "completion": Command("eoltag.commands.completion", "let a shell complete commands and options"),
+    "train": Command(
+        "train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train", "program"
+    ),
 }
 
 
@@ -58,7 +64,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
         raise UsageError(
             f"eoltag {name} wants {command.library}, which is not installed: {install_command(command.extra)}"
         )
-    main = import_module(command.module).main
+    main = getattr(import_module(command.module), command.entry)
     if not command.is_job:
         return int(main(arguments))
     from eoltag.spark.runtime.command import run_program  # only a job needs signals and a scratch folder

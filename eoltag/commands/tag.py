@@ -28,7 +28,7 @@ examples:
 The [job] table of a --config file holds options under their names (max_failure_rate = 0.2 for --max-failure-rate 0.2);
 an option on the command line goes before it. Relative paths start at the current directory in both.
 Running the same command again fetches only what is new and what failed for now (time-outs, 429, 5xx).
-exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written);
+exit codes: 0 done; 2 unusable arguments, settings, bundle or package (nothing was written), or a disk that fails;
 3 done, but more images failed than --max-failure-rate allows; 4 done, but a guard of --publish refused;
 1 a bug or a lost cluster."""
 
@@ -115,6 +115,12 @@ def _add_settings(new: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fetch from private, loopback and link-local addresses as well",
     )
+    new.add_argument(
+        "--metrics-file",
+        type=Path,
+        metavar="FILE",
+        help="write the numbers of the run there at its end, for the textfile collector of Prometheus' node exporter",
+    )
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -163,6 +169,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         is_dry_run=options.dry_run,
         is_quiet=options.quiet,
         as_json=options.json,
+        metrics=options.metrics_file,
     )
     if is_only_check():
         read_tasks(request.tasks, request.root, request.models)

@@ -1,6 +1,6 @@
 """Which package each model of a task takes: the one that its file names, or the one that --model gives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,37 +8,52 @@ from eoltag.errors import PackageError, TaskError
 from eoltag.model.package import Package, read_package
 from eoltag.places import PACKAGE
 
+FetchPackage = Callable[[str], Package]
+"""Reads a package that lies on a file system of its own: s3a://..., hdfs://... Raises PackageError."""
+
 RECIPE_FOLDER: Final = Path("conf/train")
 
 
-def given_models(models: Sequence[str]) -> dict[str, Path]:
+def given_models(models: Sequence[str]) -> dict[str, str]:
     """TASK=PATH and TASK.MODEL=PATH of --model as TASK or TASK.MODEL to package. Raises TaskError."""
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     for text in models:
         key, sign, path = text.partition("=")
         if not (sign and key.strip() and path.strip()):
             raise TaskError(f"--model: wanted TASK=PATH or TASK.MODEL=PATH. Received: {text!r}")
-        found[key.strip()] = Path(path.strip())
+        found[key.strip()] = path.strip()
     return found
 
 
 def read_packages(
-    task: str, entries: Mapping[str, str], task_path: Path, root: Path, given: Mapping[str, Path]
+    task: str,
+    entries: Mapping[str, str],
+    task_path: Path,
+    root: Path,
+    given: Mapping[str, str],
+    fetch: FetchPackage | None = None,
 ) -> dict[str, Package]:
     """Model -> package. entries: model to what the task file names. given: see given_models.
 
-    Raises PackageError, and TaskError for a given model that the task has not.
+    fetch: for those that do not lie here; None refuses them. Raises PackageError, and TaskError for a given model that
+    the task has not.
     """
     others = _given_for(task, tuple(entries), given)
-    return {
-        model: read_package(others.get(model) or _find(task, entry, task_path, root))
-        for model, entry in entries.items()
-    }
+    found = {}
+    for model, entry in entries.items():
+        place = others.get(model, entry)
+        if "://" not in place:
+            found[model] = read_package(Path(place) if model in others else _find(task, place, task_path, root))
+        elif fetch is not None:
+            found[model] = fetch(place)
+        else:
+            raise PackageError(f"{place}: a package on this machine was wanted")
+    return found
 
 
-def _given_for(task: str, models: Sequence[str], given: Mapping[str, Path]) -> dict[str, Path]:
+def _given_for(task: str, models: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     """Model of this task -> the package that is given for it. Raises TaskError."""
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     for key, path in given.items():
         name, _, model = key.partition(".")
         if name != task:

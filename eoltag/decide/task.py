@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import Field, model_validator
 
-from eoltag.decide.packages import given_models, read_packages
+from eoltag.decide.packages import FetchPackage, given_models, read_packages
 from eoltag.errors import TaskError, did_you_mean
 from eoltag.image.features import FEATURES
 from eoltag.model.package import Package
@@ -66,7 +66,8 @@ class TaskFile(Strict):
     )
     """Columns of the TSV: `NAME`, or `NAME=SQL` over the columns of the tags table."""
     formats: tuple[str, ...] = Field(("tsv",), strict=False, min_length=1)
-    """File formats of the tags: `tsv`, `jsonl` (JSON lines with the same columns), or both beside each other."""
+    """Formats of the tags beside Parquet, one or more: `tsv`, `jsonl` (JSON lines with the same columns), `delta` (a
+    Delta table with the columns of the tags table)."""
     models: dict[str, ModelEntry] = Field(min_length=1)
     features: tuple[str, ...] = Field((), strict=False)
     """What is measured of every picture beside the models: further columns for rules, extras and the TSV."""
@@ -138,35 +139,40 @@ class Task:
     def taken(self) -> list[str]:
         """A sentence for each model of which an attempt was taken, or another package than the task file names."""
         return [
-            f"task {self.name}: {model} is {package.path}, model version {package.version}"
+            f"task {self.name}: {model} is {package.place}, model version {package.version}"
             for model, package in self.packages.items()
-            if not str(package.path).endswith(str(Path(self.file.models[model].package)))
+            if not package.place.endswith(self.file.models[model].package.rstrip("/"))
         ]
 
 
-def read_task(name_or_file: str, root: Path, models: Mapping[str, Path] | None = None) -> Task:
+def read_task(
+    name_or_file: str, root: Path, models: Mapping[str, str] | None = None, fetch: FetchPackage | None = None
+) -> Task:
     """The task NAME of conf/tasks (below the current directory, else below `root`), or a task file.
 
     models: TASK or TASK.MODEL to the package that takes the place of its own; those of other tasks are passed over.
-    Raises TaskError, and PackageError for its packages.
+    fetch: see read_packages. Raises TaskError, and PackageError for its packages.
     """
     path = _find_task(name_or_file, root)
     file = parse(TaskFile, read_toml(path, TaskError), str(path), TaskError)
     entries = {name: entry.package for name, entry in file.models.items()}
-    task = Task(path, file, read_packages(file.name, entries, path, root, models or {}))
+    task = Task(path, file, read_packages(file.name, entries, path, root, models or {}, fetch))
     refuse_slips(task)
     return task
 
 
-def read_tasks(names: list[str], root: Path, models: Sequence[str] = ()) -> list[Task]:
+def read_tasks(
+    names: list[str], root: Path, models: Sequence[str] = (), fetch: FetchPackage | None = None
+) -> list[Task]:
     """Each task once. models: TASK=PATH or TASK.MODEL=PATH, packages in place of those that the task files name.
 
-    Raises TaskError where two files carry the same name, and where a model is for none of them.
+    fetch: see read_packages. Raises TaskError where two files carry the same name, and where a model
+    is for none of them.
     """
     tasks: dict[str, Task] = {}
     given = given_models(models)
     for name in names:
-        task = read_task(name, root, given)
+        task = read_task(name, root, given, fetch)
         known = tasks.setdefault(task.name, task)
         if known.path != task.path:
             raise TaskError(f"{task.path}: task '{task.name}' is already given by {known.path}")

@@ -1,5 +1,6 @@
 """HTTP answers and failures as outcomes of an image."""
 
+import re
 import socket
 import ssl
 from collections.abc import Collection, Iterable
@@ -45,12 +46,19 @@ _DNS_MAY_PASS: Final = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL})
 """Failures of the lookup itself; others say that there is no such name."""
 
 
+_NOT_ENCODED: Final = re.compile(r"Can not decode content-encoding: (\w+)")
+"""How the HTTP client says so; it takes a plain body with such a header for one that was cut short."""
+
+
 def explain_exception(problem: Exception) -> ImageError:
     """The image error that an exception of the HTTP client amounts to."""
     meaning = next(meaning for kind, meaning in _MEANING if isinstance(problem, kind))
     if isinstance(problem.__cause__, ssl.SSLError):  # an alert that comes after the handshake
         meaning = TlsFailed
     text = " ".join(str(problem).split())
+    encoding = _NOT_ENCODED.search(text)
+    if encoding is not None:
+        return HttpOther(f"the body is not {encoding[1]}, as its Content-Encoding says, or this encoding is not read")
     return meaning(f"{type(problem).__name__}: {text}" if text else type(problem).__name__)
 
 

@@ -59,16 +59,20 @@ def timed(timeout_s: float) -> Decode:
 @contextmanager
 def apart(timeout_s: float) -> Iterator[Decode]:
     """Decoding in a child process: gives the same pixels, and Undecodable where the child dies or takes too long."""
-    children: list[_Child] = []
+    children: list[Child] = []
 
     def in_child(*arguments: Any, **named: Any) -> Decoded:
         if not children:
-            children.append(_Child(CHILD, timeout_s))
+            children.append(Child(CHILD, str(timeout_s + GRACE_S)))
         try:
-            return children[0].decode(arguments, named)
-        except _Lost as lost:
+            answer = children[0].ask((arguments, named), timeout_s)
+        except Lost as lost:
             children.pop().end()
             raise Undecodable(str(lost)) from lost
+        if isinstance(answer, ImageError):
+            raise answer
+        assert isinstance(answer, Decoded)
+        return answer
 
     try:
         yield in_child
@@ -77,19 +81,19 @@ def apart(timeout_s: float) -> Iterator[Decode]:
             one.end()
 
 
-class _Lost(Exception):
+class Lost(Exception):
     """The child gave no answer."""
 
 
-class _Child:
+class Child:
     """A running child process and the way to it."""
 
-    def __init__(self, module: str, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, module: str, *arguments: str) -> None:
+        """module: gets the number of its end of the pipe, then the arguments; sends something when it is ready."""
         mine, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, str(theirs.fileno()), str(timeout_s + GRACE_S)],
+                [sys.executable, "-m", module, str(theirs.fileno()), *arguments],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C is for the caller; the child ends when the pipe is closed
@@ -104,19 +108,15 @@ class _Child:
             self.end()
             raise
 
-    def decode(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Decoded:
-        """Raises ImageError, or _Lost."""
+    def ask(self, request: object, timeout_s: float, doing: str = "reading it") -> Any:
+        """What the child answers. Raises Lost, which says what it was `doing`; the child is of no use then."""
         try:
-            self._pipe.send_bytes(pickle.dumps((arguments, named)))
-            if not self._pipe.poll(self._timeout_s):
-                raise _Lost(f"reading it took more than {self._timeout_s:g} s")
-            answer = pickle.loads(self._pipe.recv_bytes())
+            self._pipe.send_bytes(pickle.dumps(request))
+            if not self._pipe.poll(timeout_s):
+                raise Lost(f"{doing} took more than {timeout_s:g} s")
+            return pickle.loads(self._pipe.recv_bytes())
         except (OSError, EOFError) as problem:
-            raise _Lost(f"the worker died while reading it ({self._cause()})") from problem
-        if isinstance(answer, ImageError):
-            raise answer
-        assert isinstance(answer, Decoded)
-        return answer
+            raise Lost(f"the worker died while {doing} ({self._cause()})") from problem
 
     def end(self) -> None:
         """Whatever it is doing."""

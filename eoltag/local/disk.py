@@ -27,7 +27,8 @@ def disk_problem(problem: BaseException, *places: str) -> str | None:
     """
     for one in _chain(problem):
         if isinstance(one, OSError) and one.errno in CAUSES:
-            place = str(one.filename) if one.filename else _suspect(places, one.errno)
+            named = one.filename2 or one.filename  # of a copy the second is written
+            place = os.fsdecode(named) if isinstance(named, str | bytes) else _suspect(places, one.errno)
             return f"{place}: {CAUSES[one.errno]}; {_ADVICE}"
         if isinstance(one, OSError) and _NO_TEMPORARY in str(one):
             return f"{os.environ.get('TMPDIR', 'TMPDIR')}: no temporary file can be made there; {_ADVICE}"

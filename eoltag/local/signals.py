@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from eoltag.errors import UsageError
+from eoltag.local.log import line_of
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 GRACE_S: Final = 15.0
@@ -37,6 +38,7 @@ class _State:
     is_installed = False
     needs_java = False
     """What is left behind lies where only the JVM can reach it: it must not be ended first."""
+    go_on = GO_ON
     deferrals = 0
     is_owed = False
     endings: list[Callable[[], None]] = []  # one process, one state
@@ -48,10 +50,35 @@ _state = _State()
 def install() -> None:
     """Listen. Signals that were blocked until now are let in; Ctrl-C that the shell has switched off stays so."""
     is_first, _state.is_installed = not _state.is_installed, True
+    if is_first:
+        os.register_at_fork(after_in_child=_forget)
     for number in SIGNALS:
         if not (is_first and number is signal.SIGINT and signal.getsignal(number) is signal.SIG_IGN):
             signal.signal(number, _on_signal)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def heard(main: Callable[[], int], go_on: str = GO_ON) -> int:
+    """The exit code of `main`, inside which signals are heard; after one, this process ends here.
+
+    go_on: what the line of a signal says besides.
+    """
+    _state.go_on = go_on
+    try:
+        install()
+        code = main()
+        ignore()
+    finally:
+        if exit_code() is not None:
+            leave()
+    return code
+
+
+def _forget() -> None:
+    """In a fork: Ctrl-C is for the process that it came of, and no ending is its own."""
+    _state.endings.clear()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
@@ -133,7 +160,8 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
         leave()
     reason = _state.reason
     _state.exit_code = _SHELL + number if reason is None else int(reason.exit_code)
-    _write_line(f"interrupted: {GO_ON}" if reason is None else f"error: {' '.join(str(reason).split())}")
+    words = ("interrupted", _state.go_on) if reason is None else ("error", " ".join(str(reason).split()))
+    _write_line(line_of(*words))
     _silence()
     watch = threading.Timer(GRACE_S, leave)
     watch.daemon = True

@@ -40,6 +40,13 @@ class Package:
     card: Card
     version: str
     """12 hex digits; see model_version."""
+    origin: str = ""
+    """Where `path` is a copy of; empty: it is none."""
+
+    @property
+    def place(self) -> str:
+        """Where it lies, for people."""
+        return self.origin or str(self.path)
 
     @property
     def engines(self) -> tuple[EngineName, ...]:

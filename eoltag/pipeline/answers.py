@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from eoltag.image.careful import Decode
+from eoltag.pipeline.computing import Computer
 from eoltag.pipeline.partition import Job, tag_images
 from eoltag.pipeline.rows import ImageRow, MeasureRow, Row, ScoreRow
 from eoltag.records import FetchRequest, Outcome, Scores, WantedImage
@@ -22,14 +23,16 @@ class Answer:
     """By model version or name of a measure; all of them where the outcome is ok, else none."""
 
 
-def answers_in_order(urls: Iterable[str | None], job: Job, *, rate_share: float, decode: Decode) -> Iterator[Answer]:
+def answers_in_order(
+    urls: Iterable[str | None], job: Job, *, rate_share: float, decode: Decode, computer: Computer | None = None
+) -> Iterator[Answer]:
     """One answer for each URL, in the order of `urls`; a URL that comes again is not fetched again.
 
     What is kept until the end is the answer for each URL and content: about half a KB, and no picture.
-    rate_share, decode: see partition.tag_images.
+    rate_share, decode, computer: see partition.tag_images.
     """
     book = _Book(frozenset((*job.models.sources, *job.measures)))
-    for item, row in tag_images(book.new_ones(urls), job, rate_share=rate_share, decode=decode):
+    for item, row in tag_images(book.new_ones(urls), job, rate_share=rate_share, decode=decode, computer=computer):
         book.note(item, row)
         yield from book.ready()
     yield from book.ready(is_over=True)

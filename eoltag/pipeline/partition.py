@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from eoltag.errors import ImageError
+from eoltag.errors import ImageError, Undecodable
 from eoltag.fetch.read_ahead import fetch_ahead
 from eoltag.image.careful import Decode
 from eoltag.image.copies import encode_copy
 from eoltag.image.decode import decode as decode_in_line
 from eoltag.image.features import FEATURES
 from eoltag.pipeline.clock import Stage, Stopwatch
+from eoltag.pipeline.computing import Computer, Failed, InLine
 from eoltag.pipeline.models import Models, Network
 from eoltag.pipeline.rows import ImageRow, MeasureRow, PixelsRow, Row
 from eoltag.pipeline.scoring import PictureScoring, ScoredImage
-from eoltag.records import Decoded, Fetched, Pixels, WantedImage
+from eoltag.records import Decoded, Fetched, Outcome, Pixels, WantedImage
 from eoltag.report.top_k import Collector
 from eoltag.settings import ReuseSettings, Settings
 
@@ -53,6 +54,8 @@ class _Seen:
 
     known: KnownContents
     here: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Content -> why it could not be scored."""
 
     def is_new(self, content: str) -> bool:
         """Whether nobody has scored this content; afterwards somebody has."""
@@ -69,6 +72,7 @@ def tag_images(
     rate_share: float,
     known: KnownContents = frozenset(),
     decode: Decode = decode_in_line,
+    computer: Computer | None = None,
     collector: Collector | None = None,
     watch: Stopwatch | None = None,
     is_last_pass: bool = True,
@@ -76,12 +80,12 @@ def tag_images(
 ) -> Iterator[Found]:
     """Every wanted image with its answer, and the scores and all else that is kept, in no particular order.
 
-    rate_share: this task's part of the global request rate, in (0, 1]. decode: one of image.careful, where a picture
-    must not end the process. collector: is offered every scored picture for the report. watch: takes the time of each
-    stage. is_last_pass, absences: see fetch_ahead.
+    rate_share: this task's part of the global request rate, in (0, 1]. decode, computer: those of image.careful and
+    pipeline.computing, where a picture must not end the process. collector: is offered every scored picture for the
+    report. watch: takes the time of each stage. is_last_pass, absences: see fetch_ahead.
     """
     settings, watch = job.settings, watch or Stopwatch()
-    scoring = PictureScoring(job.models, "fetch", watch, collector)
+    scoring = PictureScoring(job.models, computer or InLine(job.models), "fetch", watch, collector)
     seen = _Seen(known)
     fetched_images = fetch_ahead(
         wanted,
@@ -95,7 +99,9 @@ def tag_images(
     )
     for item, fetched in watch.waiting(fetched_images):
         yield from _answered(item, fetched, job, scoring, seen, decode)
+        yield from _unscored(scoring, seen)
     yield from ((None, row) for row in scoring.finish())
+    yield from _unscored(scoring, seen)
 
 
 def _answered(
@@ -109,18 +115,30 @@ def _answered(
     lacking = _lacking(item, content, job, seen)
     networks = job.models.networks_for(lacking)
     try:
+        if content in seen.failed:
+            raise Undecodable(seen.failed[content])
         with scoring.watch.of(Stage.DECODE):
             decoded = _decode(decode, fetched.data, networks, job, lacking)
+            kept = list(_kept(content, fetched.data, decoded, job, lacking, scoring.computer))
     except ImageError as problem:
         yield item, image_row(item, fetched, content, problem)
         return
-    yield item, image_row(item, fetched, content, decoded)
-    yield from ((None, row) for row in _kept(content, fetched.data, decoded, job, lacking))
-    image = ScoredImage(
-        item.url, content, decoded.width, decoded.height, lacking, keeps_vector=job.settings.reuse.features
-    )
+    answer = image_row(item, fetched, content, decoded)
+    yield item, answer
+    yield from ((None, row) for row in kept)
+    keeps_vector = job.settings.reuse.features
+    image = ScoredImage(item.url, content, decoded.width, decoded.height, lacking, keeps_vector, (item, answer))
     for network, pixels in zip(networks, decoded.pixels, strict=True):
         yield from ((None, row) for row in scoring.add(network, image, pixels))
+
+
+def _unscored(scoring: PictureScoring, seen: _Seen) -> Iterator[Found]:
+    """A later answer for each picture that was read, and could not be scored."""
+    for image, cause in scoring.failed():
+        assert image.answer is not None, "only kept copies have none"
+        item, row = image.answer
+        seen.failed[image.content_sha256] = cause
+        yield item, row._replace(outcome=str(Outcome.UNDECODABLE), detail=cause, asked_at=datetime.now(UTC))
 
 
 def _lacking(item: WantedImage, content: str, job: Job, seen: _Seen) -> frozenset[str]:
@@ -138,10 +156,15 @@ def _decode(decode: Decode, data: bytes, networks: Sequence[Network], job: Job, 
     return decode(data, specs, job.settings.decode.max_pixels, sides, copy_side_px)
 
 
-def _kept(content: str, data: bytes, decoded: Decoded, job: Job, lacking: Collection[str]) -> Iterator[Row]:
-    """What is kept of a picture besides its scores. data: its file."""
+def _kept(
+    content: str, data: bytes, decoded: Decoded, job: Job, lacking: Collection[str], computer: Computer
+) -> Iterator[Row]:
+    """What is kept of a picture besides its scores. data: its file. Raises Undecodable where it cannot be measured."""
     for name, picture in zip([name for name in job.measures if name in lacking], decoded.pictures, strict=True):
-        yield MeasureRow(content, name, FEATURES[name].measure(picture))
+        try:
+            yield MeasureRow(content, name, computer.measure(name, picture))
+        except Failed as failed:
+            raise Undecodable(str(failed)) from failed
     if decoded.copy is not None:
         image = _copy(data, decoded.copy, decoded, job.settings.reuse)
         yield PixelsRow(content, min(decoded.copy.shape[:2]), image, decoded.width, decoded.height)
@@ -193,24 +216,27 @@ def score_copies(
     copies: Iterable[KeptPixels],
     job: Job,
     *,
-    on_broken: Callable[[KeptPixels], None],
+    on_broken: Callable[[str], None],
+    decode: Decode = decode_in_line,
+    computer: Computer | None = None,
     collector: Collector | None = None,
     watch: Stopwatch | None = None,
 ) -> Iterator[Row]:
     """The scores of kept copies, and the features of bases where these are kept; no server is asked.
 
-    on_broken: is told of a copy that cannot be decoded; it gets no scores.
+    on_broken: is told of the content of a copy that cannot be decoded or scored; it gets no scores. decode, computer:
+    see tag_images.
     """
     watch = watch or Stopwatch()
-    scoring = PictureScoring(job.models, "pixels", watch, collector)
+    scoring = PictureScoring(job.models, computer or InLine(job.models), "pixels", watch, collector)
     for copy in copies:
         networks = job.models.networks_for(copy.lacking)
         specs = [network.spec for network in networks]
         try:
             with watch.of(Stage.DECODE):
-                decoded = decode_in_line(copy.image, specs, job.settings.decode.max_pixels)
+                decoded = decode(copy.image, specs, job.settings.decode.max_pixels)
         except ImageError:
-            on_broken(copy)
+            on_broken(copy.content_sha256)
             continue
         image = ScoredImage(
             copy.url, copy.content_sha256, copy.source_width, copy.source_height, frozenset(copy.lacking),
@@ -219,3 +245,5 @@ def score_copies(
         for network, pixels in zip(networks, decoded.pixels, strict=True):
             yield from scoring.add(network, image, pixels)
     yield from scoring.finish()
+    for image, _ in scoring.failed():
+        on_broken(image.content_sha256)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from eoltag.model.package import Card
 from eoltag.pipeline.clock import Stage, Stopwatch
+from eoltag.pipeline.computing import Computed, Computer, Failed
 from eoltag.pipeline.models import Models, Network
-from eoltag.pipeline.rows import Row, ScoreBlock, ScoreRow, ScoreSource, VectorRow
-from eoltag.records import Pixels, Scores
+from eoltag.pipeline.rows import ImageRow, Row, ScoreBlock, ScoreRow, ScoreSource, VectorRow
+from eoltag.records import Pixels, Scores, WantedImage
 from eoltag.report.thumbnails import Picture
 from eoltag.report.top_k import Collector, Scored
 
@@ -32,6 +33,8 @@ class ScoredImage:
     lacking: frozenset[str]
     """The model versions that are to score it."""
     keeps_vector: bool = False
+    answer: tuple[WantedImage, ImageRow] | None = None
+    """The answer of a server that brought it; None for a kept copy."""
 
 
 @dataclass(slots=True)
@@ -53,12 +56,19 @@ class PictureScoring:
     """The growing batch of each network, and the batch that an engine works on."""
 
     models: Models
+    computer: Computer
     source: ScoreSource
     watch: Stopwatch
     collector: Collector | None = None
     _growing: dict[str, _Batch] = field(default_factory=dict)
     _begun: Callable[[], list[Row]] = list
     """Gives the rows of the batch that an engine works on."""
+    _failed: list[tuple[ScoredImage, str]] = field(default_factory=list)
+
+    def failed(self) -> Iterator[tuple[ScoredImage, str]]:
+        """The pictures that could not be scored since this was asked, and why."""
+        while self._failed:
+            yield self._failed.pop(0)
 
     def add(self, network: Network, image: ScoredImage, pixels: Pixels) -> Iterator[Row]:
         """Take one picture (H, W, 3); where its batch is full, the rows of the batch before."""
@@ -89,23 +99,47 @@ class PictureScoring:
 
     def _work(self, network: Network, batch: _Batch) -> Callable[[], list[Row]]:
         """The rows of a batch, in two steps."""
-        pixels = batch.pixels[: len(batch.images)]
-        if network.base_version is None:
-            engine = self.models.whole(network.key)
-            logits = engine.begin(pixels)
-            return lambda: self._rows(network.key, engine.name, batch, logits())
-        features = self.models.base(network).features(pixels)
-        return lambda: list(self._by_heads(network, batch, features))
+        try:
+            finish = self.computer.begin(network, batch.pixels[: len(batch.images)])
+        except Failed:
+            return lambda: self._one_by_one(network, batch)
 
-    def _by_heads(self, network: Network, batch: _Batch, features: NDArray[np.float32]) -> Iterator[Row]:
-        """Vectors to be kept of features (N, D), and the scores of every head."""
-        for image, row in zip(batch.images, features, strict=True):
-            if image.keeps_vector:
-                vector = row.astype(FEATURE_TYPE).tobytes()
-                yield VectorRow(image.content_sha256, str(network.base_version), vector, self.source)
-        for version in network.versions:
-            head = self.models.head(version, self.models.batch_size(network))
-            yield from self._rows(version, head.name, batch, head.logits(features))
+        def rows() -> list[Row]:
+            try:
+                found = finish()
+            except Failed:
+                return self._one_by_one(network, batch)
+            return list(self._found(network, batch, found))
+
+        return rows
+
+    def _one_by_one(self, network: Network, batch: _Batch) -> list[Row]:
+        """The rows of a batch that failed; the picture that it failed for has none. Raises Failed: see _check."""
+        rows: list[Row] = []
+        for number, image in enumerate(batch.images):
+            alone = _Batch(batch.pixels[number : number + 1], [image])
+            try:
+                found = self.computer.begin(network, alone.pixels)()
+            except Failed as failed:
+                self._check(network, alone.pixels)
+                self._failed.append((image, str(failed)))
+                continue
+            rows += self._found(network, alone, found)
+        return rows
+
+    def _check(self, network: Network, pixels: Pixels) -> None:
+        """Raises Failed where a black picture cannot be scored either: then it is not the picture's fault."""
+        self.computer.begin(network, np.zeros_like(pixels))()
+
+    def _found(self, network: Network, batch: _Batch, found: Computed) -> Iterator[Row]:
+        """Vectors to be kept, and the scores of every model of the network."""
+        if found.features is not None:
+            for image, row in zip(batch.images, found.features, strict=True):
+                if image.keeps_vector:
+                    vector = row.astype(FEATURE_TYPE).tobytes()
+                    yield VectorRow(image.content_sha256, str(network.base_version), vector, self.source)
+        for version, (engine, logits) in found.scores.items():
+            yield from self._rows(version, engine, batch, logits)
 
     def _rows(self, version: str, engine: str, batch: _Batch, logits: Scores) -> list[Row]:
         """The scores of the images of a batch that lack this version."""

@@ -15,9 +15,11 @@ def certificate_text(document: Mapping[str, Any]) -> str:
         f"{'95 % interval':>16}",
     ]
     for tag, found in document["tags"].items():
-        precision = "-" if found["precision"] is None else f"{found['precision']:.3f}"
+        precision, interval = "-", "-"
+        if found["precision"] is not None:
+            precision, interval = f"{found['precision']:.3f}", _interval(found["interval"])
         lines.append(
-            f"{tag:<24} {found['rows']:>10,} {found['images']:>8,} {precision:>10} {_interval(found['interval']):>16} "
+            f"{tag:<24} {found['rows']:>10,} {found['images']:>8,} {precision:>10} {interval:>16} "
             f"{found['share']:>11.3f} {_interval(found['share_interval']):>16}"
         )
         if promise := found.get("promise"):

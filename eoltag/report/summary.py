@@ -114,7 +114,7 @@ class Summary:
     def with_changes(self, changes: Mapping[str, Changes | None], *, has_delta: bool) -> "Summary":
         """The same with what is otherwise than before, by task; has_delta: it stands in files as well."""
         known = {task: changed for task, changed in changes.items() if changed is not None}
-        return replace(self, changes=known, files=[*self.files, *(f"delta/{task}" for task in changes if has_delta)])
+        return replace(self, changes=known, files=[*self.files, *(f"changes/{task}" for task in changes if has_delta)])
 
     def as_dict(self) -> dict[str, Any]:
         """For --json and runs/<run_id>.json."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
@@ -86,9 +86,9 @@ def make_app(review: Review) -> FastAPI:
                 "tags": review.tags}  # fmt: skip
 
     @app.get("/api/picture/{task}/{content}", dependencies=[allowed])
-    def picture(task: str, content: str) -> Response:
+    def picture(task: str, content: str, size: Literal["large", "any"] = "any") -> Response:
         item = review.by_key.get((task, content))
-        data = pictures.find(content, item.url) if item is not None else None
+        data = pictures.find(content, None if size == "large" else item.url) if item is not None else None
         if data is None:
             raise HTTPException(404, "no picture is kept")
         return Response(data, media_type=media_type(data), headers={"Cache-Control": "private, max-age=86400"})
@@ -133,8 +133,8 @@ def _headers(files: dict[str, str]) -> dict[str, str]:
     """Only our own script and style run; pictures may come from where the bundle says."""
     style, script = (_hash(files[name]) for name in ("css", "js"))
     policy = (
-        f"default-src 'none'; script-src {script}; style-src {style}; img-src 'self' http: https:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src {script}; style-src {style}; img-src 'self' data: http: https:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return {
         "Content-Security-Policy": policy,

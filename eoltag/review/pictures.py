@@ -1,4 +1,4 @@
-"""Pictures for the page: the kept copy of an image, else its thumbnail."""
+"""Pictures for the page: the kept copy of an image, or its thumbnail."""
 
 from pathlib import Path
 
@@ -12,11 +12,12 @@ class Pictures:
         self._pixels = self._open(output / "pixels")
         self._thumbnails = self._open(output / "thumbnails")
 
-    def find(self, content: str, url: str) -> bytes | None:
-        """JPEG or WebP bytes; None where nothing is kept of the picture."""
-        return self._first(self._pixels, ds.field("content_sha256") == content, "image") or self._first(
-            self._thumbnails, ds.field("eolMediaURL") == url, "jpeg"
-        )
+    def find(self, content: str, url: str | None) -> bytes | None:
+        """JPEG or WebP bytes; None where nothing is kept of the picture. url: None where a thumbnail is too small."""
+        kept = self._first(self._pixels, ds.field("content_sha256") == content, "image")
+        if kept is not None or url is None:
+            return kept
+        return self._first(self._thumbnails, ds.field("eolMediaURL") == url, "jpeg")
 
     @staticmethod
     def _open(folder: Path) -> ds.Dataset | None:

@@ -74,7 +74,7 @@ def read_items(output: Path, wanted: Slice) -> list[Item]:
         values["ancestry"] = wanted.ancestry
     for name, bound in (("least", wanted.least), ("most_sure", wanted.most)):
         if bound is not None:
-            conditions.append(f"confidence {'>=' if name == 'least' else '<='} ${name}")
+            conditions.append(f"confidence {'>=' if name == 'least' else '<='} CAST(${name} AS FLOAT)")
             values[name] = bound
     if wanted.order == "random":
         values["seed"] = str(wanted.seed)

@@ -52,6 +52,8 @@ class TagRequest:
     is_dry_run: bool = False
     is_quiet: bool = False
     as_json: bool = False
+    metrics: Path | None = None
+    """Where the numbers of the run are written in the text format of Prometheus."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The two dialects that views are written in, and what they say differently."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +31,16 @@ class Dialect:
         options = "union_by_name = true, hive_partitioning = true, hive_types_autocast = false"
         return f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet({self.text(files)}, {options});"
 
+    def document_view(self, name: str, folder: str, columns: Mapping[str, str]) -> str:
+        """A view over the JSON documents in `folder`, one row each. columns: key to type, as Spark writes it."""
+        if self.name == "spark":
+            listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+            options = f"path {self.text(folder)}, multiLine 'true', pathGlobFilter '*.json'"
+            return f"CREATE OR REPLACE TEMPORARY VIEW {name} ({listed}) USING json OPTIONS ({options});"
+        listed = ", ".join(f"{column}: {self.text(_duckdb_type(kind))}" for column, kind in columns.items())
+        options = f"columns = {{{listed}}}, format = 'unstructured'"
+        return f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_json({self.text(f'{folder}/*.json')}, {options});"
+
     def view(self, name: str, query: str) -> str:
         """A view of a query."""
         kind = "TEMPORARY VIEW" if self.name == "spark" else "VIEW"
@@ -52,6 +62,13 @@ class Dialect:
         kind = OUTPUTS[record.output_kind]
         sql = kind.spark if self.name == "spark" else kind.duckdb
         return sql.filled(raw, self.texts(record.labels), f"CAST({record.temperature!r} AS DOUBLE)")
+
+
+def _duckdb_type(kind: str) -> str:
+    """A type as Spark writes it, as DuckDB does."""
+    for mine, other in (("STRUCT<", "STRUCT("), ("MAP<", "MAP("), (">", ")"), ("STRING", "VARCHAR"), (": ", " ")):
+        kind = kind.replace(mine, other)
+    return kind
 
 
 DIALECTS: tuple[Dialect, ...] = (Dialect("duckdb"), Dialect("spark"))

@@ -22,6 +22,22 @@ _SAID: Final = {
 }
 _SAME: Final = "PARTITION BY eolMediaURL, dataObjectVersionID"
 
+_COUNTED: Final = {
+    "rows_in": "BIGINT",
+    "ok": "BIGINT",
+    "failed": "MAP<STRING, BIGINT>",
+    "images_fetched": "BIGINT",
+    "seconds": "DOUBLE",
+    "images_per_s": "DOUBLE",
+}
+"""What the summary of a run says of it: name -> type."""
+_DOCUMENT: Final = {
+    **dict.fromkeys(("run_id", "job", "status", "started_at", "eoltag", "spark_master"), "STRING"),
+    "tasks": "MAP<STRING, STRING>",
+    "summary": f"STRUCT<{', '.join(f'{name}: {kind}' for name, kind in _COUNTED.items())}>",
+}
+"""What is read of runs/RUN_ID.json: key -> type."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -33,6 +49,7 @@ class Contents:
     models: tuple[ModelRecord, ...]
     """Those that have scores."""
     measures: tuple[str, ...] = ()
+    has_runs: bool = False
 
 
 def views(contents: Contents, dialect: Dialect) -> str:
@@ -49,8 +66,22 @@ def views(contents: Contents, dialect: Dialect) -> str:
         ]
     if "tags" in contents.tables:
         parts.append(dialect.file_view("tags", f"{contents.root}/tags", 1))
+    if contents.has_runs:
+        parts += [
+            dialect.document_view("run_documents", f"{contents.root}/runs", _DOCUMENT),
+            dialect.view("runs", _runs()),
+        ]
     head = "-- Views over the tables of eoltag. Written anew by every run; also: python -m eoltag views OUTPUT\n"
     return head + "\n\n".join([*dialect.settings, *parts]) + "\n"
+
+
+def _runs() -> str:
+    """One row for each run that changed tags or looked whether it had to."""
+    counted = ", ".join(f"summary.{name} AS {name}" for name in _COUNTED)
+    return (
+        "SELECT run_id, job, status, CAST(started_at AS TIMESTAMP) AS started_at, map_keys(tasks) AS tasks,\n"
+        f"  {counted}, eoltag, spark_master FROM run_documents"
+    )
 
 
 def _latest_images() -> str:

@@ -1,6 +1,7 @@
 """Writes the views of an output directory on any file system that pyarrow reads."""
 
 import posixpath
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,10 @@ Read = Callable[[str], str]
 """The text of a file below the root."""
 
 
+_HADOOPS_S3: Final = re.compile(r"^s3[an]://")
+"""How Hadoop spells an address of S3; DuckDB takes it too, pyarrow does not."""
+
+
 def file_name(dialect: str) -> str:
     """The file that holds the views in this dialect."""
     return f"views.{dialect}.sql"
@@ -30,7 +35,7 @@ def view_files(root: str, names: Names, read: Read) -> dict[str, str]:
     records = [ModelRecord.from_json(read(f"models/{name}")) for name in names("models") if name.endswith(".json")]
     measures = [folder.removeprefix("name=") for folder in names("measures") if folder.startswith("name=")]
     models = tuple(record for record in records if record.model_version in scored)
-    contents = Contents(root, tables, models, tuple(measures))
+    contents = Contents(root, tables, models, tuple(measures), has_runs=bool(names("runs")))
     return {file_name(dialect.name): views(contents, dialect) for dialect in DIALECTS}
 
 
@@ -41,7 +46,7 @@ def write_views(output: str, target: Path | None = None) -> list[str]:
     """
     root = output if "://" in output else str(Path(output).absolute())
     try:
-        system, path = fs.FileSystem.from_uri(root)
+        system, path = fs.FileSystem.from_uri(_HADOOPS_S3.sub("s3://", root))
         found = view_files(root.rstrip("/"), _names(system, path), _read(system, path))
     except (OSError, ValueError) as problem:
         raise OutputError(f"{output}: no views can be made of it ({problem})") from problem

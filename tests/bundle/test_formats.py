@@ -103,6 +103,15 @@ def test_a_parquet_file_that_is_no_list_says_which_column_is_wrong(
     assert message in refusal(parquet(tmp_path / "x", **columns))
 
 
+def test_a_text_that_is_no_utf8_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Found by the guided fuzzer: pyarrow checks texts of Parquet files only when they become Python's."""
+    ends, letters = pa.py_buffer(b"\0\0\0\0\x08\0\0\0"), pa.py_buffer(b"http://\xfe")
+    broken = pa.StringArray.from_buffers(1, ends, letters)
+    assert "rows 1 to 1, column url: wanted texts or numbers; came string" in refusal(
+        parquet(tmp_path / "x", url=broken)
+    )
+
+
 def test_a_broken_or_zipped_parquet_file_is_refused(tmp_path: Path) -> None:
     whole = parquet(tmp_path / "x", url=[FLOWER]).read_bytes()
     (tmp_path / "cut").write_bytes(whole[:-7])

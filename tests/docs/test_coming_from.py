@@ -26,7 +26,7 @@ def parsed(command: str) -> Any:
     if words[0] == "./spark-submit.sh":
         return job(JOBS[words[1]]).parser().parse_args(words[2:])
     assert words[:3] == ["python", "-m", "train"]
-    return train._parser().parse_args(words[3:])
+    return train.parser().parse_args(words[3:])
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS, ids=[f"{name[17:]}: {row[0][:40]}" for name, row in ROWS])

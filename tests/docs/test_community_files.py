@@ -1,7 +1,9 @@
 """The files around the code are ones that their programs take, and call commands that exist."""
 
+import os
 import re
 import shlex
+import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +29,27 @@ def test_continuous_integration_runs_lint_and_tests_on_every_python_and_java() -
     jobs = read(".github/workflows/ci.yml")["jobs"]
     assert jobs["test"]["strategy"]["matrix"] == {"python": ["3.11", "3.12", "3.13"], "java": ["17", "21"]}
     run = {step["run"].split()[1] for job in jobs.values() for step in job["steps"] if "run" in step}
-    assert run == {"lint", "test"}
+    assert run == {"lint", "audit", "test", "test-cluster"}
     assert run <= TARGETS
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "said"),
+    [
+        ("exit 0", 0, "no known hole"),
+        ("echo 'pillow 1.0 CVE-1' > $out; exit 1", 1, "pillow 1.0 CVE-1"),
+        ("echo 'no route to host' >&2; exit 1", 0, "skipped, it gave no answer: no route to host"),
+    ],
+)
+def test_a_known_hole_fails_and_no_network_does_not(program: str, code: int, said: str, tmp_path: Path) -> None:
+    fake = tmp_path / "pip-audit"
+    fake.write_text(f'#!/bin/bash\nout=${{@: -1}}\n[ "$2" = constraints.txt ] || exit 9\n{program}\n')
+    fake.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / ".ci/audit"], env={**os.environ, "PIP_AUDIT": str(fake)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout + done.stderr
 
 
 def test_the_hooks_call_programs_of_the_virtual_environment_and_download_nothing() -> None:

@@ -5,6 +5,7 @@ import importlib
 import re
 import shlex
 import tomllib
+from importlib import import_module
 from types import ModuleType
 from typing import Final
 from urllib.parse import unquote
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from eoltag import __version__
+from eoltag.commands.registry import COMMANDS
 from eoltag.decide.task import TaskFile
 from eoltag.settings import FetchSettings, Settings, parse
 from eoltag.spark.runtime.options import add_spark_options
@@ -35,6 +37,7 @@ SPARKS_OWN: Final = {
         "--properties-file",
         "--load-spark-defaults",
         "--num-executors",
+        "--packages",
     ),
     "--py-files",
 }
@@ -65,7 +68,7 @@ def job(name: str) -> ModuleType:
 
 def verb_parsers() -> dict[str, argparse.ArgumentParser]:
     """The parser of each verb of `python -m train`."""
-    actions = train._parser()._actions
+    actions = train.parser()._actions
     (verbs,) = [action for action in actions if isinstance(action, argparse._SubParsersAction)]
     return dict(verbs.choices)
 
@@ -96,7 +99,7 @@ def test_every_command_on_a_page_is_one_that_its_program_takes(name: str, comman
     elif words[:3] == ["python", "-m", "train"]:
         assert not words[3:] or words[3] in {*verb_parsers(), "VERB"}
         if len(words) > 4 and words[4] != "KIND" and "--help" not in words and not re.search(r"\[|\.\.\.", command):
-            train._parser().parse_args(words[3:])
+            train.parser().parse_args(words[3:])
     elif words[0] == "python":
         assert importlib.util.find_spec(words[2]) is not None
     else:
@@ -122,6 +125,9 @@ def test_every_option_that_is_named_exists() -> None:
     of_console = argparse.ArgumentParser()
     add_spark_options(of_console)
     known |= options(of_console)
+    for command in COMMANDS.values():
+        if not command.is_job and command.module.startswith("eoltag."):
+            known |= options(import_module(command.module).parser())
     for name, text in PAGES.items():
         of_benchmarks = {"--full", "--plumbing", "--images", "--package", "--write", "--data", "--hashes", "--arms"}
         named = {

@@ -107,6 +107,9 @@ def test_the_server_learns_who_asks_and_gets_no_cookies_back(server: Loopback) -
     assert headers["User-Agent"].startswith("eoltag/")
     assert headers["User-Agent"].endswith("(+mailto:someone@example.org)")
     assert headers["Accept-Encoding"] == "identity"
+    assert "avif" not in headers["Accept"], "servers that negotiate would send it for image/*"
+    assert "image/*" not in headers["Accept"]
+    assert headers["Accept"].startswith("image/jpeg")
     assert "Cookie" not in headers
 
 

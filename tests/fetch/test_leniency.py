@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 from collections.abc import Callable, Sequence
 from time import process_time
 from typing import Any
@@ -108,6 +109,14 @@ def test_a_kept_connection_serves_mended_answers_one_after_the_other() -> None:
 def test_what_curl_refuses_or_is_a_part_is_no_picture(said: bytes, outcome: Outcome) -> None:
     (fetched,) = fetch([said], attempts=1)
     assert (fetched.outcome, fetched.data) == (outcome, None)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+def test_a_body_that_is_not_encoded_as_its_header_says_is_not_called_cut_short(encoding: str) -> None:
+    said = answer(b"Content-Encoding: %s\r\n" % encoding.encode(), LENGTH)
+    (fetched,) = fetch([said, said], attempts=2)
+    assert (fetched.outcome, fetched.attempts) == (Outcome.HTTP_OTHER, 1)
+    assert re.match(rf"the body is not {encoding}\w*, as its Content-Encoding says", fetched.detail or "")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_run_without_blocked_images_names_no_option_for_them() -> None:
 def test_the_summary_says_what_is_otherwise_than_before(changes: Changes, said: str) -> None:
     summary = summary_of({}, 235).with_changes({"kind": changes}, has_delta=True)
     assert said in summary_text(summary).splitlines()
-    assert summary.files == ["delta/kind"]
+    assert summary.files == ["changes/kind"]
     assert summary.as_dict()["changes"] == {"kind": asdict(changes)}
 
 

@@ -41,6 +41,7 @@ import argparse
 import asyncio
 import gzip
 import mimetypes
+import random
 import ssl
 import threading
 import time
@@ -65,7 +66,8 @@ _CHUNK: Final = b"\xff\xd8\xff\xe0" + b"\x00" * 16_380
 class Loopback:
     """The server in a thread of its own, for the length of a `with` block.
 
-    root: the folder that file names are relative to. latency_s: how long every answer takes to begin.
+    root: the folder that file names are relative to. latency_s: how long every answer takes to begin. host: the address
+    of this machine that it listens at.
     """
 
     def __init__(
@@ -74,11 +76,15 @@ class Loopback:
         latency_s: float = 0.0,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.root = root
+        self.host = host
         self.latency_s = latency_s
         self.outage: tuple[int, float] | None = None
         """From this number of requests on, every connection is closed without an answer for so many seconds."""
+        self.storm: tuple[int, float, float] | None = None
+        """From this number of requests on, for so many seconds, such a share of requests is answered by 429."""
         self.changed_etags: dict[str, str] = {}
         """VERSION of /versioned -> what its ETag is by now."""
         self.port = port
@@ -95,7 +101,8 @@ class Loopback:
         self._tls = tls
         self._seen: Counter[str] = Counter()
         self._passed: dict[str, list[float]] = {}
-        self._away_since: float | None = None
+        self._since: dict[tuple[float, ...], float] = {}
+        self._dice = random.Random(1)
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop: asyncio.Event
@@ -117,7 +124,7 @@ class Loopback:
     @property
     def base(self) -> str:
         """http://127.0.0.1:PORT, or https where it speaks TLS."""
-        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://{self.host}:{self.port}"
 
     def url(self, path: str) -> str:
         """The URL of a path; one that starts with no slash is a file's name relative to root."""
@@ -126,6 +133,11 @@ class Loopback:
     def count(self, path: str) -> int:
         """How often a path was asked for."""
         return self.requests.count(path)
+
+    @property
+    def is_struck(self) -> bool:
+        """Whether its outage or its storm has begun."""
+        return any(trouble in self._since for trouble in (self.outage, self.storm))
 
     # From here on, in the server's thread.
 
@@ -150,7 +162,7 @@ class Loopback:
         app.add_routes(web.get(pattern, handler) for pattern, handler in self._routes().items())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=1024, ssl_context=self._tls)
+        site = web.TCPSite(runner, self.host, self.port, backlog=1024, ssl_context=self._tls)
         await site.start()
         self.port = runner.addresses[0][1]
         self._ready.set()
@@ -204,18 +216,19 @@ class Loopback:
         try:
             if self.latency_s:
                 await asyncio.sleep(self.latency_s)
-            if self._is_away():
+            if self._is_within(self.outage):
                 return _raw(request, b"")
+            if self._is_within(self.storm) and self.storm is not None and self._dice.random() < self.storm[2]:
+                return _refuse(request, 429)
             return await handler(request)
         finally:
             self.in_flight -= 1
 
-    def _is_away(self) -> bool:
-        if self.outage is None or len(self.requests) < self.outage[0]:
+    def _is_within(self, trouble: tuple[float, ...] | None) -> bool:
+        """Whether a trouble has begun, by the number of requests, and is not over."""
+        if trouble is None or len(self.requests) < trouble[0]:
             return False
-        if self._away_since is None:
-            self._away_since = time.monotonic()
-        return time.monotonic() - self._away_since < self.outage[1]
+        return time.monotonic() - self._since.setdefault(trouble, time.monotonic()) < trouble[1]
 
     def _read(self, request: web.Request) -> bytes:
         root = self.root

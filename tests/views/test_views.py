@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +92,22 @@ def test_before_a_model_has_scored_anything_the_views_hold_what_servers_said(out
     assert main(["views", str(output)]) == ExitCode.DONE
     assert {row["outcome"] for row in predictions(output)} == {"gone", "bad_url"}
     assert len(query(output, "FROM latest_images")) == 5
+
+
+def test_a_run_is_a_row_with_what_its_summary_counted(output: Path) -> None:
+    (output / "runs").mkdir(exist_ok=True)
+    for path in (output / "runs").iterdir():
+        path.unlink()
+    summary = {"rows_in": 5, "ok": 3, "failed": {"gone": 1, "bad_url": 1}, "seconds": 7.5, "images_per_s": 0.4}
+    first = {"run_id": "r1", "job": "tag_bundles", "status": "done", "started_at": "2026-01-01T12:00:00+00:00"}
+    document = {**first, "tasks": {"demo": {"file": "x"}, "other": {}}, "summary": {**summary, "work": {"slots": 2}}}
+    (output / "runs/r1.json").write_text(json.dumps(document, indent=2))
+    (output / "runs/r2.json").write_text(json.dumps({**first, "run_id": "r2", "status": "running"}, indent=2))
+    assert main(["views", str(output)]) == ExitCode.DONE
+    done, running = query(output, "FROM runs ORDER BY run_id")
+    assert (done["run_id"], done["job"], done["status"], done["tasks"]) == (
+        "r1", "tag_bundles", "done", ["demo", "other"],
+    )  # fmt: skip
+    assert {name: done[name] for name in summary} == summary
+    assert done["started_at"] == datetime(2026, 1, 1, 12)
+    assert (running["status"], running["rows_in"], running["failed"]) == ("running", None, None)

@@ -4,6 +4,7 @@ Workers get all items at their start, by fork where that is safe, and then the e
 each item costs the waiting process, which no further core makes quicker.
 """
 
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +49,7 @@ def _start_method() -> str:
 def _give(work: Callable[[Sequence[Any]], Any], items: Sequence[Any]) -> None:
     global _given
     _given = work, items
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
 
 
 def _run(ends: tuple[int, int]) -> Any:

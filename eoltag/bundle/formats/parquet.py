@@ -82,7 +82,7 @@ def _texts(values: "pa.Array", name: str, first: int, source: Source) -> list[An
 
     try:
         return values.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
-    except (pa.ArrowException, NotImplementedError) as problem:
+    except (pa.ArrowException, NotImplementedError, UnicodeDecodeError) as problem:
         rows = f"rows {first:,} to {first + len(values) - 1:,}"
         reason = " ".join(str(problem).split())
         raise BundleError(

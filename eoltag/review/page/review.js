@@ -27,18 +27,20 @@ async function need(number) {                      // the image at a place, and 
   if (!items.has(number)) await load(number);
   const ahead = number + GRID + 10;
   if (ahead < total && !items.has(ahead)) load(number + [...Array(GRID + 10).keys()].findIndex((n) => !items.has(number + n)) || ahead).catch(tell);
-  for (let next = number + 1; next < number + 4; next++) if (items.has(next)) new Image().src = source(items.get(next));
+  for (let next = number + 1; next < number + 4; next++) if (items.has(next)) new Image().src = source(items.get(next), isGrid ? "any" : "large");
   return items.get(number);
 }
 
-const source = (item) => `api/picture/${encodeURIComponent(item.task)}/${item.content_sha256}?token=${encodeURIComponent(token)}`;
+const source = (item, size) => `api/picture/${encodeURIComponent(item.task)}/${item.content_sha256}?size=${size}&token=${encodeURIComponent(token)}`;
 const isAddress = (url) => /^https?:\/\//i.test(url);
 
-function picture(image, item, onMissing) {         // the kept copy, else the address of the image
-  let tries = 0;
-  image.onerror = () => { tries += 1; if (tries === 1 && isAddress(item.url)) image.src = item.url; else onMissing(); };
+function picture(image, item, size, onMissing) {   // what is kept, the address of the image, and at last its thumbnail
+  const sources = [source(item, size)];
+  if (isAddress(item.url)) sources.push(item.url);
+  if (size === "large") sources.push(source(item, "any"));
+  image.onerror = () => { if (sources.length) image.src = sources.shift(); else onMissing(); };
   image.alt = item.tag || "no tag";
-  image.src = source(item);
+  image.src = sources.shift();
 }
 
 function tell(problem) { at("message").textContent = problem ? String(problem.message || problem) : ""; }
@@ -79,9 +81,9 @@ async function show(number) {
   at("one").hidden = !item;
   if (!item) { tell(total ? "That was the last one." : "No image is in this slice."); return; }
   at("no-picture").hidden = true; at("picture").hidden = false;
-  picture(at("picture"), item, () => { at("picture").hidden = true; at("no-picture").hidden = false; });
+  picture(at("picture"), item, "large", () => { at("picture").hidden = true; at("no-picture").hidden = false; });
   at("tag").textContent = item.tag || "(no tag)";
-  at("judged").textContent = item.judged ? `you said: ${item.judged.said_tag || "unsure"}` : "";
+  at("judged").textContent = item.judged ? `you said: ${item.judged.said_tag || "I cannot tell"}` : "";
   const choices = at("choices"); choices.replaceChildren();
   const add = (key, text, tag) => {
     const button = document.createElement("button"), kbd = document.createElement("kbd"), said = document.createElement("span");
@@ -91,7 +93,7 @@ async function show(number) {
   };
   if (item.tag) add("Enter", `right: ${item.tag}`, item.tag);
   (tags[item.task] || []).slice(0, 9).forEach((tag, number) => { if (tag !== item.tag) add(String(number + 1), tag, tag); });
-  add("u", "unsure", null);
+  add("u", "I cannot tell", null);
   const facts = at("facts"); facts.replaceChildren();
   const fact = (name, value) => { if (value === null || value === "") return; const dt = document.createElement("dt"), dd = document.createElement("dd"); dt.textContent = name; dd.append(value); facts.append(dt, dd); };
   fact("task", item.task); fact("rule", item.rule);
@@ -125,7 +127,7 @@ async function showGrid() {
     const item = await need(number);
     const figure = document.createElement("figure"), image = document.createElement("img"), caption = document.createElement("figcaption");
     figure.tabIndex = 0; figure.dataset.place = number; caption.textContent = item.tag || "(no tag)";
-    image.loading = "lazy"; picture(image, item, () => { image.alt = "no picture"; });
+    image.loading = "lazy"; picture(image, item, "any", () => { image.alt = "no picture"; });
     figure.onclick = () => figure.focus();
     figure.append(image, caption); grid.append(figure);
   }
@@ -136,7 +138,7 @@ function change(figure, tag) {
   const item = items.get(Number(figure.dataset.place));
   if (tag === undefined) changes.delete(item); else changes.set(item, tag);
   figure.classList.toggle("changed", changes.has(item));
-  figure.lastChild.textContent = changes.has(item) ? (tag === null ? "unsure" : `${item.tag} → ${tag}`) : item.tag || "(no tag)";
+  figure.lastChild.textContent = changes.has(item) ? (tag === null ? "I cannot tell" : `${item.tag} → ${tag}`) : item.tag || "(no tag)";
 }
 
 function saveGrid() {

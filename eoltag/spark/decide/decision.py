@@ -19,7 +19,8 @@ from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.decided import DecidedNote, read_note, write_note
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import has_tags, place_tags, read_tags, stage_tags
-from eoltag.spark.tables.writers.delta import drop_delta, export_delta
+from eoltag.spark.tables.writers.changes import drop_changes, export_changes
+from eoltag.spark.tables.writers.delta import LOG, check_delta
 from eoltag.spark.tables.writers.export import export_tags, exported_files
 
 _log: Final = logging.getLogger(__name__)
@@ -39,20 +40,25 @@ def decide(output: Output, task: Task, digests: Mapping[str, str], *, has_delta:
         _log.info("writing the files of task %s", task.name)
         export_tags(output, task)
         if has_delta:
-            export_delta(output, task, compared.marked(read_tags(output, task.name)), compared.gone)
+            export_changes(output, task, compared.marked(read_tags(output, task.name)), compared.gone)
         else:
-            drop_delta(output, task)
+            drop_changes(output, task)
     bundles = {**read_note(output, task.name).bundles, **digests}
-    files = {path: output.files.sha256(output.path(path)) for path in exported_files(output, task)}
+    files = {path: sha256_of(output, path) for path in exported_files(output, task)}
     kept, said = list(task.kept), recorded(task)
     write_note(output, task.name, DecidedNote(_digest(output, task), bundles, files, output.run_id, said, kept))
     return compared.changes
 
 
+def sha256_of(output: Output, path: str) -> str:
+    """That of an exported file; empty for the log of a Delta table, which is a folder and has sums of its own."""
+    return "" if path.endswith(LOG) else output.files.sha256(output.path(path))
+
+
 def leave(output: Output, task: Task, *, has_delta: bool = False) -> Changes:
     """What changes in a run that has nothing to decide. has_delta: as in decide; there are no such files then."""
     if has_delta:
-        drop_delta(output, task)
+        drop_changes(output, task)
     return Changes(0, 0, 0)
 
 
@@ -60,8 +66,9 @@ def begin_change(output: Output, task: Task, bundles: Collection[str] = ()) -> N
     """Note that tags and exported files may be behind what they are made from, until the task is decided.
 
     bundles: those that the task is given now. Where the note said so already, a killed run may have replaced the rows
-    of any bundle.
+    of any bundle. Raises TaskError for a format of the tags that cannot be written there.
     """
+    check_delta(output, task)
     note = read_note(output, task.name)
     known = note.bundles if note.decision else dict.fromkeys(note.bundles, "")
     given = {**dict.fromkeys(bundles, ""), **known}

@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 from eoltag.pipeline.answers import Answer, answers_in_order
 from eoltag.pipeline.partition import Job
 from eoltag.spark.decide.rules import ANSWERED
-from eoltag.spark.predict.process import decoder, take_gpu
+from eoltag.spark.predict.process import hands, take_gpu
 
 _MOST_ROWS: Final = 128
 """Rows in one Arrow batch: few, so that a query for the first rows of a slow server has them early."""
@@ -31,14 +31,14 @@ class ColumnWorker:
     """Model versions and measures, as the columns have them after those of the answer."""
     rate_share: float
     is_careful: bool
-    """Pictures are decoded in a process of their own from the beginning: a task that fails is not tried again."""
+    """Pictures are worked on in processes of their own from the beginning: a task that fails is not tried again."""
 
     def answer(self, batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
         """URLs to structs (`columns`), as many and in the same order."""
         take_gpu()
         urls = (url for batch in batches for url in batch.to_pylist())
-        with decoder(self.job.settings.decode.timeout_s, is_careful=self.is_careful) as decode:
-            answers = answers_in_order(urls, self.job, rate_share=self.rate_share, decode=decode)
+        with hands(self.job, is_careful=self.is_careful) as (decode, computer):
+            answers = answers_in_order(urls, self.job, rate_share=self.rate_share, decode=decode, computer=computer)
             while rows := list(islice(answers, _MOST_ROWS)):
                 yield self._structs(rows)
 

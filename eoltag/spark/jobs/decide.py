@@ -11,6 +11,7 @@ from eoltag.report import Changes, Flips, flips_text, summary_text
 from eoltag.spark.decide.checking import check_task, naming_the_rule
 from eoltag.spark.decide.decision import begin_change, decide
 from eoltag.spark.decide.flips import flips_of
+from eoltag.spark.predict.remote import fetch_package
 from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import write_report
 from eoltag.spark.report.views import refresh_views
@@ -32,7 +33,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     """Decide the requested tasks again, or show what that would change. Raises UsageError."""
     started = time.monotonic()
     _log.info("reading tasks and their models")
-    tasks = read_tasks(request.tasks, request.root, request.models)
+    tasks = read_tasks(request.tasks, request.root, request.models, fetch_package)
     output = open_output(open_session("eoltag decide"), request.output)
     tasks = [keeping(task, read_note(output, task.name).kept) for task in tasks]
     for task in tasks:

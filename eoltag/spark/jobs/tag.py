@@ -1,7 +1,6 @@
 """The main job on one page: stage, plan, predict, decide, export, report."""
 
 import logging
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +12,14 @@ from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.publish.guards import Limits
 from eoltag.report import Summary, plan_text, summary_text
+from eoltag.report.metrics import write_metrics
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.decision import begin_change, decide, is_decided, leave
 from eoltag.spark.decide.fired import rules_over
 from eoltag.spark.decide.rules import facts_of
 from eoltag.spark.predict.inputs import bundle_digests, find_bundles, keep_bundles, remembering, stage_bundles
 from eoltag.spark.predict.plan import Plan, make_plan, packages_of
+from eoltag.spark.predict.remote import fetch_package
 from eoltag.spark.predict.waves import estimated_s, run_waves
 from eoltag.spark.predict.work import Progress, work_of
 from eoltag.spark.predict.workers import choose_engine, tag_worker
@@ -28,7 +29,7 @@ from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import has_page, write_report
 from eoltag.spark.report.views import has_views, refresh_views
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.runtime.command import show
+from eoltag.spark.runtime.command import complain, show
 from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.tables.bundles import rows_at_most
 from eoltag.spark.tables.lock import locked, unchanged
@@ -59,7 +60,7 @@ def tag_bundles(request: TagRequest) -> ExitCode:
     """Tag the images of the requested bundles. Raises UsageError before anything is written."""
     started = time.monotonic()
     _log.info("reading tasks and bundles")
-    tasks = read_tasks(request.tasks, request.root, request.models)
+    tasks = read_tasks(request.tasks, request.root, request.models, fetch_package)
     tasks = [keeping(task, request.keep or ()) for task in tasks]
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
         files = find_bundles(request, Path(folder))
@@ -73,17 +74,20 @@ def tag_bundles(request: TagRequest) -> ExitCode:
             return _show_plan(run)
         with locked(run.output, request.settings.run.lock_stale_s):
             summary = _tag(run, started)
-            allowed = request.settings.run.max_failure_rate
-            is_bad = summary.failure_rate > allowed
-            published = _publish(run) if request.is_publishing and not is_bad else None
+            is_over = summary.failure_rate > request.settings.run.max_failure_rate
+            published = _publish(run) if request.is_publishing and not is_over else None
     document, text = summary.as_dict(), summary_text(summary)
     if published is not None:
         document["publication"], text = published.document(), f"{text}\n{published.text(run.output)}"
     show(document, text, as_json=request.as_json)
-    if is_bad:
-        print(f"error: {summary.failure_rate:.1%} of the rows failed, {allowed:.1%} are allowed", file=sys.stderr)
-        return ExitCode.TOO_MANY_FAILURES
-    return published.exit_code if published is not None else ExitCode.DONE
+    code = published.exit_code if published is not None else ExitCode.DONE
+    code = ExitCode.TOO_MANY_FAILURES if is_over else code
+    if request.metrics is not None:
+        write_metrics(summary, code, request.metrics)
+    if is_over:
+        allowed = request.settings.run.max_failure_rate
+        complain(f"{summary.failure_rate:.1%} of the rows failed, {allowed:.1%} are allowed", code)
+    return code
 
 
 def _publish(run: Run) -> Published:

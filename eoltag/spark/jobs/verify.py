@@ -14,7 +14,7 @@ from eoltag.bundle.taking import EVERYTHING
 from eoltag.errors import ExitCode, OutputError
 from eoltag.settings import FetchSettings
 from eoltag.spark.decide.recorded import recorded_task
-from eoltag.spark.predict.inputs import fetch_remote
+from eoltag.spark.predict.remote import fetch_bundles
 from eoltag.spark.requests import VerifyRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
@@ -38,7 +38,7 @@ __all__ = ["verify_output"]
 def verify_output(request: VerifyRequest) -> ExitCode:
     """Print what is wrong in an output directory, or that nothing is. Raises UsageError."""
     with TemporaryDirectory(prefix="eoltag-", ignore_cleanup_errors=True) as folder:
-        files = local_files(list(request.bundles), Path(folder), FetchSettings(), fetch_remote)
+        files = local_files(list(request.bundles), Path(folder), FetchSettings(), fetch_bundles)
         staged = stage(files, Path(folder) / "rows", EVERYTHING) if request.bundles else None
         output = open_output(open_session("eoltag verify"), request.output)
         if not tasks_of(output):

@@ -4,20 +4,17 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.bundle.lists import PART_START, is_part_folder
 from eoltag.bundle.names import sibling_of
 from eoltag.bundle.staging import PART, Staged, local_files, stage
 from eoltag.decide.keeping import keeping, may_lack
 from eoltag.decide.task import Task, bundle_columns
-from eoltag.errors import BundleError
+from eoltag.spark.predict.remote import fetch_bundles
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.bundles import (
     further_columns,
     note_further_columns,
@@ -26,7 +23,7 @@ from eoltag.spark.tables.bundles import (
     with_kept_columns,
 )
 from eoltag.spark.tables.decided import read_note
-from eoltag.spark.tables.files import Files, reader
+from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.runs import Run
 from eoltag.spark.tables.schemas import quoted, rows_schema
 
@@ -36,7 +33,7 @@ def find_bundles(request: TagRequest, folder: Path) -> list[tuple[str, Path]]:
 
     Spark is started where a list lies on a file system that only Spark reads. Raises BundleError.
     """
-    return local_files(request.bundles, folder, request.settings.fetch, fetch_remote)
+    return local_files(request.bundles, folder, request.settings.fetch, fetch_bundles)
 
 
 def stage_bundles(
@@ -60,26 +57,6 @@ def remembering(run: Run, files: list[tuple[str, Path]], folder: Path) -> Run:
         return run
     staged = stage_bundles(run.request, tasks, files, folder, is_first=False)
     return replace(run, tasks=tasks, staged=staged)
-
-
-def fetch_remote(pattern: str, folder: Path) -> list[tuple[str, Path]]:
-    """Copies of what a remote path or glob names, as local_files takes them. Raises BundleError."""
-    files = Files(open_session("eoltag"))
-    names_parts = pattern.rpartition("/")[2].startswith(PART_START)
-    found: list[tuple[str, Path]] = []
-    try:
-        for parent, paths in groupby(files.matches(pattern), lambda path: path.rpartition("/")[0]):
-            local = folder / f"remote-{len(list(folder.iterdir()))}"
-            local.mkdir()
-            copies = [(path, local / path.rpartition("/")[2]) for path in paths]
-            for path, copy in copies:
-                files.download(path, copy)
-            found += [(parent, local)] if is_part_folder(local) and not names_parts else copies
-    except OSError as problem:
-        raise BundleError(f"{pattern}: cannot be read ({problem})") from problem
-    if not found:
-        raise BundleError(f"{pattern}: no such bundle")
-    return found
 
 
 def bundle_rows(run: Run) -> DataFrame:

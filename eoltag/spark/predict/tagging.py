@@ -20,7 +20,7 @@ from eoltag.records import FetchRequest, KnownContent, Outcome, WantedImage
 from eoltag.report.top_k import Collector, ThumbnailPlans
 from eoltag.spark.predict.arrow_rows import Batches, as_columns, batch_of, columns_of
 from eoltag.spark.predict.plan import Bucket
-from eoltag.spark.predict.process import decoder, take_gpu
+from eoltag.spark.predict.process import hands, take_gpu
 from eoltag.spark.tables.schemas import WORKER_OUTPUT
 from eoltag.spark.tables.thumbnails import worker_rows
 
@@ -84,7 +84,7 @@ class TagWorker:
     is_last_pass: bool = False
     """What fails now is not asked again by this run, so that hosts that are away are waited for."""
     is_careful: bool = False
-    """Pictures are decoded in a process of their own: a worker has died."""
+    """Pictures are decoded and scored in processes of their own: a worker has died."""
 
     def ask(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Rows of the to-do list (ladder.to_ask) to rows of all tables; thumbnails come last."""
@@ -92,13 +92,14 @@ class TagWorker:
         collector, watch, batches = self._collector(), Stopwatch(), Batches()
         known: KnownContents = frozenset() if self.known is None else self.known.value
         absences: dict[str, float] = {}
-        with decoder(self.job.settings.decode.timeout_s, is_careful=self.is_careful) as decode:
+        with hands(self.job, is_careful=self.is_careful) as (decode, computer):
             found = tag_images(
                 _wanted(inputs),
                 self.job,
                 rate_share=self.rate_share,
                 known=known,
                 decode=decode,
+                computer=computer,
                 collector=collector,
                 watch=watch,
                 is_last_pass=self.is_last_pass,
@@ -116,15 +117,18 @@ class TagWorker:
         """Kept copies to scores; thumbnails come last."""
         take_gpu()
         collector, watch, batches = self._collector(), Stopwatch(), Batches()
-        found = score_copies(
-            self._counted(_copies(inputs)),
-            self.job,
-            on_broken=lambda _: self.counters.broken.add(1),
-            collector=collector,
-            watch=watch,
-        )
-        for row in found:
-            yield from batches.add(as_columns(row, None))
+        with hands(self.job, is_careful=self.is_careful) as (decode, computer):
+            found = score_copies(
+                self._counted(_copies(inputs)),
+                self.job,
+                on_broken=lambda _: self.counters.broken.add(1),
+                decode=decode,
+                computer=computer,
+                collector=collector,
+                watch=watch,
+            )
+            for row in found:
+                yield from batches.add(as_columns(row, None))
         yield from self._end(batches, collector, watch)
 
     def score_features(self, inputs: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

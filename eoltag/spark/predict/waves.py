@@ -146,8 +146,34 @@ def _ask(run: Run, asks: DataFrame, buckets: Sequence[Bucket], worker: TagWorker
         except (Py4JError, PySparkException) as problem:
             if not has_lost_worker(problem):
                 raise
-            progress.add(run, asked(wave, taken, replace(shared, is_careful=True), rounds), images)
+            _ask_carefully(run, wave, taken, replace(shared, is_careful=True), rounds, progress)
         speed = slower(progress.speed, allowed)
+
+
+def _ask_carefully(
+    run: Run, wave: DataFrame, buckets: Sequence[Bucket], worker: TagWorker, rounds: Sequence[Round], progress: Progress
+) -> None:
+    """A wave that has lost its workers, once more; one that still loses them is halved. Raises what Spark raises."""
+    images = sum(bucket.images for bucket in buckets)
+    try:
+        progress.add(run, asked(wave, buckets, worker, rounds), images)
+    except (Py4JError, PySparkException) as problem:
+        if not has_lost_worker(problem) or len(buckets) == 1:
+            raise
+        for half in halves(buckets):
+            part = wave.where(F.col("bucket").between(half[0].number, half[-1].number))
+            _ask_carefully(run, part, half, worker, halved(rounds), progress)
+
+
+def halves(buckets: Sequence[Bucket]) -> tuple[Sequence[Bucket], Sequence[Bucket]]:
+    """The first half of some buckets and the other."""
+    middle = len(buckets) // 2
+    return buckets[:middle], buckets[middle:]
+
+
+def halved(rounds: Sequence[Round]) -> list[Round]:
+    """As many tasks, each of half as many images."""
+    return [one._replace(images=one.images / 2) for one in rounds]
 
 
 def has_lost_worker(problem: Exception) -> bool:

@@ -30,8 +30,9 @@ def build(
     place = _Place(output, version)
     for task in tasks:
         place.copy_tags(task.name)
-        for path in sorted(read_note(output, task.name).files):
-            place.take(output.path(path), path)
+        for path, digest in sorted(read_note(output, task.name).files.items()):
+            if digest:  # no file has none but the log of a Delta table, which is read where it lies
+                place.take(output.path(path), path)
     for name, table in darwin_core_tables(output, tasks, published).items():
         place.write_csv(table, darwin_core.file_of(name))
     said = (settings.title, settings.license)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from eoltag.errors import ExitCode, OutputError, UsageError, did_you_mean
-from eoltag.local import signals
+from eoltag.local import log, signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
+from eoltag.local.streams import print_anything
 from eoltag.places import install_command
 from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
@@ -59,6 +60,12 @@ class Parser(ArgumentParser):
         if not prog.endswith(".py"):
             add_spark_options(self)
         self.add_argument("--quiet", action="store_true", help="no progress on stderr")
+        self.add_argument(
+            log.OPTION,
+            choices=log.FORMATS,
+            default="text",
+            help="what goes to stderr: lines for people, or a JSON object in each line for machines",
+        )
         self.add_argument("--json", action="store_true", help="the summary as one JSON document on stdout")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Namespace | None = None) -> Namespace:  # type: ignore[override]
@@ -66,7 +73,9 @@ class Parser(ArgumentParser):
 
         Raises UsageError.
         """
+        log.use_as_given(sys.argv[1:] if args is None else args)
         options = self._parsed(args, namespace)
+        log.use(options.log_format)
         if options.quiet:
             hide_stages()
         return options
@@ -114,24 +123,20 @@ def add_delta(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--delta",
         action="store_true",
-        help="also write files of only what is new, changed or gone against the run before: delta/TASK/",
+        help="also write files of only what is new, changed or gone against the run before: changes/TASK/",
     )
 
 
 def run_program(main: Callable[[], ExitCode]) -> int:
     """As run_command, for a process of its own: hears signals, and leaves no process, no temporary file behind."""
     show_stages()
+    print_anything()
     signals.ending(end_java)
     signals.ending(drop_scratch)
     try:
-        signals.install()
-        code = run_command(lambda: _in_scratch(main))
-        signals.ignore()
+        return signals.heard(lambda: run_command(lambda: _in_scratch(main)))
     finally:
-        if signals.exit_code() is not None:
-            signals.leave()
         close_scratch()
-    return code
 
 
 def _in_scratch(main: Callable[[], ExitCode]) -> ExitCode:
@@ -146,7 +151,7 @@ def run_command(main: Callable[[], ExitCode]) -> int:
     except UsageError as problem:
         return _refused(problem)
     except KeyboardInterrupt:
-        print(f"interrupted: {signals.GO_ON}", file=sys.stderr)
+        print(log.line_of("interrupted", signals.GO_ON), file=sys.stderr)
         return INTERRUPTED
     except ModuleNotFoundError as problem:
         library = (problem.name or "").partition(".")[0]
@@ -162,10 +167,17 @@ def run_command(main: Callable[[], ExitCode]) -> int:
 
 def _refused(problem: UsageError) -> int:
     stop_java()
-    print(f"error: {' '.join(str(problem).split())}", file=sys.stderr)
+    log.error(str(problem), exit_code=int(problem.exit_code))
     return int(problem.exit_code)
 
 
+def complain(message: str, exit_code: ExitCode) -> ExitCode:
+    """Say on stderr why a run that is done does not end with 0; the exit code is the caller's."""
+    log.error(message, exit_code=int(exit_code))
+    return exit_code
+
+
 def show(document: dict[str, Any], text: str, *, as_json: bool) -> None:
-    """The one thing that goes to stdout."""
+    """The one thing that goes to stdout; machines that read the log find it there as well."""
+    log.event("done", **document)
     print(json.dumps(document, indent=2) if as_json else text, flush=True)

@@ -21,6 +21,7 @@ from typing import Final
 from eoltag.local import signals
 from eoltag.local.processes import kill_session
 from eoltag.local.scratch import JAVA
+from eoltag.spark.runtime.machine import suit_spark
 
 _log: Final = logging.getLogger(__name__)
 _POLL_S: Final = 0.02
@@ -50,15 +51,20 @@ _in_use: list[_Java] = []
 
 
 def start_java() -> None:
-    """Start the JVM of the session to come, where ./spark-submit.sh has left its options. Returns at once."""
+    """Start the JVM of the session to come, where ./spark-submit.sh has left its options. Returns at once.
+
+    Raises UsageError where SPARK_HOME is no Spark to start.
+    """
     options = os.environ.get("PYSPARK_SUBMIT_ARGS")
     if options is None or "PYSPARK_GATEWAY_PORT" in os.environ or _on_its_way or has_java():
         return
     _log.info("starting Java")
+    suited = dict(os.environ)
+    suit_spark(suited, options)
     with signals.deferred():
         folder = Path(tempfile.mkdtemp(prefix=JAVA))
         connection = folder / "connection"
-        environment = {"SPARK_LAUNCHER_OPTS": _LAUNCHER_OPTIONS, **os.environ, "SILENCED": _SILENCED}
+        environment = {"SPARK_LAUNCHER_OPTS": _LAUNCHER_OPTIONS, **suited, "SILENCED": _SILENCED}
         environment |= {"SPARK_CONNECT_MODE": "0", "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection)}
         environment |= {"JAVA_FOLDER": str(folder), "TMPDIR": str(folder)}
         environment["SPARK_SUBMIT_OPTS"] = f'{os.environ.get("SPARK_SUBMIT_OPTS", "")} "-Djava.io.tmpdir={folder}"'

@@ -12,6 +12,8 @@ from typing import Final
 
 from tqdm import tqdm
 
+from eoltag.local import log
+
 _POLL_S: Final = 0.25
 _LOG_INTERVAL_S: Final = 10.0
 """Between two lines where stderr is a file and not a terminal."""
@@ -31,7 +33,7 @@ def progress_bar(total: int, counts: Callable[[], tuple[int, int]], *, is_quiet:
         desc="tagging",
         smoothing=0,
         dynamic_ncols=True,
-        disable=is_quiet or total == 0,
+        disable=is_quiet or total == 0 or log.is_json(),
         file=sys.stderr,
         mininterval=0.1 if sys.stderr.isatty() else _LOG_INTERVAL_S,
     )
@@ -45,8 +47,15 @@ def progress_bar(total: int, counts: Callable[[], tuple[int, int]], *, is_quiet:
         bar.update(min(ok + failed, total) - bar.n)
 
     def poll() -> None:
+        if log.is_json() and not is_quiet:
+            while not stop.wait(_LOG_INTERVAL_S):
+                tell()
         while not stop.wait(_POLL_S):
             show()
+
+    def tell() -> None:
+        ok, failed = counts()
+        log.event("progress", images=total, ok=ok, failed=failed)
 
     thread = Thread(target=poll, name="eoltag-progress", daemon=True)
     thread.start()
@@ -57,3 +66,5 @@ def progress_bar(total: int, counts: Callable[[], tuple[int, int]], *, is_quiet:
         thread.join()
         show()
         bar.close()
+        if not is_quiet and total:
+            tell()

@@ -62,7 +62,8 @@ def read_facts(output: Output, table: FactTable) -> DataFrame | None:
     """The whole table; None before a row was committed."""
     if not output.files.names(output.path(table.name)):
         return None
-    return reader(output.session).schema(table.schema).parquet(output.path(table.name))
+    read = reader(output.session).schema(table.schema).option("basePath", output.path(table.name))
+    return output.read(read, table.name)
 
 
 def partitions(output: Output, table: FactTable) -> list[str | None]:

@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 _RENAMES_IN_ONE_STEP: Final = ("hdfs", "viewfs", "abfs", "abfss")
-"""Schemes of file systems that rename a file over another one in one step; object stores copy."""
+"""Schemes of file systems that rename a file over another one, or a folder, in one step; object stores copy."""
 
 
 def _os_errors(method: Callable[P, R]) -> Callable[P, R]:
@@ -32,7 +32,9 @@ def _os_errors(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return method(*args, **kwargs)
         except Py4JJavaError as problem:
-            raise OSError(str(problem.java_exception.getMessage())) from problem
+            is_missing = "java.io.FileNotFoundException" in str(problem.java_exception.toString())
+            kind = FileNotFoundError if is_missing else OSError
+            raise kind(str(problem.java_exception.getMessage())) from problem
 
     return called
 
@@ -40,6 +42,11 @@ def _os_errors(method: Callable[P, R]) -> Callable[P, R]:
 def is_local(path: str) -> bool:
     """Whether Python reads and writes it itself: Files.absolute leaves such paths without a scheme."""
     return path.startswith("/")
+
+
+def renames_in_one_step(path: str) -> bool:
+    """Whether a file or folder there takes another place in one step; object stores copy, file by file."""
+    return is_local(path) or path.partition("://")[0] in _RENAMES_IN_ONE_STEP
 
 
 def reader(session: SparkSession) -> DataFrameReader:
@@ -136,7 +143,7 @@ class Files:
     def delete_empty(self, path: str) -> None:
         """Delete a directory if nothing is in it."""
         system, hadoop_path = self._open(path)
-        if not len(system.listStatus(hadoop_path)):
+        if system.exists(hadoop_path) and not len(system.listStatus(hadoop_path)):
             system.delete(hadoop_path, False)
 
     @_os_errors
@@ -163,7 +170,7 @@ class Files:
     @_os_errors
     def write_text(self, path: str, text: str) -> None:
         """Write a small file. Whoever reads it, at whatever moment, finds the old text or the new one."""
-        has_rename = path.partition("://")[0] in _RENAMES_IN_ONE_STEP
+        has_rename = renames_in_one_step(path)
         system, hadoop_path = self._open(f"{path}.tmp" if has_rename else path)
         stream = system.create(hadoop_path, True)  # an object store shows the new object when the stream is closed
         try:
@@ -180,7 +187,7 @@ class Files:
         jsc: Any = self.session._jsc
         (system, from_path), to_path = self._open(source), self._open(target)[1]
         system.mkdirs(to_path.getParent())
-        if target.partition("://")[0] not in _RENAMES_IN_ONE_STEP:
+        if not renames_in_one_step(target):
             jvm.org.apache.hadoop.fs.FileUtil.copy(
                 system, from_path, system, to_path, True, True, jsc.hadoopConfiguration()
             )

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from eoltag.errors import OutputError
-from eoltag.local import signals
+from eoltag.errors import OutputError, UsageError
+from eoltag.local import signals, swaps
 from eoltag.local.claims import STALE_S, Claim, Heartbeat, own_claim, take
+from eoltag.local.disk import disk_problem
 from eoltag.spark.tables.files import is_local
-from eoltag.spark.tables.output import Output
+from eoltag.spark.tables.output import SWAPS, Output
 from eoltag.spark.tables.schema_version import write_schema_version
 
 FOLDER: Final = "_staging/lock"
@@ -23,7 +24,7 @@ _NOTES: Final = ("", "runs", "report", "decided", "models", "bundles")
 
 @contextmanager
 def locked(output: Output, stale_s: float = STALE_S) -> Iterator[None]:
-    """Inside, this run alone writes here. Raises OutputError, as `begin` does.
+    """Inside, this run alone writes here. Raises OutputError, as `begin` does, and for a disk or a lock that is gone.
 
     stale_s: a run that gives no sign of life for so long counts as dead.
     """
@@ -33,6 +34,14 @@ def locked(output: Output, stale_s: float = STALE_S) -> Iterator[None]:
         with signals.deferred():
             heartbeat = _heartbeat(output, begin(output, stale_s))
         yield
+    except UsageError:
+        raise
+    except Exception as problem:
+        output.check_lock()  # in a directory that is not there any more, anything may break
+        cause = disk_problem(problem, *([output.root] if is_local(output.root) else []))
+        if cause is None:
+            raise
+        raise OutputError(cause) from problem
     finally:
         with signals.deferred():
             if heartbeat is not None:
@@ -85,8 +94,9 @@ def begin(output: Output, stale_s: float = STALE_S) -> Claim:
         files.make_folder(output.path(FOLDER))
         held = take(files, output.path(FOLDER), own_claim(output.run_id, stale_s))
         write_schema_version(files, output.root)
+        swaps.mend(files, output.root, output.path(SWAPS))
         for leftover in files.names(staging):
-            if leftover != FOLDER.rpartition("/")[2]:
+            if leftover not in (FOLDER.rpartition("/")[2], SWAPS.rpartition("/")[2]):
                 _restore(output, f"{staging}/{leftover}/replaced")
                 files.delete(f"{staging}/{leftover}")
         for folder in _NOTES:
@@ -105,7 +115,7 @@ def end(output: Output) -> None:
     files = output.files
     files.delete(output.staging)
     files.delete(output.path(FOLDER, f"{output.run_id}.json"))
-    for folder in (FOLDER, "_staging"):
+    for folder in (FOLDER, SWAPS, "_staging"):
         if files.exists(output.path(folder)):
             files.delete_empty(output.path(folder))
 

@@ -4,16 +4,22 @@ Everything is written below _staging/RUN and then moved into place.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 from eoltag.errors import OutputError
-from eoltag.spark.tables.files import Files, reader
+from eoltag.local import swaps
+from eoltag.local.swaps import Swap
+from eoltag.spark.tables.files import Files, reader, renames_in_one_step
 from eoltag.spark.tables.schema_version import check_schema_version
+
+SWAPS: Final = "_staging/swaps"
+"""Holds the note of a swap that is under way."""
 
 
 @dataclass(slots=True)
@@ -47,6 +53,24 @@ class Output:
         """The folder in which this run writes before it moves."""
         return self.path("_staging", self.run_id)
 
+    def read(self, read: DataFrameReader, table: str, folders: Sequence[str] = ()) -> DataFrame:
+        """The Parquet files of a table, or of these folders of it, that count: see eoltag.local.swaps."""
+        wanted = [f"{table}/{folder}" for folder in folders] or [table]
+        changes = [] if renames_in_one_step(self.root) else swaps.pending(self.files, self.path(SWAPS))
+        return read.parquet(*[path for folder in wanted for path in self._counted(folder, changes)])
+
+    def _counted(self, folder: str, changes: Sequence[Swap]) -> list[str]:
+        """The folder itself where all of it counts, else its files that do."""
+        mine = {one.folder: one for one in changes if f"{one.folder}/".startswith(f"{folder}/")}
+        if not mine:
+            return [self.path(folder)]
+        found = []
+        for place in [folder, *[f"{folder}/{name}" for name in self.files.partitions(self.path(folder))]]:
+            names = self.files.parts(self.path(place))
+            hidden = mine[place].hidden(names) if place in mine else set()
+            found += [self.path(place, name) for name in names if name not in hidden]
+        return found
+
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """The rows, once on disk for this run, so that later steps read them and do not compute them again."""
         path = f"{self.staging}/{name}"
@@ -65,10 +89,14 @@ class Output:
         """Put a staged folder in the place of `target`, in one step where the file system can exchange folders.
 
         The old one stays below _staging until the next swap or the end: who was just listing it must not find it empty.
-        Elsewhere there are two renames; lock.begin mends a kill between them.
+        On HDFS there are two renames, and in object stores each file has its own; lock.begin mends a kill in between.
         """
         self.check_lock()
         path, before, replaced = self.path(target), f"{self.staging}/before", f"{self.staging}/replaced/{target}"
+        if not renames_in_one_step(self.root):
+            change = Swap(target, self.files.parts(path), self.files.parts(staged))
+            swaps.swap(self.files, self.root, self.path(SWAPS), staged, change)
+            return
         self.files.delete(before)
         if not self.files.exists(path):
             self.files.move(staged, path)
@@ -94,6 +122,11 @@ class Output:
 
     def upload_file(self, local: Path, target: str) -> None:
         """Put this file of the driver's disk in the place of `target`, as swap_file does."""
+        folder, _, name = target.rpartition("/")
+        if not renames_in_one_step(self.root) and not {*self.files.parts(self.path(folder))} - {name}:
+            self.check_lock()
+            self.files.upload(local, self.path(target))  # an object appears whole
+            return
         staged = f"{self.staging}/uploaded/{target}"
         self.files.upload(local, staged)
         self.swap_file(staged, target)

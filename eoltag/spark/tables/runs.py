@@ -104,7 +104,9 @@ def task_record(output: Output, tasks: list[Task]) -> dict[str, Any]:
                 "content": task.file.model_dump(mode="json"),
                 "conditions": dict(rule_conditions(task)),
                 "models": {name: package.version for name, package in task.packages.items()},
-                "model_paths": {name: str(package.path.resolve()) for name, package in task.packages.items()},
+                "model_paths": {
+                    name: package.origin or str(package.path.resolve()) for name, package in task.packages.items()
+                },
             }
             for task in tasks
         },

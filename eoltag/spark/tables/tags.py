@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 
+_ONLY: Final = "part-0.parquet"
 _UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry")
 
 
@@ -32,8 +33,13 @@ def stage_tags(output: Output, rows: DataFrame) -> DataFrame:
 
 
 def place_tags(output: Output, task: str) -> None:
-    """Swap in the table that stage_tags has written."""
-    output.swap(_staged(output), f"tags/task={task}")
+    """Put the table that stage_tags has written in its place."""
+    staged = _staged(output)
+    parts = output.files.parts(staged)
+    if len(parts) == 1:
+        output.swap_file(f"{staged}/{parts[0]}", f"tags/task={task}/{_ONLY}")
+    else:  # under names of their own: who has listed the old ones gets an error, and no mixture
+        output.swap(staged, f"tags/task={task}")
 
 
 def _staged(output: Output) -> str:
@@ -47,4 +53,4 @@ def has_tags(output: Output, task: str) -> bool:
 
 def read_tags(output: Output, task: str) -> DataFrame:
     """The written tags of a task."""
-    return reader(output.session).parquet(output.path("tags", f"task={task}"))
+    return output.read(reader(output.session), "tags", [f"task={task}"])

@@ -20,8 +20,8 @@ from eoltag.spark.verify.finding import Finding
 _KNOWN: Final = frozenset(
     {
         *(table.name for table in FACTS), *(writer.name for writer in WRITERS), DECIDED, MODELS, "bundles", "tags",
-        "thumbnails", "delta", "report", "runs", "published", "certificates", "judgements", "metrics", "_staging",
-        "_schema.json", "views.duckdb.sql", "views.spark.sql",
+        "thumbnails", "changes", "delta", "report", "runs", "published", "certificates", "audits", "judgements",
+        "_staging", "_schema.json", "views.duckdb.sql", "views.spark.sql",
     }
 )  # fmt: skip
 _BUNDLE: Final = StructType([field for field in ROWS if field.name != "is_usable"])

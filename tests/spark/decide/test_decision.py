@@ -169,7 +169,7 @@ def test_only_what_changed_is_counted_and_written_and_leads_from_the_old_files_t
     begin_change(output, kind(), DIGESTS)
     found = decide(output, kind(where="tag <> 'NA'"), DIGESTS, has_delta=True)
     assert found == Changes(new=2, changed=0, gone=1)
-    folder = Path(output.root) / "delta/kind"
+    folder = Path(output.root) / "changes/kind"
     header = "eolMediaURL\tidentifier\tdataObjectVersionID\tancestry\ttag"
     assert sorted(path.name for path in folder.iterdir()) == ["list_new.tsv", "other_gone.tsv"]
     assert [line.split("\t")[0] for line in (folder / "list_new.tsv").read_text().splitlines()] == ["eolMediaURL", c]

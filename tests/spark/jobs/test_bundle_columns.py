@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from eoltag.spark.predict.inputs import fetch_remote
+from eoltag.spark.predict.remote import fetch_bundles
 from eoltag.spark.runtime.command import run_command
 from jobs import decide_tags, tag_bundles
 from tests.support.loopback import Loopback
@@ -170,11 +170,11 @@ def test_a_folder_of_part_files_on_another_file_system_is_one_bundle(session: Sp
     rows = session.range(3).selectExpr("concat('http://x/', id, '.jpg') AS url")
     rows.repartition(2).write.parquet(f"{tmp_path}/images.parquet")
     (tmp_path / "copies").mkdir()
-    [(origin, local)] = fetch_remote(f"{tmp_path}/images.parquet", tmp_path / "copies")
+    [(origin, local)] = fetch_bundles(f"{tmp_path}/images.parquet", tmp_path / "copies")
     assert origin.endswith("/images.parquet")
     assert len([path for path in local.iterdir() if path.suffix == ".parquet"]) == 2
     single = next(path for path in (tmp_path / "images.parquet").iterdir() if path.suffix == ".parquet")
-    [(origin, local)] = fetch_remote(str(single), tmp_path / "copies")
+    [(origin, local)] = fetch_bundles(str(single), tmp_path / "copies")
     assert (origin.removeprefix("file:"), local.read_bytes()) == (str(single), single.read_bytes())
 
 

@@ -97,6 +97,8 @@ def test_tags_are_replaced_whole(session: SparkSession, output: Output) -> None:
         known = facts(session, [{"eolMediaURL": A, "label": label}])
         replace_tags(output, tag_rows(rows, known, task()), "kind")
     assert [row["label"] for row in read_tags(output, "kind").collect()] == ["good"]
+    folder = Path(output.root) / "tags/task=kind"
+    assert [path.name for path in folder.iterdir()] == ["part-0.parquet"], "who has listed it finds the old or the new"
 
 
 def test_a_kill_between_the_two_renames_of_a_swap_is_mended_by_the_next_run(

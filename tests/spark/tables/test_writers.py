@@ -104,5 +104,5 @@ def test_a_new_format_is_one_entry_in_the_registry(
 
 
 def test_an_unknown_format_is_refused_with_those_that_are_known(session: SparkSession) -> None:
-    with pytest.raises(TaskError, match=r"^kind.toml: formats: wanted some of tsv, jsonl. Received: 'xml'$"):
+    with pytest.raises(TaskError, match=r"^kind.toml: formats: wanted some of tsv, jsonl, delta. Received: 'xml'$"):
         check_task(session, task(formats=("tsv", "xml")))

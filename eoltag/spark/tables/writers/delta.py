@@ -1,49 +1,123 @@
-"""Files of only what a run has changed, delta/T: <bundle>_new, _changed and _gone, in the formats of the task."""
+"""Delta Lake: the tags of a task as a Delta table, delta/T, with one commit for each decision that changes a row."""
 
-from typing import Final
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide.task import Task, tsv_columns, tsv_condition
+from eoltag.decide.task import Task
+from eoltag.errors import OutputError, TaskError
+from eoltag.spark.tables.files import is_local
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.writers.export import (
-    SUFFIX,
-    drop_others,
-    find_parts,
-    headers_of,
-    lines_of,
-    with_models,
-    write_files,
-)
-from eoltag.spark.tables.writers.registry import writers_of
 
-FOLDER: Final = "delta"
-GONE: Final = "gone"
-_GONE_COLUMNS: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "tag")
+NAME: Final = "delta"
+"""In `formats` of a task file; also the folder in the output directory."""
+DIGEST: Final = "eoltag.rows"
+"""What a commit says of the rows that it wrote."""
+RUN: Final = "eoltag.run_id"
+LOG: Final = "_delta_log"
+_S3: Final = ("s3a://", "s3n://", "s3://")
+_FROM_HADOOP: Final = {
+    "AWS_ENDPOINT_URL": "fs.s3a.endpoint",
+    "AWS_REGION": "fs.s3a.endpoint.region",
+    "AWS_ACCESS_KEY_ID": "fs.s3a.access.key",
+    "AWS_SECRET_ACCESS_KEY": "fs.s3a.secret.key",
+    "AWS_SESSION_TOKEN": "fs.s3a.session.token",
+}
+"""Where Spark was told of a store, the table is written with the same; else by the variables of the environment."""
 
 
-def export_delta(output: Output, task: Task, tags: DataFrame, gone: DataFrame | None) -> None:
-    """Write the files anew: who takes up _new and _changed and drops _gone holds what the whole files hold.
+def wants_delta(task: Task) -> bool:
+    """Whether the task names the format."""
+    return NAME in task.file.formats
 
-    tags: the written tags that are new or another one, with SUFFIX: new, changed. gone: rows whose tag does not hold
-    any more, with the tag that they had; a changed row stands there too where the task's `where` leaves it out now.
+
+def check_delta(output: Output, task: Task) -> None:
+    """Raises TaskError where the table could not be written, before anything is fetched."""
+    if not wants_delta(task):
+        return
+    if find_spec("deltalake") is None:
+        raise TaskError(f"{task.path}: formats: delta wants deltalake: pip install 'eoltag[delta]'")
+    if output.root.startswith(("hdfs://", "viewfs://")):
+        raise TaskError(f"{task.path}: formats: delta: an output on a disk or in an object store was wanted. "
+                        f"Received: {output.root}")  # fmt: skip
+
+
+def write_delta(output: Output, task: Task, tags: DataFrame) -> bool:
+    """Replace the table's rows by those of the tags table, as one commit; False where they are the same already.
+
+    tags: the written tags of the task. Raises OutputError.
     """
-    folder, names = f"{FOLDER}/{task.name}", list[str]()
-    now = with_models(tags, task).where(F.expr(tsv_condition(task)) & (F.col("outcome") == "ok"))
-    sides = [(now, {kind: tsv_columns(task) for kind in ("new", "changed")})]
-    if gone is not None:
-        there = now.select("bundle", "eolMediaURL").distinct()
-        left = gone.join(there, on=["bundle", "eolMediaURL"], how="left_anti").withColumn(SUFFIX, F.lit(GONE))
-        sides.append((left, {GONE: [(name, name) for name in _GONE_COLUMNS]}))
-    for rows, columns in sides:
-        found, ordered = find_parts(rows), rows.repartition("bundle").sortWithinPartitions("bundle", "bundle_row")
-        for writer in writers_of(task):
-            lines, headers = lines_of(ordered, columns, writer), headers_of(columns, writer)
-            names += write_files(output, lines, headers, found, writer, folder)
-    drop_others(output, folder, names)
+    from deltalake import CommitProperties, DeltaTable, write_deltalake
+    from deltalake.exceptions import DeltaError
+
+    address, options, digest = _address(output, task), _options(output), _digest(tags)
+    try:
+        if DeltaTable.is_deltatable(address, options):
+            (last,) = DeltaTable(address, storage_options=options).history(1)
+            if last.get(DIGEST) == digest:
+                return False
+        with tempfile.TemporaryDirectory(prefix="eoltag-") as folder:
+            write_deltalake(
+                address,
+                _rows(output, task, Path(folder)),
+                mode="overwrite",
+                schema_mode="overwrite",
+                name=f"{task.name}: tags",
+                commit_properties=CommitProperties(custom_metadata={DIGEST: digest, RUN: output.run_id}),
+                storage_options=options,
+            )
+    except (DeltaError, OSError) as problem:
+        raise OutputError(f"{address}: the Delta table cannot be written ({problem})") from problem
+    return True
 
 
-def drop_delta(output: Output, task: Task) -> None:
-    """Delete the files of an earlier run, which would not lead to what there is now."""
-    output.files.delete(output.path(FOLDER, task.name))
+def _rows(output: Output, task: Task, folder: Path) -> Any:
+    """The rows of the tags table, streamed; copies of its files where they lie elsewhere."""
+    import pyarrow.dataset as ds
+    from pyarrow import RecordBatchReader
+
+    source = output.path("tags", f"task={task.name}")
+    if not is_local(source):
+        for name in output.files.parts(source):
+            output.files.download(f"{source}/{name}", folder / name)
+        source = str(folder)
+    # Spark's timestamps have 12 bytes, which would be read as nanoseconds; Delta has microseconds.
+    form = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(), **_MICROSECONDS)
+    names = [f"{source}/{name}" for name in output.files.parts(source)]
+    rows = ds.dataset(names, format=form)
+    return RecordBatchReader.from_batches(rows.schema, rows.to_batches())
+
+
+_MICROSECONDS: Final[dict[str, Any]] = {"coerce_int96_timestamp_unit": "us"}
+
+
+def _address(output: Output, task: Task) -> str:
+    """The table as deltalake names it."""
+    path = output.path(NAME, task.name)
+    scheme = next((one for one in _S3 if path.startswith(one)), None)
+    return path if scheme is None else f"s3://{path.removeprefix(scheme)}"
+
+
+def _options(output: Output) -> dict[str, str] | None:
+    """How the store is reached."""
+    if not output.root.startswith(_S3):
+        return None
+    jsc: Any = output.session.sparkContext._jsc
+    conf = jsc.hadoopConfiguration()
+    found = {name: conf.get(key) for name, key in _FROM_HADOOP.items()}
+    options = {name: str(value) for name, value in found.items() if value}
+    if options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        options["AWS_ALLOW_HTTP"] = "true"
+    return options
+
+
+def _digest(tags: DataFrame) -> str:
+    """The same for the same rows, in whatever order."""
+    texts = F.to_json(F.struct(*tags.columns), {"ignoreNullFields": "false"})
+    found = tags.agg(F.count(F.lit(1)), F.sum(F.xxhash64(texts).cast("decimal(38,0)"))).first()
+    assert found is not None
+    return f"{found[0]} {found[1]}"

@@ -14,7 +14,8 @@ from eoltag.records import Outcome
 from eoltag.spark.tables.files import configured
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import read_tags
-from eoltag.spark.tables.writers import registry
+from eoltag.spark.tables.writers import delta, registry
+from eoltag.spark.tables.writers.delta import wants_delta, write_delta
 from eoltag.spark.tables.writers.registry import writers_of
 from eoltag.spark.tables.writers.writer import Cell, TableWriter
 
@@ -36,9 +37,10 @@ def export_tags(output: Output, task: Task) -> None:
     """<bundle>_finaltags with the images that were read and <bundle>_failures with the others, in each format wanted.
 
     They lie in FORMAT/T. Rows are in the order of the bundle. Files of bundles that are gone, and of formats that the
-    task does not name any more, are dropped.
+    task does not name any more, are dropped; a Delta table, which has a history, stays.
     """
-    tags = with_models(read_tags(output, task.name), task).withColumn(SUFFIX, _suffix(task))
+    written = read_tags(output, task.name)
+    tags = with_models(written, task).withColumn(SUFFIX, _suffix(task))
     found = find_parts(tags)
     wanted = writers_of(task)
     columns = {TAGGED: tsv_columns(task), FAILED: [(name, name) for name in FAILURE_COLUMNS]}
@@ -50,12 +52,16 @@ def export_tags(output: Output, task: Task) -> None:
     for writer in registry.WRITERS:
         if writer not in wanted:
             output.files.delete(output.path(writer.name, task.name))
+    if wants_delta(task):
+        write_delta(output, task, written)
 
 
 def exported_files(output: Output, task: Task) -> list[str]:
     """Paths below the output directory of what export_tags has written, or somebody else in its place."""
     folders = [f"{writer.name}/{task.name}" for writer in writers_of(task)]
-    return [f"{folder}/{name}" for folder in folders for name in output.files.names(output.path(folder))]
+    found = [f"{folder}/{name}" for folder in folders for name in output.files.names(output.path(folder))]
+    log = f"{delta.NAME}/{task.name}/{delta.LOG}"
+    return [*found, log] if wants_delta(task) and output.files.exists(output.path(log)) else found
 
 
 def write_files(

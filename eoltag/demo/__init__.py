@@ -1,0 +1,1 @@
+"""What `eoltag demo` does: a server on this machine for drawn pictures, and the commands from nothing to tags."""

@@ -1,0 +1,102 @@
+"""Machines that have set otherwise what Spark needs: put right for the JVM and its workers, or refused in one line."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos import place
+from eoltag.errors import UsageError
+from eoltag.spark.runtime.machine import suit_spark
+from tests.support.loopback import Loopback
+from tests.support.paths import ROOT
+
+LOCAL = "--master 'local[2,4]' --conf spark.x=y pyspark-shell"
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"LANG": "en_GB.UTF-8"}, None),
+        ({"LC_ALL": "C.utf8"}, None),
+        ({"LC_ALL": "POSIX", "LANG": "de_DE.UTF-8"}, "C.UTF-8"),
+        ({"LANG": "C"}, "C.UTF-8"),
+        ({}, "C.UTF-8"),
+    ],
+)
+def test_names_in_any_letters_are_right_under_any_locale(given: dict[str, str], wanted: str | None) -> None:
+    environment = dict(given)
+    suit_spark(environment, LOCAL)
+    assert environment.get("LC_ALL", given.get("LC_ALL")) == (wanted or given.get("LC_ALL"))
+
+
+def test_a_local_spark_needs_no_host_name_that_resolves_and_a_cluster_keeps_its_own() -> None:
+    mine: dict[str, str] = {}
+    suit_spark(mine, LOCAL)
+    assert mine["SPARK_LOCAL_HOSTNAME"] == "localhost"
+    theirs: dict[str, str] = {}
+    suit_spark(theirs, "--master=yarn pyspark-shell")
+    assert "SPARK_LOCAL_HOSTNAME" not in theirs
+    named = {"SPARK_LOCAL_HOSTNAME": "here"}
+    suit_spark(named, "--master=local pyspark-shell")
+    assert named["SPARK_LOCAL_HOSTNAME"] == "here"
+
+
+def test_workers_take_no_module_from_the_directory_that_a_job_is_started_in() -> None:
+    environment: dict[str, str] = {}
+    suit_spark(environment, LOCAL)
+    assert environment["PYTHONSAFEPATH"] == "1"
+
+
+def test_a_stale_spark_home_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"^SPARK_HOME: /no/where holds no bin/spark-submit; unset it to use the Spark "
+    ):
+        suit_spark({"SPARK_HOME": "/no/where"}, LOCAL)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/spark-submit").touch()
+    suit_spark({"SPARK_HOME": str(tmp_path)}, LOCAL)
+    (tmp_path / "jars").mkdir()
+    core = tmp_path / "jars/spark-core_2.12-3.5.1.jar"
+    core.touch()
+    with pytest.raises(UsageError, match=r"^SPARK_HOME: Spark 4 or newer was wanted; .* holds Spark 3; unset it"):
+        suit_spark({"SPARK_HOME": str(tmp_path)}, LOCAL)
+    core.rename(tmp_path / "jars/spark-core_2.13-4.0.1.jar")
+    suit_spark({"SPARK_HOME": str(tmp_path)}, LOCAL)
+
+
+def test_a_job_with_a_stale_spark_home_ends_before_anything_is_started(tmp_path: Path) -> None:
+    command = [str(ROOT / "spark-submit.sh"), "jobs/tag_bundles.py", "--bundle", "x", "--task", "y", "--output", "z"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "SPARK_HOME": "/no/where"}, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: SPARK_HOME: /no/where holds no bin/spark-submit")
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_a_whole_run_on_a_machine_where_all_of_it_is_wrong(tmp_path: Path) -> None:
+    place.draw(tmp_path / "pictures", 30)
+    link = tmp_path / "linked.sh"
+    link.symlink_to(ROOT / "spark-submit.sh")
+    nameless = ["unshare", "--uts", "bash", "-c", 'hostname no-such-host-at-all && exec "$0" "$@"']
+    may = shutil.which("unshare") and subprocess.run([*nameless, "true"], capture_output=True).returncode == 0
+    with Loopback(tmp_path / "pictures") as server:
+        made = place.prepare(tmp_path, server, 30, 0.0)
+        for name in ("token.py", "types.py"):
+            (tmp_path / name).write_text("raise SystemExit('taken for the module of Python')\n")
+        command = made.tag("vögel-鸟", "one", urls=place.SHORT)
+        done = subprocess.run(
+            [*(nameless if may else []), str(link), *command[1:-2], "--allow-private-hosts"],
+            cwd=tmp_path,
+            env={**os.environ, "LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii", "TMPDIR": str(made.temporary)},
+            capture_output=True,
+            text=True,
+            timeout=250,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "v\\xf6gel-\\u9e1f" in done.stdout
+    assert (made.output("vögel-鸟") / "tsv/one/list_finaltags.tsv").read_text().count("\n") == 31
