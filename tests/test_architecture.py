@@ -107,9 +107,11 @@ MAY_IMPORT = {
     # Entry points: arguments to requests, nothing else.
     "eoltag.demo": [],
     "eoltag.commands": [
-        "eoltag.audit", "eoltag.bundle", "eoltag.decide", "eoltag.demo", "eoltag.judgements", "eoltag.local",
-        "eoltag.publish", "eoltag.report", "eoltag.review", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
+        "eoltag.bundle", "eoltag.decide", "eoltag.demo", "eoltag.publish", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
         f"{_SPARK}.runtime",
+    ],
+    "eoltag.commands.people": [
+        "eoltag.audit", "eoltag.judgements", "eoltag.local", "eoltag.publish", "eoltag.report", "eoltag.review",
     ],
     "jobs": ["eoltag.commands", f"{_SPARK}.runtime"],
     # Training: its values (cli, settings), then images on disk, then the verbs' own rooms.
@@ -178,7 +180,7 @@ ROOMS_OF = {
     "aiohttp": ["eoltag/fetch/"],
     "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
-    **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/review.py"] for library in _SERVERS},
+    **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/people/review.py"] for library in _SERVERS},
     "duckdb": ["eoltag/review/"],
     "scipy": ["eoltag/audit/", "train/"],
     "deltalake": ["eoltag/spark/tables/writers/delta.py"],

@@ -10,7 +10,7 @@ import pytest
 from eoltag.audit.certificate import certificate, family_of, judged_images
 from eoltag.audit.intervals import clopper_pearson
 from eoltag.audit.sample import Drawn, Sample, draw_sample, read_samples
-from eoltag.commands import audit
+from eoltag.commands.people import audit
 from eoltag.errors import DataError, OutputError
 from eoltag.judgements.record import Agreed, Judgement, append
 from eoltag.publish.manifest import Current, Manifest, PublishedTask
