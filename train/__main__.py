@@ -1,5 +1,11 @@
 """`python -m train VERB`: make model packages and look into them."""
 
+from eoltag.local import signals
+
+GO_ON = "nothing stays half made; the same command begins again, and fit and tune go on with --resume"
+if __name__ == "__main__":
+    signals.install(GO_ON)  # first of all: what follows takes a while
+
 import json
 import os
 import sys
@@ -10,7 +16,6 @@ from multiprocessing import active_children
 from typing import Final, NoReturn
 
 from eoltag.errors import ExitCode, UsageError, did_you_mean
-from eoltag.local import signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
 from eoltag.local.streams import print_anything
@@ -35,7 +40,6 @@ from train.verbs import (
 
 __all__ = ["main"]
 
-GO_ON: Final = "nothing stays half made; the same command begins again, and fit and tune go on with --resume"
 
 VERBS: Final[dict[str, Verb]] = {
     "sample-data": sample_data.VERB,
@@ -133,7 +137,8 @@ def program(arguments: Sequence[str] | None = None) -> int:
     signals.ending(_end_children)
     signals.ending(drop_scratch)
     try:
-        return signals.heard(lambda: _in_scratch(arguments), GO_ON)
+        signals.install(GO_ON)
+        return signals.heard(lambda: _in_scratch(arguments))
     finally:
         close_scratch()
 

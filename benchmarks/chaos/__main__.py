@@ -3,11 +3,12 @@
     make chaos [ARGS="--kinds away storm"] [ARGS=--full]
 
 Kills at random moments and before changes of the output directory, signals, two starts at once, a host that is away, a
-storm of refusals, pictures that kill, readers, a full disk, an output that is deleted. Half an hour on two cores;
+storm of refusals, pictures that kill, readers, a full disk, an output that is deleted. Half an hour on two idle cores;
 --full takes hours: 54 kills over ten runs of 5,000 images, before each change of the output, a signal every 0.2 s,
 and a host that is away for five minutes.
 """
 
+import random
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.chaos import disks, fits, kills, pictures, readers, servers, signals, starts
-from benchmarks.chaos.place import Place, draw, prepare
+from benchmarks.chaos.place import Place, draw, kill, prepare
 from benchmarks.chaos.told import HEADER, Told
 from tests.support.loopback import Loopback
 
@@ -43,6 +44,9 @@ class Scale:
 
 USUAL: Final = Scale(1_000, kills.STORIES, 30, 8, 1.5, 4, 30.0, 20.0, 2, 2)
 FULL: Final = Scale(5_000, (*["fetching"] * 4, "reuse", "compaction"), 54, 1, 0.2, 20, 300.0, 60.0, 10, 20)
+
+
+_MINUTES: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +125,31 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 
-def run(world: World, kinds: list[str]) -> list[Told]:
-    """Each kind in turn; a line on stderr as each ends."""
-    found: list[Told] = []
+def run(world: World, kinds: list[str], until: float = float("inf")) -> Iterator[Told]:
+    """Each kind in turn, and a line on stderr as it ends. until: by time.monotonic(); what has not begun is skipped."""
     for name in kinds:
         began = time.monotonic()
-        for told in _guarded(name, world):
+        for told in _guarded(name, world, until):
             told.seconds, began = time.monotonic() - began, time.monotonic()
             print(told.lines(), file=sys.stderr, flush=True)
-            found.append(told)
-    return found
+            yield told
 
 
-def _guarded(name: str, world: World) -> Iterator[Told]:
+def _guarded(name: str, world: World, until: float) -> Iterator[Told]:
     """What a kind tells; one that breaks is a fault, and the others go on."""
-    try:
-        yield from KINDS[name](world)
-    except Exception as problem:
-        broken = Told(name)
-        broken.wrongly(f"it broke off: {problem!r}")
-        yield broken
+    telling = KINDS[name](world)
+    while True:
+        if time.monotonic() > until:
+            yield Told(name, skipped="out of time; --minutes gives it more")
+            return
+        try:
+            told = next(telling, None)
+        except Exception as problem:
+            told = Told(name)
+            told.wrongly(f"it broke off: {problem!r}")
+        if told is None:
+            return
+        yield told
 
 
 def scale_of(options: Namespace) -> Scale:
@@ -164,27 +173,34 @@ def parser() -> ArgumentParser:
     made.add_argument("--signal-step", type=float, dest="signal_step_s", metavar="SECONDS", help="1.5; 0.2")
     made.add_argument("--later-signals", type=int, metavar="N", help="at random moments of the whole run: 4; 20")
     made.add_argument("--away", type=float, dest="away_s", metavar="SECONDS", help="30; 300")
+    made.add_argument("--minutes", type=float, metavar="M", help="kinds that have not begun by then are skipped: 30; -")
     made.add_argument("--requests-per-s", type=float, default=150.0, metavar="R", help="what the server allows")
     made.add_argument("--seed", type=int, default=1, metavar="S", help="of the moments (default 1)")
     return made
 
 
 def main() -> int:
-    """Prints the table; exit code 1 where it shows a fault."""
+    """Prints the table, also of a part of the kinds where it is interrupted; exit code 1 where it shows a fault."""
     options = parser().parse_args()
     scale, folder = scale_of(options), Path(tempfile.mkdtemp(prefix="eoltag-chaos-"))
-    began = time.monotonic()
+    began, found = time.monotonic(), list[Told]()
+    minutes = options.minutes or (0 if options.full else _MINUTES)
     try:
         draw(folder / "pictures", scale.images)
         with Loopback(folder / "pictures") as server:
             place = prepare(folder, server, scale.images, options.requests_per_s)
-            found = run(World(place, server, scale, options.requests_per_s, options.seed), options.kinds)
+            world = World(place, server, scale, options.requests_per_s, options.seed)
+            for told in run(world, options.kinds, began + 60 * minutes if minutes else float("inf")):
+                found.append(told)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
     finally:
+        kill(Place(folder), "group", random.Random(0))
         shutil.rmtree(folder, ignore_errors=True)
     faults = sum(told.faults for told in found)
     print("\n".join([HEADER, *(told.lines() for told in found)]))
     print(f"{sum(told.blows for told in found)} blows, {faults} faults, {time.monotonic() - began:,.0f} s")
-    return int(faults > 0)
+    return int(faults > 0 or not found)
 
 
 if __name__ == "__main__":

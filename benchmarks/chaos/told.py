@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 HEADER: Final = (
-    "kind         faults  starts  hangs  orphans  leftovers  wrong  lost  doubled  different  asked again  seconds"
+    "kind         struck  starts  hangs  orphans  leftovers  wrong  lost  doubled  different  asked again  seconds"
 )
 _MOST_DETAILS: Final = 12
 

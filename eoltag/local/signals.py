@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from eoltag.errors import UsageError
 from eoltag.local.log import line_of
+
+if TYPE_CHECKING:  # importing it takes as long as Python's own start, and until then nobody listens
+    from eoltag.errors import UsageError
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 GRACE_S: Final = 15.0
@@ -33,9 +35,13 @@ class _State:
 
     exit_code: int | None = None
     """Once a signal has come."""
-    reason: UsageError | None = None
+    reason: "UsageError | None" = None
     """Why the job stops by itself."""
     is_installed = False
+    is_at_work = False
+    """There may be something to put in order."""
+    stderr = 2
+    """Where the line goes; libraries may have turned 2 away."""
     needs_java = False
     """What is left behind lies where only the JVM can reach it: it must not be ended first."""
     go_on = GO_ON
@@ -47,10 +53,15 @@ class _State:
 _state = _State()
 
 
-def install() -> None:
-    """Listen. Signals that were blocked until now are let in; Ctrl-C that the shell has switched off stays so."""
+def install(go_on: str = "") -> None:
+    """Listen. Signals that were blocked until now are let in; Ctrl-C that the shell has switched off stays so.
+
+    go_on: what the line of a signal says besides.
+    """
+    _state.go_on = go_on or _state.go_on
     is_first, _state.is_installed = not _state.is_installed, True
     if is_first:
+        _state.stderr = os.dup(2)
         os.register_at_fork(after_in_child=_forget)
     for number in SIGNALS:
         if not (is_first and number is signal.SIGINT and signal.getsignal(number) is signal.SIG_IGN):
@@ -58,12 +69,9 @@ def install() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def heard(main: Callable[[], int], go_on: str = GO_ON) -> int:
-    """The exit code of `main`, inside which signals are heard; after one, this process ends here.
-
-    go_on: what the line of a signal says besides.
-    """
-    _state.go_on = go_on
+def heard(main: Callable[[], int]) -> int:
+    """The exit code of `main`, inside which signals are heard; after one, this process ends here."""
+    _state.is_at_work = True
     try:
         install()
         code = main()
@@ -121,7 +129,7 @@ def ending(end: Callable[[], None]) -> None:
     _state.endings.append(end)
 
 
-def stop_because(problem: UsageError) -> None:
+def stop_because(problem: "UsageError") -> None:
     """Stop the job from another thread, as by a signal, with the line and exit code of this problem."""
     if _state.is_installed and _state.exit_code is None:
         _state.reason = problem
@@ -162,6 +170,8 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
     _state.exit_code = _SHELL + number if reason is None else int(reason.exit_code)
     words = ("interrupted", _state.go_on) if reason is None else ("error", " ".join(str(reason).split()))
     _write_line(line_of(*words))
+    if not _state.is_at_work:
+        leave()
     _silence()
     watch = threading.Timer(GRACE_S, leave)
     watch.daemon = True
@@ -177,8 +187,8 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
 def _write_line(line: str) -> None:
     """Past Python's buffers, in which the signal may have come; a progress bar is on a line of its own."""
     has_bar = any(not bar.disable for bar in getattr(getattr(sys.modules.get("tqdm"), "tqdm", None), "_instances", ()))
-    start = ("\r\033[K" if os.isatty(2) else "\n") if has_bar else ""
-    os.write(2, f"{start}{line}\n".encode())
+    start = ("\r\033[K" if os.isatty(_state.stderr) else "\n") if has_bar else ""
+    os.write(_state.stderr, f"{start}{line}\n".encode())
 
 
 def _silence() -> None:
