@@ -113,7 +113,7 @@ def test_several_sigmoids_are_labels_by_themselves(form: str, one_unit: Path, tm
     logits = scores(package, "openvino", pictures())
     found = [[one.scores["flower"], one.scores["fruit"]] for one in package.card.verdicts(logits)]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
-    assert np.abs(np.sum(found, axis=1) - 1).max() > 0.01
+    assert np.abs(np.sum(found, axis=1) - 1).max() > 0.003, "no softmax"
 
 
 @pytest.mark.parametrize(
