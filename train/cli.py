@@ -1,18 +1,16 @@
 """Verbs of `python -m train`: what each is made of, and how it logs and shows progress."""
 
-import importlib
 import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from eoltag.errors import ExitCode, SettingsError
+from eoltag.model.quiet import import_keras
 from eoltag.places import install_command
 
 T = TypeVar("T")
@@ -61,24 +59,7 @@ def cores() -> int:
 
 def start_keras() -> None:
     """Import Keras without TensorFlow's greetings. Before anything else imports it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        with _mute_stderr():  # its C++ part greets before it reads the level
-            importlib.import_module("keras")
+        import_keras("tensorflow")
     except ImportError as problem:
         raise SettingsError(f"this needs Keras: {install_command('train')} ({problem})") from problem
-
-
-@contextmanager
-def _mute_stderr() -> Iterator[None]:
-    """Nothing reaches file descriptor 2, whoever writes; errors are raised as ever."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-            yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

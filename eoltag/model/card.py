@@ -81,9 +81,9 @@ class Card(Strict):
     output: Literal["logits"] = "logits"
     """What the network gives."""
     output_kind: str = "classes"
-    """What these numbers mean: `classes`, one of many labels."""
+    """What these numbers mean: `classes`, one of many labels; `labels`, each of them yes or no by itself."""
     temperature: float = Field(1.0, gt=0, allow_inf_nan=False, strict=False)
-    """Probabilities are softmax(logits / temperature)."""
+    """Probabilities are softmax(logits / temperature), or of `labels` sigmoid(logits / temperature)."""
     thresholds: dict[str, FiniteFloat] = {}
     """Label to value, for `${threshold.LABEL}` in task files."""
     threshold_record: dict[str, Any] = {}

@@ -187,7 +187,7 @@ def test_a_card_that_points_outside_is_refused(package: Package, name: str) -> N
         ({"temperature": 0}, "greater than 0"),
         ({"temperature": float("inf")}, "finite number"),
         ({"output": "softmax"}, "'logits'"),
-        ({"output_kind": "boxes"}, r"wanted one that this eoltag knows \(classes\)\. Received: 'boxes'"),
+        ({"output_kind": "boxes"}, r"wanted one that this eoltag knows \(classes, labels\)\. Received: 'boxes'"),
         ({"input": {"height": 32}}, r"'input\.width' is missing"),
         ({"colour": "red"}, "unknown key 'colour'"),
         ({"files": {}}, "holds neither"),

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eoltag.errors import ImageError
+from eoltag.errors import ImageError, PackageError
 from eoltag.image.decode import decode
 from eoltag.model.package import Package
 from eoltag.records import Outcome, Pixels, Scores
@@ -86,7 +86,15 @@ def score_images(
     is_wanted: Wanted = lambda _: True,
     mapping: LabelMap | None = None,
 ) -> ScoredSet:
-    """Decode and score every wanted image, as the Spark job would. mapping: names of `found`. Raises PackageError."""
+    """Decode and score every wanted image, as the Spark job would. mapping: names of `found`.
+
+    Raises PackageError, also for a package whose labels do not exclude each other: what is measured here is of classes.
+    """
+    if package.card.output_kind != "classes":
+        raise PackageError(
+            f"{package.path}: its output kind is '{package.card.output_kind}'; wanted `classes`, since an image in a "
+            "folder has one label. Such packages work with tag, classify and serve"
+        )
     model = load(package, engine)
     read = partial(_read, package=package, in_training=in_training or {}, is_wanted=is_wanted)
     images: list[ScoredImage] = []

@@ -10,7 +10,8 @@ from eoltag.records import Fit, Pixels, Resample, Scores
 from train.import_.scaling import Scaling
 from train.settings import FitSettings
 
-OutputKind = Literal["logits", "softmax", "sigmoid"]
+OutputKind = Literal["logits", "softmax", "sigmoid", "labels", "label_logits"]
+"""What a model gives; of the last two each output is a label by itself, as a probability or before the sigmoid."""
 
 
 @dataclass(frozen=True, slots=True)

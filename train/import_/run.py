@@ -16,7 +16,7 @@ from eoltag.model.package import Card, Package, write_card
 from eoltag.records import Pixels, Scores
 from train.cli import start_keras
 from train.import_.foreign import Foreign, ImportRequest
-from train.import_.outputs import check_outputs, check_values, logits_of, outputs_of
+from train.import_.outputs import check_outputs, check_values, kind_of, logits_of, outputs_of
 from train.package.runtimes import TOLERANCE, check_agreement, predict, tolerated
 from train.package.staging import check_destination, staged
 
@@ -127,6 +127,7 @@ def _package(folder: Path, request: ImportRequest, foreign: Foreign) -> Package:
             card_version=CARD_VERSION,
             name=request.name,
             labels=request.labels,
+            output_kind=kind_of(request),
             input=CardInput(height=foreign.height, width=foreign.width, fit=request.fit, resample=request.resample),
             hyperparameters={
                 "imported_from": request.source.name,
@@ -169,9 +170,12 @@ def _check_scores(
 
 def _readme(card: Card, request: ImportRequest, foreign: Foreign) -> str:
     """README.md of the package."""
-    logits = "raw scores" if request.output == "logits" else "logarithms of the probabilities that it gave"
+    is_raw = request.output in ("logits", "label_logits")
+    logits = "raw scores" if is_raw else "logarithms of the probabilities that it gave"
     if request.output == "sigmoid":
         logits = "logarithms of the odds of its one output, with 0 for the first label"
+    if request.output == "labels":
+        logits = "logarithms of the odds of its outputs"
     return "\n".join(
         [
             f"# {card.name}",

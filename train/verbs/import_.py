@@ -49,8 +49,9 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        choices=("logits", "softmax", "sigmoid"),
-        help="raw scores; probabilities that sum to 1; or one probability, that of the second of two labels",
+        choices=("logits", "softmax", "sigmoid", "labels", "label_logits"),
+        help="raw scores; probabilities that sum to 1; one probability, that of the second of two labels; or labels "
+        "that are yes or no by themselves, as probabilities or as raw scores",
     )
     parser.add_argument(
         "--network", type=Path, metavar="CONFIG.toml", help="of weights alone: the settings of their network"

@@ -13,6 +13,7 @@ from eoltag.model.card import FILES_OF, Part, PrecisionChoice, PrecisionName
 from eoltag.model.engines.batches import Rows, check_shapes, pad_batch
 from eoltag.model.engines.precision import choose_precision
 from eoltag.model.package import Unpacked
+from eoltag.model.quiet import import_keras
 from eoltag.records import Pixels, Scores
 
 BF16_COMPUTE_CAPABILITY: Final = (8, 0)
@@ -59,8 +60,7 @@ class KerasNetwork:
         precision: PrecisionChoice = "f32",
         part: Part = "whole",
     ) -> None:
-        os.environ.setdefault("KERAS_BACKEND", backend)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import_keras(backend)
         import keras
 
         backend = keras.backend.backend()

@@ -8,8 +8,9 @@ from typing import Final
 
 from eoltag.model.outputs.classes import CLASSES
 from eoltag.model.outputs.kind import OutputKind, Verdict
+from eoltag.model.outputs.labels import LABELS
 
 __all__ = ["OUTPUTS", "OutputKind", "Verdict"]
 
-OUTPUTS: Final[dict[str, OutputKind]] = {"classes": CLASSES}
+OUTPUTS: Final[dict[str, OutputKind]] = {"classes": CLASSES, "labels": LABELS}
 """Name -> kind, as `output_kind` of a card says it."""

@@ -169,7 +169,7 @@ def test_another_package_stands_in_for_that_of_the_task(place: Path, job: Callab
     assert job(diff_runs, *words)[0] == 2
     code, text, _ = job(diff_runs, *words, "--model", "kind=moved")
     assert (code, json.loads(text)["new"]["models"]) == (0, {"main": new})
-    code, _, said = job(diff_runs, *words, "--model", "knid=moved")
+    code, _, said = job(diff_runs, *words, "--model", "kind=moved", "knid=moved")
     assert (code, said) == (2, "error: --model: no task 'knid' is run; running: kind\n")
 
 

@@ -26,8 +26,8 @@ from eoltag.image.features.feature import ImageFeature
 
 BRIGHTNESS = ImageFeature(lambda picture: float(picture.mean()), None, 0.0, 255.0, "how bright the picture is")
 '''
-LABELS = '''
-"""Each label yes or no by itself."""
+ODDS = '''
+"""Each label yes or no by itself, as `labels`, under another name."""
 
 import numpy as np
 
@@ -46,7 +46,7 @@ DUCKDB = OutputSql(
     logit="list_max({raw})",
     scores="map({labels}, list_transform({raw}, lambda x: " + ONE + "))",
 )
-LABELS = OutputKind(
+ODDS = OutputKind(
     lambda logits, temperature: 1 / (1 + np.exp(-logits / temperature)), "any of the labels, or none", SPARK, DUCKDB
 )
 '''
@@ -68,7 +68,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("eoltag", "jobs", "conf"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     _add(tmp_path / "eoltag/image/features", "brightness.py", BRIGHTNESS, "FEATURES", '"brightness": BRIGHTNESS')
-    _add(tmp_path / "eoltag/model/outputs", "labels.py", LABELS, "OUTPUTS", '"labels": LABELS')
+    _add(tmp_path / "eoltag/model/outputs", "odds.py", ODDS, "OUTPUTS", '"odds": ODDS')
     return tmp_path
 
 
@@ -93,7 +93,7 @@ def test_a_new_feature_and_a_new_output_kind_reach_rules_tables_and_tsv(
     (checkout / "list.txt").write_text("".join(f"{url}\n" for url in urls), encoding="utf-8")
     (checkout / "seams.toml").write_text(TASK, encoding="utf-8")
     card = write_tiny_package(checkout / "package", ("flower", "fruit"), seed=3).path / CARD_FILE
-    card.write_text(card.read_text().replace('"output_kind": "classes"', '"output_kind": "labels"'), encoding="utf-8")
+    card.write_text(card.read_text().replace('"output_kind": "classes"', '"output_kind": "odds"'), encoding="utf-8")
     (checkout / "job.toml").write_text("fetch.allow_private_hosts = true\n", encoding="utf-8")
     options = ["--bundle", "list.txt", "--task", "seams.toml", "--output", "out", "--config", "job.toml", "--quiet"]
     done = subprocess.run(

@@ -69,7 +69,7 @@ def test_what_neither_says_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("bundles = ['a']", "unknown key 'job.bundles'; known here: allow_private_hosts, bundle, dry_run, "),
+        ("bundles = ['a']", "unknown key 'job.bundles'; known here: allow_private_hosts, bundle, delta, dry_run, "),
         ("config = 'x.toml'", "unknown key 'job.config'"),
         ("limit = 0", "key 'job.limit': a whole number from 1 was wanted. Received: '0'"),
         ("limit = true", "key 'job.limit': one value was wanted. Received: True"),

@@ -103,6 +103,19 @@ def test_one_output_for_two_labels_is_the_share_of_the_second(form: str, one_uni
     assert wanted.max() - wanted.min() > 0.01, "different pictures"
 
 
+@pytest.mark.parametrize("form", ["two.keras", "two"])
+def test_several_sigmoids_are_labels_by_themselves(form: str, one_unit: Path, tmp_path: Path) -> None:
+    import keras
+
+    package = imported(one_unit / form, tmp_path / "package", labels="flower,fruit", output="labels")
+    assert package.card.output_kind == "labels"
+    wanted = keras.models.load_model(one_unit / "two.keras").predict_on_batch(scale_array(pictures(), "unit"))
+    logits = scores(package, "openvino", pictures())
+    found = [[one.scores["flower"], one.scores["fruit"]] for one in package.card.verdicts(logits)]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert np.abs(np.sum(found, axis=1) - 1).max() > 0.003, "no softmax"
+
+
 @pytest.mark.parametrize(
     ("form", "output", "labels", "said"),
     [
