@@ -381,7 +381,7 @@ def test_a_dry_run_counts_and_leaves_nothing(
         "rows_in": 8, "bad_rows": 1, "from_scores": 0, "from_features": 0, "from_pixels": 0, "asked_if_modified": 0,
         "to_fetch": 7, "without_features": 0, "requests": 6, "images_to_score": 0, "estimated_s": None,
     }  # fmt: skip
-    assert plan == {**counts, "rules": {}, "exit": ExitCode.DONE}
+    assert plan == {**counts, "rules": {}, "steps": [], "exit": ExitCode.DONE}
     assert not output_folder.exists()
     assert server.requests == []
     run(urls[:2])
@@ -393,6 +393,7 @@ def test_a_dry_run_counts_and_leaves_nothing(
         "to_fetch": 4,
         "requests": 4,
         "rules": {"kind": {"any": 3}},
+        "steps": [],
         "exit": ExitCode.DONE,
     }
     assert sorted(output_folder.rglob("*")) == before
