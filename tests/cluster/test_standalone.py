@@ -13,7 +13,7 @@ from tests.cluster.machines import HEAD, Standalone, network, plug, refusal, sta
 from tests.cluster.scene import Scene, all_jobs, assert_same, wait_for, write_scene
 from tests.support.loopback import Loopback
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.spark, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.spark, pytest.mark.timeout(3600)]
 
 WINDOW_S = 10.0
 RATE = 60.0

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.cluster,
     pytest.mark.spark,
-    pytest.mark.timeout(1500),
+    pytest.mark.timeout(3600),
 ]
 
 
