@@ -105,7 +105,8 @@ def _start(command: Sequence[str], environment: dict[str, str], log: Path) -> "s
 
 
 def _remove() -> None:
-    for words in (("link", "del", _BRIDGE), *[("netns", "del", name) for name in WORKERS]):
+    cables = [("link", "del", f"eoltag-v{number}") for number in range(len(WORKERS))]  # a namespace goes when it can
+    for words in (*cables, ("link", "del", _BRIDGE), *[("netns", "del", name) for name in WORKERS]):
         subprocess.run(["ip", *words], capture_output=True, check=False)
 
 

@@ -54,7 +54,7 @@ first_task_images = 60
 wave_s = 6
 lock_stale_s = {stale}
 """
-PATIENCE_S: Final = 300.0
+PATIENCE_S: Final = 600.0
 STALE_S: Final = 20.0
 """After so long without a sign of life a run of another machine counts as dead."""
 

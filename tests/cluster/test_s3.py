@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.cluster,
     pytest.mark.spark,
-    pytest.mark.timeout(1500),
+    pytest.mark.timeout(3600),
 ]
 
 KILLED_AFTER = (14, 20, 26, 32, 38, 44)

@@ -1,5 +1,6 @@
 """A standalone Spark on machines with addresses of their own: one is cut off, one dies; and the rate at the server."""
 
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from tests.cluster.machines import HEAD, Standalone, network, plug, refusal, sta
 from tests.cluster.scene import Scene, all_jobs, assert_same, wait_for, write_scene
 from tests.support.loopback import Loopback
 
-pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.spark, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.spark, pytest.mark.timeout(3600)]
 
 WINDOW_S = 10.0
 RATE = 60.0
@@ -56,6 +57,8 @@ def test_a_machine_is_cut_off_and_another_dies_and_the_run_ends_as_a_local_one(
     (tmp_path / "pictures").mkdir()
     with served(tmp_path) as server, standalone(tmp_path / "spark", java, 2) as cluster:
         scene = on_cluster(write_scene(tmp_path, server), cluster, 2)
+        shutil.rmtree(tmp_path / "package")  # a second one of the same process would be another version
+        shutil.copytree(right.scene.package, tmp_path / "package")
         job = scene.start(scene.tagging())
         images = tmp_path / "out/images"
         wait_for("a wave", lambda: (images.is_dir() and any(images.iterdir())) or job.poll() is not None)

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.cluster,
     pytest.mark.spark,
-    pytest.mark.timeout(1500),
+    pytest.mark.timeout(3600),
 ]
 
 
@@ -43,6 +43,9 @@ def on_yarn(scene: Scene, cluster: Hadoop) -> Scene:
         "spark.executor.instances": "2",
         "spark.sql.shuffle.partitions": "2",
         "spark.network.timeout": "60s",
+        # Both are there before the first task, else a quick run may end before the second one comes.
+        "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+        "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
     }
     words = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
     environment = {"HADOOP_CONF_DIR": str(cluster.conf), "YARN_CONF_DIR": str(cluster.conf)}

@@ -76,7 +76,7 @@ def compact(output: Output, table: FactTable, partition: str | None, request: Co
     before = _kept(output, table, partition, request)
     staged = f"{output.staging}/compacted"
     write_sorted(before, table, staged, planned.files_after, is_partitioned=False)
-    if _digest(_read(output, table, staged)) != _digest(before):
+    if _digest(_read(output, table, staged.removeprefix(output.path("")))) != _digest(before):
         output.files.delete(staged)
         raise OutputError(f"{output.root}: the copy of {folder} differs; nothing was changed")
     files = len(output.files.parts(staged))
@@ -84,15 +84,15 @@ def compact(output: Output, table: FactTable, partition: str | None, request: Co
     return replace(planned, files_after=files)
 
 
-def _read(output: Output, table: FactTable, path: str) -> DataFrame:
-    """The files of one folder, without the column that the folder's name holds."""
+def _read(output: Output, table: FactTable, folder: str) -> DataFrame:
+    """The files of one folder below the root, without the column that the folder's name holds."""
     columns = [field for field in table.schema.fieldNames() if field != table.partition]
-    return reader(output.session).schema(table.schema).parquet(path).select(*columns)
+    return output.read(reader(output.session).schema(table.schema), folder).select(*columns)
 
 
 def _kept(output: Output, table: FactTable, partition: str | None, request: CompactRequest) -> DataFrame:
     """The rows that stay."""
-    rows = _read(output, table, output.path(folder_of(table, partition)))
+    rows = _read(output, table, folder_of(table, partition))
     if not _is_dropping(output, table, partition, request):
         return rows
     if not request.older_than_days:
@@ -128,7 +128,7 @@ def models_in_use(output: Output) -> set[str]:
 def _planned(output: Output, table: FactTable, partition: str | None, request: CompactRequest) -> Compacted:
     folder = folder_of(table, partition)
     path = output.path(folder)
-    rows, files = _read(output, table, path).count(), len(output.files.parts(path))
+    rows, files = _read(output, table, folder).count(), len(output.files.parts(path))
     kept = _kept(output, table, partition, request).count() if request.drop else rows
     wanted = max(1, ceil(kept / (request.rows_per_file or table.rows_per_file))) if kept else 0
     return Compacted(folder, kept, rows - kept, output.files.size(path)[1], files, min(files, wanted))
