@@ -152,7 +152,7 @@ def test_every_shipped_task_is_sound(session: SparkSession, name: str) -> None:
 
 
 def test_every_task_of_eol_is_tested_here() -> None:
-    assert {path.stem for path in (ROOT / "conf/tasks").glob("*.toml")} == {*LABELS, "demo"}
+    assert {path.stem for path in (ROOT / "conf/tasks").glob("*.toml")} == {*LABELS, "demo", "phenovision"}
 
 
 @pytest.mark.parametrize(
