@@ -58,9 +58,9 @@ def start_java() -> None:
     options = os.environ.get("PYSPARK_SUBMIT_ARGS")
     if options is None or "PYSPARK_GATEWAY_PORT" in os.environ or _on_its_way or has_java():
         return
-    _log.info("starting Java")
     suited = dict(os.environ)
     suit_spark(suited, options)
+    _log.info("starting Java")
     with signals.deferred():
         folder = Path(tempfile.mkdtemp(prefix=JAVA))
         connection = folder / "connection"
