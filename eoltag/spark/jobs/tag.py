@@ -50,7 +50,7 @@ from eoltag.spark.tables.thumbnails import share_thumbnails, trim_thumbnails
 __all__ = ["tag_bundles"]
 
 DECIDING_S: Final = 0.00003
-PUBLISHING_S: Final = 0.00006
+PUBLISHING_S: Final = 0.000025
 """For each row, on two cores; see `make bench-decide`. Steps that take less than a second are said to take 0."""
 
 _log: Final = logging.getLogger(__name__)
