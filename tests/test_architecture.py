@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "eoltag.model.engines": ["eoltag.model"],
     "eoltag.publish": [],
     "eoltag.decide": ["eoltag.image.features", "eoltag.model", "eoltag.publish"],
-    "eoltag.report": ["eoltag.fetch"],
+    "eoltag.report": ["eoltag.fetch", "eoltag.publish"],
     "eoltag.judgements": [],
     "eoltag.audit": ["eoltag.judgements", "eoltag.local", "eoltag.publish"],
     "eoltag.review": ["eoltag.audit", "eoltag.judgements"],

@@ -111,6 +111,14 @@ def read_samples(output: Path, task: str | None = None) -> list[Sample]:
     return [one for one in found if task in (None, one.task)]
 
 
+def find_sample(output: Path, audit: str) -> Sample:
+    """An audit by its ID. Raises DataError."""
+    samples = {sample.id: sample for sample in read_samples(output)}
+    if audit not in samples:
+        raise DataError(f"--audit: no audit '{audit}' in {output}; known: {', '.join(samples) or 'none'}")
+    return samples[audit]
+
+
 def _drawn(row: Mapping[str, Any], contents: Mapping[str, tuple[str, str | None]]) -> Drawn:
     content, color_mode = contents[row["eolMediaURL"]]
     said = {name: row[name] for name in ("tag", "confidence", "bundle", "bundle_row", "ancestry")}

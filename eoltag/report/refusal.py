@@ -5,22 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from eoltag.publish.guards import Flip
 from eoltag.report.gallery import link_of
 from eoltag.report.page import assets, environment
 from eoltag.report.summary import NO_TAG
 
 PAGE: Final = "report/refused.html"
-
-
-@dataclass(frozen=True, slots=True)
-class FlipShown:
-    """An image whose tag would have become another one."""
-
-    url: str
-    old_tag: str | None
-    new_tag: str | None
-    rule: str | None
-    confidence: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +24,7 @@ class TaskRefused:
     flipped: int
     transitions: Sequence[tuple[str, str, int]]
     """(old tag, new tag, images)."""
-    flips: Sequence[FlipShown]
+    flips: Sequence[Flip]
     """The most confident ones."""
 
 

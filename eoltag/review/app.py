@@ -76,7 +76,7 @@ def make_app(review: Review) -> FastAPI:
         for item in shown:
             mine = said.get((item.task, item.content_sha256))
             judged = None if mine is None else {"said_tag": mine.said_tag}
-            rows.append({**item.as_dict(), "judged": judged, "has_picture": True})
+            rows.append({**item.as_dict(), "judged": judged})
         done = sum((item.task, item.content_sha256) in said for item in review.items)
         first_open = next(
             (n for n, item in enumerate(review.items) if (item.task, item.content_sha256) not in said),

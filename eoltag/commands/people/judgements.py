@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from eoltag.audit.sample import Sample, read_samples
-from eoltag.errors import DataError, ExitCode, OutputError, UsageError
+from eoltag.audit.sample import find_sample
+from eoltag.errors import ExitCode, OutputError, UsageError
 from eoltag.judgements.exchange import label_studio_tasks, read_csv, read_label_studio, write_csv
 from eoltag.judgements.record import Judgement, agreed, append, latest, read
 
@@ -84,7 +84,7 @@ def _rows(output: Path, audit: str | None) -> Iterable[Judgement]:
     held = latest(read(output))
     if audit is None:
         return held.values()
-    sample = _sample(output, audit)
+    sample = find_sample(output, audit)
     said: dict[str, Judgement] = {key[1]: one for key, one in held.items() if key[0] == sample.task}
     return [
         said.get(
@@ -93,13 +93,6 @@ def _rows(output: Path, audit: str | None) -> Iterable[Judgement]:
         )
         for one in sample.images
     ]
-
-
-def _sample(output: Path, audit: str) -> Sample:
-    samples = {sample.id: sample for sample in read_samples(output)}
-    if audit not in samples:
-        raise DataError(f"--audit: no audit '{audit}' in {output}; known: {', '.join(samples) or 'none'}")
-    return samples[audit]
 
 
 def _listed(judgements: Sequence[Judgement]) -> str:

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(options: argparse.Namespace) -> None:
     import uvicorn  # comes with the extra `review`
 
-    from eoltag.audit.sample import read_samples
+    from eoltag.audit.sample import find_sample
     from eoltag.review.app import Review, make_app
     from eoltag.review.queue import Slice, items_of, known_tags, read_items
 
@@ -78,10 +78,7 @@ def _serve(options: argparse.Namespace) -> None:
     if not (output / "tags").is_dir():
         raise OutputError(f"{output}: wanted the --output directory of a run, on this machine; it holds no tags")
     if options.audit is not None:
-        samples = {sample.id: sample for sample in read_samples(output)}
-        if options.audit not in samples:
-            raise OutputError(f"--audit: no audit '{options.audit}' in {output}; known: {', '.join(samples) or 'none'}")
-        sample = samples[options.audit]
+        sample = find_sample(output, options.audit)
         items, drawn, tasks = items_of(sample), sample.reason, [sample.task]
     else:
         wanted = Slice(

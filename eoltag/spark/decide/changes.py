@@ -12,11 +12,11 @@ from eoltag.records import Outcome
 from eoltag.report import Changes
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import has_tags, read_tags
+from eoltag.spark.tables.writers.changes import GONE
 from eoltag.spark.tables.writers.export import SUFFIX
 
 NEW: Final = "new"
 CHANGED: Final = "changed"
-GONE: Final = "gone"
 GONE_COLUMNS: Final = ("bundle", "bundle_row", "eolMediaURL", "identifier", "dataObjectVersionID", "ancestry", "tag")
 """What is said of a row whose tag does not hold any more; `tag` is the one that it had."""
 _KEY: Final = "change key"

@@ -16,8 +16,8 @@ from eoltag.spark.requests import SUPERSEDED, CompactRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
 from eoltag.spark.tables.decided import FOLDER as DECIDED
-from eoltag.spark.tables.decided import read_note
-from eoltag.spark.tables.facts import FACTS, SCORES, FactTable, folder_of, has_facts, partitions, write_sorted
+from eoltag.spark.tables.decided import decided_tasks, read_note
+from eoltag.spark.tables.facts import FACTS, SCORES, FactTable, folder_of, has_facts, hash_sum, partitions, write_sorted
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.lock import locked
 from eoltag.spark.tables.output import Output, open_output
@@ -76,7 +76,8 @@ def compact(output: Output, table: FactTable, partition: str | None, request: Co
     before = _kept(output, table, partition, request)
     staged = f"{output.staging}/compacted"
     write_sorted(before, table, staged, planned.files_after, is_partitioned=False)
-    if _digest(_read(output, table, staged.removeprefix(output.path("")))) != _digest(before):
+    copy = _read(output, table, staged.removeprefix(output.path("")))
+    if hash_sum(copy, copy.columns) != hash_sum(before, before.columns):
         output.files.delete(staged)
         raise OutputError(f"{output.root}: the copy of {folder} differs; nothing was changed")
     files = len(output.files.parts(staged))
@@ -114,10 +115,12 @@ def _is_dropping(output: Output, table: FactTable, partition: str | None, reques
 def models_in_use(output: Output) -> set[str]:
     """Versions by which a task was decided last, or that a publication names. Raises OutputError."""
     found: set[str] = set()
-    for name in output.files.names(output.path(DECIDED)):
-        note = read_note(output, name.removesuffix(".json"))
+    for name in decided_tasks(output):
+        note = read_note(output, name)
         if not note.decision or not note.task:
-            raise OutputError(f"{output.path(DECIDED, name)}: names no models; run eoltag tag or decide again first")
+            raise OutputError(
+                f"{output.path(DECIDED, f'{name}.json')}: names no models; run eoltag tag or decide again first"
+            )
         found |= set(note.task["models"].values())
     for version in complete_versions(output):
         for task in read_manifest(output, version).tasks.values():
@@ -132,13 +135,6 @@ def _planned(output: Output, table: FactTable, partition: str | None, request: C
     kept = _kept(output, table, partition, request).count() if request.drop else rows
     wanted = max(1, ceil(kept / (request.rows_per_file or table.rows_per_file))) if kept else 0
     return Compacted(folder, kept, rows - kept, output.files.size(path)[1], files, min(files, wanted))
-
-
-def _digest(rows: DataFrame) -> tuple[int, str]:
-    """Number of rows, and the sum of their hashes: the same in whatever order."""
-    total = F.sum(F.xxhash64(*rows.columns).cast("decimal(38,0)"))
-    (found,) = rows.agg(F.count(F.lit(1)), total).collect()
-    return int(found[0]), str(found[1])
 
 
 def _text(root: str, done: list[Compacted], *, is_dry_run: bool) -> str:

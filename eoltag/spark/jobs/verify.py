@@ -19,7 +19,7 @@ from eoltag.spark.requests import VerifyRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
 from eoltag.spark.tables.bundles import rows_at_most
-from eoltag.spark.tables.decided import FOLDER, read_note
+from eoltag.spark.tables.decided import FOLDER, decided_tasks, read_note
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.verify.decisions import Decided, check_exports, check_facts, check_tags
 from eoltag.spark.verify.finding import Finding
@@ -41,7 +41,7 @@ def verify_output(request: VerifyRequest) -> ExitCode:
         files = local_files(list(request.bundles), Path(folder), FetchSettings(), fetch_bundles)
         staged = stage(files, Path(folder) / "rows", EVERYTHING) if request.bundles else None
         output = open_output(open_session("eoltag verify"), request.output)
-        if not tasks_of(output):
+        if not decided_tasks(output):
             raise OutputError(f"{output.root}: wanted the --output directory of a run; it holds no decided task")
         prepare_for(output.session, rows_at_most(output))
         output.session.sparkContext.setLogLevel("OFF")  # what Spark cannot read becomes a finding, not a stack trace
@@ -56,7 +56,7 @@ def verify_output(request: VerifyRequest) -> ExitCode:
 def verify(output: Output) -> list[Finding]:
     """All that is wrong. Where a table cannot be read as what it is, no row is looked at."""
     _log.info("looking at files, documents and tables")
-    tasks, unreadable = tasks_of(output), [*check_schemas(output)]
+    tasks, unreadable = decided_tasks(output), [*check_schemas(output)]
     found = [*check_layout(output, tasks), *check_documents(output), *unreadable, *check_models(output)]
     if not unreadable:
         found += _as_far_as_read("images, scores", check_facts(output))
@@ -75,12 +75,6 @@ def _as_far_as_read(place: str, findings: Iterator[Finding]) -> Iterator[Finding
         yield Finding(place, f"cannot be read by Spark, so that not all was looked at ({cause})")
 
 
-def tasks_of(output: Output) -> list[str]:
-    """Every task that was ever decided here."""
-    names = output.files.names(output.path(FOLDER))
-    return [name.removesuffix(".json") for name in names if name.endswith(".json")]
-
-
 def _check_task(output: Output, name: str) -> Iterator[Finding]:
     note = read_note(output, name)
     try:
@@ -94,5 +88,5 @@ def _check_task(output: Output, name: str) -> Iterator[Finding]:
 
 def _text(output: Output, found: Sequence[Finding]) -> str:
     if not found:
-        return f"{output.root}: nothing is wrong (tasks: {', '.join(tasks_of(output))})"
+        return f"{output.root}: nothing is wrong (tasks: {', '.join(decided_tasks(output))})"
     return "\n".join([f"{output.root}: {len(found)} findings", *(f"  {one}" for one in found)])

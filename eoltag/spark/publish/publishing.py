@@ -80,15 +80,16 @@ def publish(
     _log.info("holding what is decided against the current publication")
     current = read_current(output)
     version = current.version if current is not None else None
-    _check(output, tasks, version, without)
+    before = read_manifest(output, version) if version is not None else None
+    _check(output, tasks, before, without)
     published = {task.name: describe_task(output, task) for task in tasks}
     state = state_of(
         published,
         [read_note(output, task.name).files for task in tasks],
         (settings.title, settings.license, settings.publisher),
     )
-    if version is not None and read_manifest(output, version).state == state:
-        return Published(read_manifest(output, version), "already published")
+    if before is not None and before.state == state:
+        return Published(before, "already published")
     measured = {task.name: measure(output, task, version) for task in tasks}
     reasons = [reason for task in tasks for reason in _refusals(task, measured, limits, published)]
     if reasons:
@@ -101,8 +102,8 @@ def publish(
         return Published(_planned(output, published, state, settings), PLANNED)
     for leftover in broken_off(output):
         output.files.delete(output.path(FOLDER, leftover))
-    known = {name: read_manifest(output, name) for name in complete_versions(output)}
-    manifest = next((one for one in known.values() if one.state == state), None)
+    known = (read_manifest(output, name) for name in complete_versions(output))
+    manifest = next((one for one in known if one.state == state), None)
     _log.info("publishing")
     how = "published again" if manifest is not None else "published"
     manifest = manifest or build(output, tasks, published, state, settings)
@@ -111,21 +112,21 @@ def publish(
     return Published(manifest, how, measured=measured)
 
 
-def _check(output: Output, tasks: Sequence[Task], version: str | None, without: Sequence[str]) -> None:
+def _check(output: Output, tasks: Sequence[Task], before: Manifest | None, without: Sequence[str]) -> None:
     for task in tasks:
         if not is_decided(output, task, {}):
             raise OutputError(
                 f"{output.root}: the tags of task '{task.name}' were not made by the rules and models of {task.path}, "
                 "or a run over them was broken off; run eoltag decide (or tag) first"
             )
-    if version is None:
+    if before is None:
         return
     named = {*without, *(task.name for task in tasks)}
-    for name in read_manifest(output, version).tasks:
+    for name in before.tasks:
         if name not in named:
             raise UsageError(
-                f"--task: the current publication {version} has task '{name}' as well; name all tasks that the new one "
-                "is to have (one that is not wanted any more leaves with --without)"
+                f"--task: the current publication {before.version} has task '{name}' as well; name all tasks that the "
+                "new one is to have (one that is not wanted any more leaves with --without)"
             )
 
 

@@ -5,13 +5,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.errors import OutputError
 from eoltag.publish.manifest import PublishedTask
 from eoltag.spark.tables.decided import read_note
+from eoltag.spark.tables.facts import hash_sum
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import read_tags
 
@@ -22,14 +23,17 @@ _NOT_SAID: Final = ("fetched_at",)
 
 def rows_digest(rows: DataFrame) -> tuple[int, str]:
     """Number of rows, and a sum of their hashes: the same in whatever order the rows come."""
-    columns = [
-        F.to_json(name).alias(name) if kind.startswith(("map", "array", "struct")) else F.col(name)
-        for name, kind in rows.dtypes
-        if name not in _NOT_SAID
+    number, total = hash_sum(rows, hashable(rows, [name for name in rows.columns if name not in _NOT_SAID]))
+    return number, f"{number}:{int(total or 0):x}"
+
+
+def hashable(rows: DataFrame, names: Sequence[str]) -> list[Column]:
+    """Columns that a hash takes: maps, and what may hold them, as text."""
+    kinds = dict(rows.dtypes)
+    return [
+        F.to_json(name).alias(name) if kinds[name].startswith(("map", "array", "struct")) else F.col(name)
+        for name in names
     ]
-    total = F.sum(F.xxhash64(*columns).cast("decimal(38,0)"))
-    (found,) = rows.agg(F.count(F.lit(1)), total).collect()
-    return int(found[0]), f"{int(found[0])}:{int(found[1] or 0):x}"
 
 
 def read_certificate(output: Output, task: str) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 
 from eoltag.publish.guards import Measured
 from eoltag.publish.text import transitions
-from eoltag.report.refusal import PAGE, FlipShown, TaskRefused, refusal_page
+from eoltag.report.refusal import PAGE, TaskRefused, refusal_page
 from eoltag.spark.tables.answers import latest_contents
 from eoltag.spark.tables.facts import IMAGES, PIXELS, read_facts
 from eoltag.spark.tables.output import Output
@@ -18,10 +18,8 @@ def write_refusal(output: Output, reasons: Sequence[str], measured: Mapping[str,
     tasks = []
     for name, found in measured.items():
         if (compared := found.comparison) is not None and compared.flipped:
-            flips = [FlipShown(one.url, one.old_tag, one.new_tag, one.rule, one.confidence) for one in compared.flips]
-            tasks.append(
-                TaskRefused(name, compared.version, compared.tagged, compared.flipped, transitions(compared), flips)
-            )
+            moves = transitions(compared)
+            tasks.append(TaskRefused(name, compared.version, compared.tagged, compared.flipped, moves, compared.flips))
     wanted = {flip.url for task in tasks for flip in task.flips}
     pictures = {one.url: one.picture.encode() for task in tasks for one in read_thumbnails(output, task.name)}
     known = {url: jpeg for url, jpeg in pictures.items() if url in wanted}

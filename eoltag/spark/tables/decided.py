@@ -41,6 +41,12 @@ def write_note(output: Output, task: str, note: DecidedNote) -> None:
     output.files.write_text(_path(output, task), json.dumps(asdict(note)) + "\n")
 
 
+def decided_tasks(output: Output) -> list[str]:
+    """Every task that was ever decided here, or was about to be."""
+    names = output.files.names(output.path(FOLDER))
+    return [name.removesuffix(".json") for name in names if name.endswith(".json")]
+
+
 def bundles_of(output: Output, task: str) -> list[str]:
     """Every bundle that the task was ever given."""
     return sorted(read_note(output, task).bundles)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -124,6 +124,13 @@ def between_prefixes(first: int, last: int) -> Column:
     content = F.col("content_sha256")
     above = content >= f"{first:03x}"
     return above if last >= PREFIXES - 1 else above & (content < f"{last + 1:03x}")
+
+
+def hash_sum(rows: DataFrame, columns: Sequence[str | Column]) -> tuple[int, Any]:
+    """Number of rows, and the sum of their hashes (NULL without rows): the same in whatever order they come."""
+    total = F.sum(F.xxhash64(*columns).cast("decimal(38,0)"))
+    (found,) = rows.agg(F.count(F.lit(1)), total).collect()
+    return int(found[0]), found[1]
 
 
 def range_of(files: int) -> Column:

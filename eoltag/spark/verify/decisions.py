@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.publish.measure import KEY
+from eoltag.spark.publish.state import hashable
 from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.decided import DecidedNote
 from eoltag.spark.tables.facts import FACTS, FactTable, read_facts
@@ -96,7 +97,7 @@ def _differences(right: DataFrame, tags: DataFrame, place: str) -> Iterator[Find
         yield Finding(place, f"has no column {', '.join(absent)}")
         return
     wanted, found = (
-        rows.select(*KEY, F.xxhash64(*_comparable(rows, columns)).alias(name))
+        rows.select(*KEY, F.xxhash64(*hashable(rows, columns)).alias(name))
         for rows, name in ((right, "wanted"), (tags, "found"))
     )
     both = wanted.join(found.groupBy(*KEY).agg(F.first("found").alias("found")), on=list(KEY), how="full_outer")
@@ -110,12 +111,6 @@ def _differences(right: DataFrame, tags: DataFrame, place: str) -> Iterator[Find
         first = rows.take(_EXAMPLES)
         if first:
             yield Finding(place, f"{what}: {rows.count():,} rows, the first {_row(first[0])}")
-
-
-def _comparable(rows: DataFrame, columns: list[str]) -> list[Column]:
-    """Columns that a hash takes: maps as text."""
-    kinds = dict(rows.dtypes)
-    return [F.to_json(name) if kinds[name].startswith(("map", "struct")) else F.col(name) for name in columns]
 
 
 def _row(row: object) -> str:

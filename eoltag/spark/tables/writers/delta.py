@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
 from eoltag.errors import OutputError, TaskError
+from eoltag.spark.tables.facts import hash_sum
 from eoltag.spark.tables.files import is_local
 from eoltag.spark.tables.output import Output
 
@@ -118,6 +119,5 @@ def _options(output: Output) -> dict[str, str] | None:
 def _digest(tags: DataFrame) -> str:
     """The same for the same rows, in whatever order."""
     texts = F.to_json(F.struct(*tags.columns), {"ignoreNullFields": "false"})
-    found = tags.agg(F.count(F.lit(1)), F.sum(F.xxhash64(texts).cast("decimal(38,0)"))).first()
-    assert found is not None
-    return f"{found[0]} {found[1]}"
+    number, total = hash_sum(tags, [texts])
+    return f"{number} {total}"
