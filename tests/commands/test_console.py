@@ -30,6 +30,12 @@ def test_every_command_is_there() -> None:
     assert all(find_spec(command.module) for command in COMMANDS.values())
 
 
+def test_whoever_names_no_command_sees_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert all(f"\n  {name} " in said for name in COMMANDS)
+
+
 def test_a_mistyped_command_is_refused_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["repot"]) == 2
     assert "error: unknown command 'repot'; known: tag, decide," in (said := capsys.readouterr().err)
