@@ -2,10 +2,10 @@
 
     make bench-reuse ARGS="--images PHOTOS --weights mobilenet.h5 --other-weights mobilenet_v2.h5 [--count 5000]"
 
-PHOTOS holds a folder of images for each label (several folders of such folders are taken together: a model is trained on
-the labels of all, so that it knows what it is asked about); the weights are
-ImageNet backbones of keras.applications, MobileNet of alpha 0.75 and MobileNetV2 of alpha 0.35. Four heads are trained
-on the first backbone and one on the second. Each step is one run of the job, its seconds those of its waves, so without
+PHOTOS holds a folder of images for each label (several folders of such folders are taken together: a model is
+trained on the labels of all, so that it knows what it is asked about); the weights are ImageNet backbones of
+keras.applications, MobileNet of alpha 0.75 and MobileNetV2 of alpha 0.35. Four heads are trained on the first backbone
+and one on the second. Each step is one run of the job, its seconds those of its waves, so without
 start-up and deciding; the server counts its requests. Figures go to build/bench/reuse.json.
 """
 
