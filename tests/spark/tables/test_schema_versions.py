@@ -1,7 +1,7 @@
 """Output directories that earlier versions wrote: read, checked and decided again by this one, with nothing lost.
 
-A change of the tables is caught here. It takes a new SCHEMA_VERSION, a fixture of it (tests/support/written.py), and, for
-every version that was released from 1.0 on, a step that brings its directories forward.
+A change of the tables is caught here. It takes a new SCHEMA_VERSION, a fixture of it (tests/support/written.py), and,
+for every version that was released from 1.0 on, a step that brings its directories forward.
 """
 
 import json
@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eoltag.spark.runtime.command import run_command
-from eoltag.spark.tables.facts import FACTS, FactTable
+from eoltag.spark.tables.facts import FACTS
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.schemas import SCHEMA_VERSION
 from jobs import compact_tables
@@ -49,15 +49,13 @@ def test_a_directory_of_an_earlier_version_has_the_columns_of_this_one_and_nothi
 def test_a_directory_of_an_earlier_version_can_be_compacted_and_still_holds_the_same(
     output: Output, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {
-        table.name: output.session.read.parquet(f"{output.root}/{table.name}").count() for table in _there(output)
-    }
+    before = _rows(output)
     assert run_command(lambda: compact_tables.main(arguments=["--output", output.root, "--json"])) == 0
     assert json.loads(capsys.readouterr().out)
-    after = {table.name: output.session.read.parquet(f"{output.root}/{table.name}").count() for table in _there(output)}
-    assert before == after
+    assert _rows(output) == before
     assert [*findings_below(output.session, Path(output.root).parent)] == []
 
 
-def _there(output: Output) -> list[FactTable]:
-    return [table for table in FACTS if Path(output.root, table.name).exists()]
+def _rows(output: Output) -> dict[str, int]:
+    there = [name for name in (table.name for table in FACTS) if Path(output.root, name).exists()]
+    return {name: output.session.read.parquet(f"{output.root}/{name}").count() for name in there}
