@@ -75,8 +75,10 @@ def _split(name: str) -> str:
 
 
 def _run(options: Namespace) -> Answer:
+    from train.evaluate.labels.registry import evaluate_package
+    from train.evaluate.labels.report import write_label_report
     from train.evaluate.report import MARKER, write_report
-    from train.evaluate.run import Request, evaluate
+    from train.evaluate.run import Evaluation, Request
     from train.fit.attempts import find_package
     from train.report.pages import check_report_folder
 
@@ -99,12 +101,16 @@ def _run(options: Namespace) -> Answer:
         breakdowns=tuple(options.breakdown),
         label_map=options.map,
     )
-    evaluation = evaluate(package, request)
-    if options.out is not None:
-        write_report(evaluation, options.out, overwrite=options.overwrite)
+    evaluation = evaluate_package(package, request)
     document = evaluation.document()
     code = ExitCode.DONE if document["images"]["evaluated"] else ExitCode.TOO_MANY_FAILURES
-    return Answer(document, _text(document, options.out), code)
+    if isinstance(evaluation, Evaluation):
+        if options.out is not None:
+            write_report(evaluation, options.out, overwrite=options.overwrite)
+        return Answer(document, _text(document, options.out), code)
+    if options.out is not None:
+        write_label_report(evaluation, options.out, overwrite=options.overwrite)
+    return Answer(document, _text_of_labels(document, options.out), code)
 
 
 def _judge_tags(options: Namespace) -> Answer:
@@ -155,6 +161,29 @@ def _text(found: dict[str, Any], out: Path | None) -> str:
         lines.append(f"{images['unreadable']} images could not be read")
     if out is not None:
         lines.append(f"{out}/index.html: the report, with {len(found['misclassified'])} misclassified images")
+    return "\n".join(lines)
+
+
+def _text_of_labels(found: dict[str, Any], out: Path | None) -> str:
+    images = found["images"]
+    if not images["evaluated"]:
+        return f"{found['data']}: none of {images['unreadable']} images could be read"
+    width = max(map(len, ("label", *found["labels"])))
+    lines = [f"{'label':{width}}  images  of known  average precision  precision  recall     F1"]
+    for label, row in found["per_label"].items():
+        area = "-" if row["average_precision"] is None else f"{row['average_precision']:.3f}"
+        shares = f"{row['precision']:9.3f}  {row['recall']:6.3f}  {row['f1']:5.3f}"
+        lines.append(f"{label:{width}}  {row['support']:6d}  {row['known']:8d}  {area:>17}  {shares}")
+    area = found["mean_average_precision"]
+    lines += [
+        f"mean average precision {'-' if area is None else f'{area:.4f}'} on {images['evaluated']} images, "
+        f"{found['accuracy']:.4f} of the known answers right at 0.5, macro F1 {found['macro_f1']:.4f}",
+        *(f"note: {note}" for note in found["notes"]),
+    ]
+    if images["unreadable"]:
+        lines.append(f"{images['unreadable']} images could not be read")
+    if out is not None:
+        lines.append(f"{out}/index.html: the report, with {len(found['wrong'])} wrong answers")
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from eoltag.spark.decide.judgements import PERSON
 from eoltag.spark.tables.answers import with_answers
 from eoltag.spark.tables.facts import IMAGES, read_facts
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tags import read_tags
+from eoltag.spark.tables.tags import one_tag_a_row, read_tags
 
 _BY_MACHINE: Final = f"eoltag {__version__}"
 
@@ -75,7 +75,8 @@ def _media(output: Output, tasks: Sequence[Task]) -> DataFrame:
 
 def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFrame:
     """Every tag of every image once; none for an image that no rule tagged."""
-    said = tags.where((F.col("outcome") == Outcome.OK.value) & (F.col("tag") != task.file.missing))
+    single = one_tag_a_row(tags, task)
+    said = single.where((F.col("outcome") == Outcome.OK.value) & (F.col("tag") != task.file.missing))
     once = said.groupBy("eolMediaURL", "tag").agg(F.min("rule").alias("rule"), F.max("confidence").alias("confidence"))
     terms = {tag: task.file.publish.term_of(tag) for tag in published.tags}
     kind = task.file.publish.assertion_type or task.name

@@ -93,6 +93,7 @@ PREDICTION_MEANINGS: Final[dict[str, str]] = {
     "confidence": "the probability of that label, as the output kind and the temperature of the model's card give it",
     "logit": "the raw score of that label; EOL's published thresholds are of this kind",
     "scores": "the probability of every label",
+    "logits": "the raw score of every label",
     **_PICTURE,
     **{
         name: f"{feature.meaning}, {feature.low:g} to {feature.high:g}; a column where some image was measured"
