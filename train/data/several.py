@@ -28,14 +28,15 @@ Part = tuple[str, LabelledImage]
 """The sha256 of an image file, and what one folder or line says of it."""
 
 
-def list_several(data: Path, labels: Collection[str] = ()) -> ImageSet:
+def list_several(data: Path, labels: Collection[str] = (), fetch: FetchSettings | None = None) -> ImageSet:
     """The images of a folder with one folder per label, or of a CSV; each content once, with all that is said of it.
 
     In folders an image shows the labels of all folders in which a file of its content stands, and no other. labels:
-    see list_images. Files that cannot be read are named and left out. Raises DataError.
+    see list_images. fetch: how the URLs of a CSV are fetched. Files that cannot be read are named and left out. Raises
+    DataError.
     """
     if data.suffix.lower() == ".csv":
-        return _from_table(read_file_table(data))
+        return _from_table(read_file_table(data), fetch or FetchSettings())
     found = list_images(data, {*labels, NOTHING})
     known = tuple(label for label in found.labels if label != NOTHING)
     if len(known) < 2:
@@ -65,8 +66,8 @@ def _joined(data: Path, same: Sequence[LabelledImage], labels: Sequence[str]) ->
     return replace(first, label=JOINER.join(present), present=present, absent=absent)
 
 
-def _from_table(table: LabelTable) -> ImageSet:
-    places = _places(table)
+def _from_table(table: LabelTable, fetch: FetchSettings) -> ImageSet:
+    places = _places(table, fetch)
     asked = [(row, places[row.name]) for row in table.rows if row.name in places]
     images = [LabelledImage(path, row.name, row.label, row.split) for row, path in asked]
     lines = {id(image): row for image, (row, _) in zip(images, asked, strict=True)}
@@ -84,13 +85,13 @@ def _of_lines(table: LabelTable, image: LabelledImage, lines: Sequence[LabelledN
     return replace(image, label=one.label, present=one.present, absent=one.absent)
 
 
-def _places(table: LabelTable) -> dict[str, Path]:
+def _places(table: LabelTable, fetch: FetchSettings) -> dict[str, Path]:
     """Name of an image -> its file; URLs are fetched into a folder beside the CSV, those that failed are left out."""
     names = dict.fromkeys(row.name for row in table.rows)
     urls = [name for name in names if ImageSource(name).is_url]
     places = {name: table.path.parent / name for name in names if not ImageSource(name).is_url}
     if urls:
-        folder = DownloadFolder(table.path.with_name(table.path.stem + DOWNLOADS), FetchSettings())
+        folder = DownloadFolder(table.path.with_name(table.path.stem + DOWNLOADS), fetch)
         failed = folder.fetch(urls)
         for url in urls:
             if url in failed:
