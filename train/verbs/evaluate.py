@@ -18,6 +18,9 @@ trained on, by content: the answer says how many of DIR are among them, --unseen
 validation takes just those that `fit` held back. With --out all of it is a page to look at (index.html), with every
 misclassified image.
 
+Of a package of several labels each label is measured by itself, over the images whose answer is known: average
+precision, precision, recall and F1; DIR may be a CSV, as for `fit`.
+
 With --tags it is the tags of an output of jobs/tag_bundles.py that are judged, rules and all: precision and recall of
 each, against a CSV or TSV with the columns eolMediaURL (or url) and tag (or label).
 
@@ -53,7 +56,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def add_images(parser: ArgumentParser, *, is_optional: bool = False) -> None:
     """What `evaluate` and `thresholds` both ask: which images, which runtime."""
-    data = "folder of classes, split folder, or manifest"
+    data = "folder of classes, split folder, or manifest; of several labels also a CSV"
     parser.add_argument("data", type=Path, nargs="?" if is_optional else None, metavar="DIR", help=data)
     add_split(parser)
     parser.add_argument("--unseen", action="store_true", help="leave out images that the model was trained on")
