@@ -71,7 +71,7 @@ def fit_package(
 
     network = start_network(settings, len(found.labels))  # before the images: it is quick to say what is wrong
     if earlier is not None:
-        take_weights(network, earlier, found.labels)
+        take_weights(network, earlier, found.labels, settings.output)
     dataset = read_dataset(found, settings.spec)
     return train_and_package(settings, FitInputs(f"--data {data}", dataset, network, attempt, earlier), out, started)
 

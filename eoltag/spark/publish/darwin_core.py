@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -96,7 +96,7 @@ def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFr
         _of_tag({tag: term.value for tag, term in terms.items()}).alias("assertionValue"),
         _of_tag({tag: term.value_iri for tag, term in terms.items()}).alias("assertionValueIRI"),
         _of_tag({tag: term.source for tag, term in terms.items()}).alias("assertionValueSource"),
-        _of_tag({tag: error_of(published.certificate, tag) for tag in terms}).alias("assertionError"),
+        _of_tag(_errors(task, published, terms)).alias("assertionError"),
         F.when(is_person, "a person").otherwise(_BY_MACHINE).alias("assertionBy"),
         F.lit(_models(task, published)).alias("assertionProtocols"),
         F.lit(key).alias("assertionProtocol_fk"),
@@ -107,6 +107,11 @@ def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFr
             F.concat(F.lit("confidence "), F.format_string("%.4f", F.col("confidence").cast("double"))),
         ).alias("assertionRemarks"),
     )
+
+
+def _errors(task: Task, published: PublishedTask, tags: Iterable[str]) -> dict[str, str]:
+    """What a certificate says of each tag; of several tags an image it speaks of their combinations, and of no tag."""
+    return {} if task.file.multiple else {tag: error_of(published.certificate, tag) for tag in tags}
 
 
 def _of_tag(values: Mapping[str, str]) -> Column:

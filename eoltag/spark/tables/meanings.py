@@ -112,8 +112,8 @@ TAG_MEANINGS: Final[dict[str, str]] = {
     "A transient failure never takes the place of an image that was read",
     "detail": "why the image failed, in words",
     "http_status": "the last HTTP status",
-    "tag": "the tag; the task's `missing` where no rule held; null where the image failed. With `multiple = true` several "
-    "joined by `|`, which the further column `tags` holds as a list",
+    "tag": "the tag; the task's `missing` where no rule held; null where the image failed. With `multiple = true` "
+    "several joined by `|`, which the further column `tags` holds as a list",
     "rule": "the rule that gave the tag, or several joined by `|`; null where none held",
     "label": "best label of the first model",
     "confidence": "its probability",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from eoltag.model.engines import load_head
 from eoltag.model.outputs.labels import sigmoid
@@ -137,3 +138,35 @@ def test_a_head_of_several_labels_from_stored_features_gives_calibrated_logits_i
     text = (package.path / "README.md").read_text()
     assert "Mean average precision" in text
     assert "| flower | " in text
+
+
+def test_a_network_from_nothing_learns_from_folders_that_share_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(48):
+        shown = [
+            label
+            for label, bit in (("bright", 1), ("red", 2), ("none", 0))
+            if bit & number % 4 or not (bit or number % 4)
+        ]
+        base = np.full((32, 32, 3), 150 if "bright" in shown else 40, np.uint8)
+        base[..., 0] += 90 if "red" in shown else 0
+        noisy = np.clip(base + rng.integers(-30, 30, base.shape), 0, 255).astype(np.uint8)
+        for label in shown:
+            path = tmp_path / "data" / label / f"{number} in {label}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(noisy).save(path)
+    (tmp_path / "net.toml").write_text(
+        'output = "labels"\nimage_size_px = 32\nfirst_filters = 8\nepochs = 12\nbatch_size = 8\nlearning_rate = 3e-3\n'
+        "validation_fraction = 0.3\n"
+    )
+    asked = ["fit", tmp_path / "net.toml", "--data", tmp_path / "data", "--out", tmp_path / "out"]
+    assert main([*map(str, asked), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert sum(summary["images"].values()) == 48
+    assert summary["labels"] == ["bright", "red"]
+    assert summary["metrics"]["engines_differ_by"] < 1e-4
+    assert summary["metrics"]["mean_average_precision"] > 0.8
+    code = main([*map(str, asked), "--set", "output=classes", "--from", str(tmp_path / "out")])
+    assert code == 2
