@@ -127,7 +127,9 @@ MAY_IMPORT = {
     "train.collect": ["eoltag.fetch", "eoltag.image", "train", "train.collect.providers", "train.images"],
     "train.cartoonize": ["eoltag.image", "train", "train.images"],
     "train.dedupe": ["train", "train.images", "train.similar"],
-    "train.prepare.sources": ["eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "train", "train.images"],
+    "train.prepare.sources": [
+        "eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "eoltag.judgements", "train", "train.images",
+    ],
     "train.prepare": [
         "eoltag.bundle", "eoltag.fetch", "eoltag.image",
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",

@@ -19,13 +19,15 @@ def class_weights(counts: Mapping[str, int]) -> dict[str, float]:
     return {label: total / (len(present) * count) for label, count in present.items()}
 
 
-def loss_weights(choice: str, dataset: Dataset, train: Indices) -> NDArray[np.float32]:
+def loss_weights(choice: str, dataset: Dataset, train: Indices, judged: float = 1.0) -> NDArray[np.float32]:
     """The weight of every example in the loss, (N,). Raises SettingsError.
 
-    choice: off, balanced, or a JSON file as `prepare` writes it.
+    choice: off, balanced, or a JSON file as `prepare` writes it. judged: what an image that a person has judged counts
+    more, a factor.
     """
+    by_person = np.where([example.image.is_judged for example in dataset.examples], judged, 1.0).astype(np.float32)
     if choice == "off":
-        return np.ones(len(dataset.examples), np.float32)
+        return by_person
     found = class_weights(dataset.counts(train)) if choice == "balanced" else _read(Path(choice))
     if set(found) != set(dataset.labels):
         raise SettingsError(
@@ -33,7 +35,7 @@ def loss_weights(choice: str, dataset: Dataset, train: Indices) -> NDArray[np.fl
             f"Received: {', '.join(map(str, found)) or 'none'}"
         )
     by_target = np.array([found[label] for label in dataset.labels], np.float32)
-    return by_target[dataset.targets]
+    return by_target[dataset.targets] * by_person
 
 
 def _read(path: Path) -> dict[str, float]:

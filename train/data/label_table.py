@@ -18,7 +18,7 @@ KEY_OF: Final[dict[str, Key]] = {
     "identifier": "identifier",
 }
 """Column of the CSV -> column of the tables that it is looked up in."""
-COLUMNS: Final = ("label", "split", *KEY_OF)
+COLUMNS: Final = ("label", "split", "judged", "group", *KEY_OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,10 @@ class LabelledName:
     label: str
     split: Split | None
     """None where the table does not split its images."""
+    is_judged: bool = False
+    """A person said so of this very image: the column `judged` is not empty."""
+    group: str | None = None
+    """Images of one group never sit on two sides of a split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +94,6 @@ def _rows(path: Path, reader: "csv.DictReader[str]", column: str) -> Iterator[La
             raise DataError(
                 f"{path}: line {reader.line_num}: split: wanted train, validation or test. Received: {word!r}"
             )
-        yield LabelledName(reader.line_num, name.lower() if column == "content_sha256" else name, label, split)
+        name = name.lower() if column == "content_sha256" else name
+        judged, group = (row.get(key, "").strip() for key in ("judged", "group"))
+        yield LabelledName(reader.line_num, name, label, split, bool(judged), group or None)

@@ -100,7 +100,7 @@ def learn(
     saved = checkpoint.load() if checkpoint else None
     state, arrays = saved or (State(), {})
     targets = np.eye(len(dataset.labels), dtype=np.float32)[dataset.targets]
-    weights = loss_weights(settings.class_weights, dataset, train)
+    weights = loss_weights(settings.class_weights, dataset, train, settings.judged_weight)
     run = _Run(settings, dataset, train, validation, targets, weights, state, checkpoint, on_epoch, log)
     plan = phases(settings)
     for number in range(state.phase, len(plan)):
