@@ -138,7 +138,7 @@ MAY_IMPORT = {
         "eoltag.bundle", "eoltag.image", "eoltag.local", "eoltag.model", "eoltag.model.engines",
         "eoltag.model.outputs", "eoltag.views", "train", "train.images", "train.package", "train.report",
     ],
-    "train.thresholds": ["eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
+    "train.thresholds": ["eoltag.audit", "eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
     "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],
     "train.import_": ["eoltag.model", "train", "train.architectures", "train.package"],
     "train.serving": [

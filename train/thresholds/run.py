@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from eoltag.audit.risk_control import SCALES, Point, RiskCurve, Scale, risk_curve
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
 from train.evaluate.classify import EngineChoice
@@ -18,7 +19,6 @@ from train.evaluate.scoring import InTraining, ScoredSet, count_trained_on, scor
 from train.package.data_table import read_data_table
 from train.package.model_card import README_FILE, with_thresholds
 from train.records import ImageSet, Split
-from train.thresholds.risk_control import SCALES, Point, RiskCurve, Scale, risk_curve
 
 METHOD: Final = "fixed-sequence testing from the highest threshold down, with exact binomial (Clopper-Pearson) bounds"
 
