@@ -88,7 +88,9 @@ MAY_IMPORT = {
         "eoltag.decide", "eoltag.model", "eoltag.pipeline",
         *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide")),
     ],
-    f"{_SPARK}.report": ["eoltag.decide", "eoltag.publish", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
+    f"{_SPARK}.report": [
+        "eoltag.decide", "eoltag.judgements", "eoltag.publish", "eoltag.report", "eoltag.views", f"{_SPARK}.tables",
+    ],
     f"{_SPARK}.publish": [
         "eoltag.decide", "eoltag.local", "eoltag.publish",
         *(f"{_SPARK}.{room}" for room in ("tables", "decide", "report")),
