@@ -85,12 +85,13 @@ def read(output: Path) -> list[Judgement]:
 
 def parse(files: Iterable[tuple[str, bytes]]) -> list[Judgement]:
     """All judgements by time. files: the name and the bytes of each. Raises DataError."""
-    found = [one for name, data in files for one in _lines(name, data)]
+    found = [one for name, data in files for one in lines_of(name, data)]
     by_id = {one.id or str(number): one for number, one in reversed([*enumerate(found)])}
     return sorted(by_id.values(), key=lambda one: one.judged_at)
 
 
-def _lines(name: str, data: bytes) -> Iterator[Judgement]:
+def lines_of(name: str, data: bytes) -> Iterator[Judgement]:
+    """The judgements in the bytes of a file; a line that a kill has cut short is passed over. Raises DataError."""
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue

@@ -70,7 +70,8 @@ def write_output(folder: Path, urls: Sequence[str], tags: Sequence[str | None] =
              "outcome": ["ok"] * len(urls), "asked_at": [at] * len(urls), "color_mode": ["RGB"] * len(urls)}
         ),
         "pixels": pa.table(
-            {"content_sha256": [content_of(url) for url in urls], "image": [file.getvalue()] * len(urls)}
+            {"content_sha256": [content_of(url) for url in urls], "side_px": [64] * len(urls),
+             "image": [file.getvalue()] * len(urls)}
         ),
     }  # fmt: skip
     for name, table in tables.items():
