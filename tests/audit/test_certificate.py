@@ -148,9 +148,9 @@ def test_an_audit_is_drawn_judged_and_certified_by_its_command(
     assert found["slices"]["rule"][0]["name"] == "sure"
     assert found["thresholds"]["tags"]["map"]["threshold"] == 0.9
     assert found["thresholds"]["tags"]["photo"]["threshold"] is None
-    said = capsys.readouterr().out
-    assert f"models main and second agree on {same / len(read_rows):.1%} of {len(read_rows)} images" in said
-    assert "  map: confidence >= 0.9 (0 wrong of " in said
+    printed = capsys.readouterr().out
+    assert f"models main and second agree on {same / len(read_rows):.1%} of {len(read_rows)} images" in printed
+    assert "  map: confidence >= 0.9 (0 wrong of " in printed
     page = (output / "report/certificate_kind.html").read_text()
     assert "Thresholds, chosen again from this audit" in page
     assert "main and second: on " in page

@@ -4,6 +4,7 @@ Format of torch before 1.6: four pickles (a magic number, the version of the pro
 saved object), then a pickled list of the names of storages, then each storage: its length as int64, its values.
 """
 
+import math
 import pickle
 import struct
 from collections import OrderedDict
@@ -120,9 +121,11 @@ def _storage(stream: BytesIO, wanted: _Storage) -> NDArray[Any]:
 def _array(tensor: _Tensor, storage: NDArray[Any]) -> NDArray[Any]:
     """The numbers of a tensor, which may lie in its storage in any order. Raises DataError for one that leaves it."""
     steps = [(side - 1) * stride for side, stride in zip(tensor.shape, tensor.strides, strict=True)]
-    is_empty = 0 in tensor.shape
-    if min(tensor.offset, *tensor.shape, *tensor.strides, 0) < 0 or (
-        not is_empty and tensor.offset + sum(steps) >= len(storage)
+    last = tensor.offset + sum(steps) if 0 not in tensor.shape else 0
+    if (
+        min(tensor.offset, *tensor.shape, *tensor.strides, 0) < 0
+        or last >= len(storage)
+        or math.prod(tensor.shape) > len(storage)  # no weight repeats its numbers
     ):
         raise DataError("holds a tensor that reaches beyond its storage")
     strides = [stride * storage.itemsize for stride in tensor.strides]
