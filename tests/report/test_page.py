@@ -11,12 +11,12 @@ import pytest
 
 from eoltag.records import Cut
 from eoltag.report.charts import tag_inks
-from eoltag.report.content import TaskFacts, Warranty
+from eoltag.report.content import TaskFacts
 from eoltag.report.gallery import link_of, strip_length, strips_of
 from eoltag.report.page import render
 from tests.support.colour_blindness import SIGHTS, distance
 from tests.support.html_tree import Element, read_html
-from tests.support.reports import HOSTILE_URLS, SCRIPT, found, hostile_rows, jpeg, written
+from tests.support.reports import CERTIFICATE, HOSTILE_URLS, SCRIPT, found, hostile_rows, jpeg, judged, written
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROWS = [found(number) for number in range(100)]
@@ -96,23 +96,9 @@ def test_tags_rules_and_outcomes_are_counted(page: Element) -> None:
     assert [cell.text for cell in hosts.one("tbody").all("td")] == ["102", "100", "2", "gone 1, timeout 1"]
 
 
-CERTIFICATE = {
-    "publication": "20260101T000000Z", "models": {"main": "0123456789ab"}, "judged": 59, "lapsed": None,
-    "tags": {
-        "rose": {"images": 39, "precision": 1.0, "interval": [0.9097, 1.0]},
-        SCRIPT: {"images": 20, "precision": 0.5, "interval": [0.272, 0.728]},
-        "NA": {"images": 0, "precision": None, "interval": [0.0, 1.0]},
-    },
-}  # fmt: skip
-
-
 def warranted(certificate: dict[str, object] | None, **drift: float) -> tuple[str, Element]:
     """The page of a task that people have judged."""
-    content = written(ROWS)
-    warranty = Warranty(judged=1_200, right=1_000, wrong=150, disputed=50, people=2, certificate=certificate)
-    content.runs[0]["summary"]["drift"] = {"flowers": drift} if drift else {}  # type: ignore[index]
-    facts = [replace(content.tasks[0], warranty=warranty)]
-    text, _ = render(replace(content, tasks=facts), "report/index.html")
+    text, _ = render(judged(written(ROWS), certificate, **drift), "report/index.html")
     return text, read_html(text)
 
 
@@ -122,8 +108,8 @@ def test_the_page_says_what_people_judged_what_an_audit_certified_and_what_drift
         ["rose", "39", "1.000", "0.910 to 1.000"], [SCRIPT, "20", "0.500", "0.272 to 0.728"],
     ]  # fmt: skip
     assert SCRIPT not in text
-    judged, drifted = (one.text for one in page.one("ul", "warranty").all("li"))
-    assert judged == "1,200 images judged by 2 people: 1,000 tags right, 150 wrong, 50 disputed"
+    people, drifted = (one.text for one in page.one("ul", "warranty").all("li"))
+    assert people == "1,200 images judged by 2 people: 1,000 tags right, 150 wrong, 50 disputed"
     assert drifted.endswith("confidence 0.31, tags 0.02")
     assert "Of publication 20260101T000000Z." in text
     assert 'href="certificate_flowers.html"' in text
