@@ -25,7 +25,13 @@ def loss_weights(choice: str, dataset: Dataset, train: Indices, judged: float = 
     choice: off, balanced, or a JSON file as `prepare` writes it. judged: what an image that a person has judged counts
     more, a factor.
     """
-    by_person = np.where([example.image.is_judged for example in dataset.examples], judged, 1.0).astype(np.float32)
+    is_judged = [example.image.is_judged for example in dataset.examples]
+    if judged != 1 and not any(is_judged):
+        raise SettingsError(
+            f"judged_weight: no image of {dataset.folder} is marked as judged; wanted what `prepare judgements` "
+            "writes: the folder with its manifest, or its table of labels"
+        )
+    by_person = np.where(is_judged, judged, 1.0).astype(np.float32)
     if choice == "off":
         return by_person
     found = class_weights(dataset.counts(train)) if choice == "balanced" else _read(Path(choice))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from eoltag.errors import SettingsError
 from eoltag.judgements.record import Judgement, append
 from eoltag.records import InputSpec
 from tests.support.loopback import Loopback
@@ -127,6 +128,9 @@ def test_copies_of_judged_images_never_sit_on_two_sides_and_are_overruled(tmp_pa
     is_judged = [example.image.is_judged for example in dataset.examples]
     assert weights.tolist() == [3.0 if judged else 1.0 for judged in is_judged]
     assert sum(is_judged) == 21
+    unmarked = read_dataset(tmp_path / "set/images", InputSpec(32, 32, "stretch", "bilinear"))
+    with pytest.raises(SettingsError, match=r"judged_weight: no image of .* is marked as judged"):
+        loss_weights("off", unmarked, train, 3.0)
 
 
 def test_labels_alone_carry_groups_that_no_split_parts(
