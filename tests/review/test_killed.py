@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import httpx
+import pytest
 
 from eoltag.judgements.record import read
 from tests.review.conftest import TOKEN, content_of, write_output
@@ -29,6 +30,7 @@ def start(output: Path, port: int = 0) -> tuple[subprocess.Popen[str], str]:
     return process, found[0]
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_or_doubled_where_two_people_judge_and_the_service_is_killed_again_and_again(
     tmp_path: Path,
 ) -> None:
