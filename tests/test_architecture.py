@@ -88,7 +88,9 @@ MAY_IMPORT = {
         "eoltag.decide", "eoltag.model", "eoltag.pipeline",
         *(f"{_SPARK}.{room}" for room in ("runtime", "tables", "predict", "decide")),
     ],
-    f"{_SPARK}.report": ["eoltag.decide", "eoltag.publish", "eoltag.report", "eoltag.views", f"{_SPARK}.tables"],
+    f"{_SPARK}.report": [
+        "eoltag.decide", "eoltag.judgements", "eoltag.publish", "eoltag.report", "eoltag.views", f"{_SPARK}.tables",
+    ],
     f"{_SPARK}.publish": [
         "eoltag.decide", "eoltag.local", "eoltag.publish",
         *(f"{_SPARK}.{room}" for room in ("tables", "decide", "report")),
@@ -127,7 +129,9 @@ MAY_IMPORT = {
     "train.collect": ["eoltag.fetch", "eoltag.image", "train", "train.collect.providers", "train.images"],
     "train.cartoonize": ["eoltag.image", "train", "train.images"],
     "train.dedupe": ["train", "train.images", "train.similar"],
-    "train.prepare.sources": ["eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "train", "train.images"],
+    "train.prepare.sources": [
+        "eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "eoltag.judgements", "train", "train.images",
+    ],
     "train.prepare": [
         "eoltag.bundle", "eoltag.fetch", "eoltag.image",
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
@@ -141,7 +145,7 @@ MAY_IMPORT = {
         "train.package", "train.report",
     ],
     "train.thresholds": [
-        "eoltag.model", "train", "train.evaluate", "train.images", "train.package", "train.report",
+        "eoltag.audit", "eoltag.model", "train", "train.evaluate", "train.images", "train.package", "train.report",
     ],
     "train.export": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "train", "train.images",

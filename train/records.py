@@ -68,6 +68,8 @@ class ManifestRow:
     """Names of the taxa above what is shown, joined by |."""
     file_sha256: str | None = None
     """Digest of the file in the set, which differs from that of what came where it was converted."""
+    judged_by: str | None = None
+    """The people whose judgement the class is, joined by |; None where nobody has judged the image."""
 
     @property
     def is_kept(self) -> bool:
@@ -96,6 +98,10 @@ class LabelledImage:
     """In a set of several labels an image: those that it shows, which `label` then joins by `|`."""
     absent: tuple[str, ...] = ()
     """Likewise: labels that it is known not to show. Nothing is known of all others."""
+    is_judged: bool = False
+    """The label is what a person said of this very image; see `judged_weight` of the settings."""
+    group: str | None = None
+    """Images with the same one never sit on two sides of a split; None where nothing is known."""
 
     @property
     def strata(self) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ ArchitectureName = Literal[
     "efficientnet_b3",
     "efficientnet_b5",
     "efficientnetv2_b0",
+    "efficientnet_lite0",
+    "efficientnet_lite2",
 ]
 AugmentationName = Literal["off", "simple", "decathlon", "peetz", "photo"]
 
@@ -39,6 +41,7 @@ OWN_SIDE_PX: Final[Mapping[str, int]] = {
     "inception_resnet_v2": 299,
     "efficientnet_b3": 300,
     "efficientnet_b5": 456,
+    "efficientnet_lite2": 260,
 }
 """Height and width that a network was published for, where that is not 224."""
 
@@ -141,6 +144,9 @@ class FitSettings(Strict):
     class_weights: str = Field("off", min_length=1)
     """`"balanced"` lets rare classes count more, and of `labels` yes and no of each label alike; a file is
     `class_weights.json` of `prepare`: label to weight."""
+    judged_weight: float = Field(1.0, gt=0, le=1000, strict=False)
+    """How often an image that a person has judged counts in the loss; every other one counts once. `prepare judgements`
+    marks them."""
     norm_images: int = Field(512, ge=0, le=1_000_000)
     """Training from nothing: images from which batch normalisation measures its averages after each epoch; 0 leaves it
     the moving averages. A pretrained base keeps those of its pretraining."""

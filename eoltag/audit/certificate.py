@@ -58,6 +58,7 @@ def certificate(sample: Sample, judged: Sequence[Judged], promises: Mapping[str,
         "tags": {tag: _of_tag(tag, sample, by_tag, promises.get(tag)) for tag in sample.rows},
         "shares_of_other_tags": _others(sample, by_tag),
         "slices": {name: _slices(claims, key) for name, key in _SLICES.items()},
+        "agreement": [{**one, "share": one["same"] / one["images"]} for one in sample.agreement],
         "lapsed": None,
     }
 
@@ -131,4 +132,5 @@ _SLICES: Final[Mapping[str, Callable[[Drawn], str | None]]] = {
     "family": family_of,
     "host": lambda image: urlsplit(image.url).hostname,
     "color_mode": lambda image: image.color_mode,
+    "rule": lambda image: image.rule,
 }

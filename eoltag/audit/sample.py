@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from eoltag.audit.agreement import agreements
 from eoltag.audit.draw import allocate, draw
 from eoltag.errors import DataError, OutputError
 from eoltag.local import files
@@ -21,7 +22,7 @@ from eoltag.publish.manifest import FOLDER as PUBLISHED
 from eoltag.records import Outcome
 
 FOLDER: Final = "audits"
-_COLUMNS: Final = ("bundle", "bundle_row", "eolMediaURL", "ancestry", "tag", "confidence", "outcome")
+_COLUMNS: Final = ("bundle", "bundle_row", "eolMediaURL", "ancestry", "tag", "confidence", "outcome", "rule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Drawn:
     bundle_row: int
     ancestry: str | None
     color_mode: str | None
+    rule: str | None = None
+    """The rule that gave the tag; `person` where people did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Sample:
     missing: str = ""
     """The tag of images that no rule tags: it claims nothing, so that it has no precision."""
     images: list[Drawn] = field(default_factory=list)
+    agreement: list[dict[str, Any]] = field(default_factory=list)
+    """Of each two models over all published rows: `models`, `images`, `same`."""
 
     @property
     def reason(self) -> str:
@@ -94,6 +99,7 @@ def draw_sample(output: Path, task: str, images: int, seed: int) -> Sample:
     sample = Sample(
         f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}", task, manifest.version, manifest.tasks[task].models, seed,
         now.isoformat(), rows, str(manifest.tasks[task].content["missing"]), drawn,
+        [asdict(one) for one in agreements(read, list(manifest.tasks[task].models))],
     )  # fmt: skip
     files.write_text(str(output / FOLDER / f"{sample.id}.json"), json.dumps(asdict(sample), indent=1) + "\n")
     return sample
@@ -121,7 +127,7 @@ def find_sample(output: Path, audit: str) -> Sample:
 
 def _drawn(row: Mapping[str, Any], contents: Mapping[str, tuple[str, str | None]]) -> Drawn:
     content, color_mode = contents[row["eolMediaURL"]]
-    said = {name: row[name] for name in ("tag", "confidence", "bundle", "bundle_row", "ancestry")}
+    said = {name: row[name] for name in ("tag", "confidence", "bundle", "bundle_row", "ancestry", "rule")}
     return Drawn(url=row["eolMediaURL"], content_sha256=content, color_mode=color_mode, **said)
 
 

@@ -80,13 +80,19 @@ def _after_a_cut(path: Path) -> bytes:
 
 def read(output: Path) -> list[Judgement]:
     """All judgements by time. A line that a kill has cut short counts as never written. Raises DataError."""
-    found = [one for path in sorted((output / FOLDER).glob("*.jsonl")) for one in _lines(path)]
+    return parse([(str(path), path.read_bytes()) for path in sorted((output / FOLDER).glob("*.jsonl"))])
+
+
+def parse(files: Iterable[tuple[str, bytes]]) -> list[Judgement]:
+    """All judgements by time. files: the name and the bytes of each. Raises DataError."""
+    found = [one for name, data in files for one in lines_of(name, data)]
     by_id = {one.id or str(number): one for number, one in reversed([*enumerate(found)])}
     return sorted(by_id.values(), key=lambda one: one.judged_at)
 
 
-def _lines(path: Path) -> Iterator[Judgement]:
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+def lines_of(name: str, data: bytes) -> Iterator[Judgement]:
+    """The judgements in the bytes of a file; a line that a kill has cut short is passed over. Raises DataError."""
+    for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
@@ -96,7 +102,7 @@ def _lines(path: Path) -> Iterator[Judgement]:
         try:
             yield Judgement(**document)
         except TypeError as problem:
-            raise DataError(f"{path}: line {number} is no judgement ({problem})") from problem
+            raise DataError(f"{name}: line {number} is no judgement ({problem})") from problem
 
 
 def latest(judgements: Iterable[Judgement]) -> dict[tuple[str, str, str], Judgement]:

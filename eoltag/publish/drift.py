@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from math import log
+from typing import TypeVar
 
+Group = TypeVar("Group")
 BINS = 10
 """Of the confidence, from 0 to 1."""
 _FEWEST = 0.5
 """Counted in an empty group, so that its share is not 0."""
 
 
-def stability_index(before: Mapping[object, int], now: Mapping[object, int]) -> float:
+def stability_index(before: Mapping[Group, int], now: Mapping[Group, int]) -> float:
     """The population stability index of counts by group: 0 where all shares are the same.
 
     Below 0.1 is commonly read as no change, above 0.25 as a large one. Source: Siddiqi, Credit Risk Scorecards (2006).

@@ -27,13 +27,33 @@ def certificate_text(document: Mapping[str, Any]) -> str:
             lines.append(f"    promised: at most {promise['max_error']:.1%} wrong; {held}")
         if found["more_to_halve"] is not None:
             lines.append(f"    {found['more_to_halve']:,} more judgements would halve the first interval")
-    return "\n".join(lines)
+    agreeing = [
+        f"models {' and '.join(pair['models'])} agree on {pair['share']:.1%} of {pair['images']:,} images"
+        for pair in document["agreement"]
+    ]
+    return "\n".join([*lines, *agreeing, *_thresholds(document.get("thresholds"))])
+
+
+def _thresholds(found: Mapping[str, Any] | None) -> list[str]:
+    """The thresholds that were chosen again, a line for each tag."""
+    if found is None:
+        return []
+    lines = [f"chosen again, at most {found['max_error']:.1%} wrong with {found['confidence']:.0%} confidence:"]
+    for tag, one in found["tags"].items():
+        if one["threshold"] is None:
+            lines.append(f"  {tag}: none; {one['reason']}")
+        else:
+            lines.append(
+                f"  {tag}: confidence >= {one['threshold']:g} ({one['wrong']} wrong of {one['images']} audited, keeps "
+                f"{one['coverage']:.1%} of the tag)"
+            )
+    return lines
 
 
 def certificate_page(document: Mapping[str, Any]) -> str:
     """The page as HTML that asks the network for nothing."""
     template = environment().get_template("certificate.html.j2")
-    titles = {"family": "By family", "host": "By host", "color_mode": "By colour mode"}
+    titles = {"family": "By family", "host": "By host", "color_mode": "By colour mode", "rule": "By rule"}
     return template.render(**assets(), certificate=document, titles=titles)
 
 

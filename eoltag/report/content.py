@@ -62,6 +62,22 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Warranty:
+    """What people say of the tags of a task."""
+
+    judged: int = 0
+    """Images that anybody has judged."""
+    right: int = 0
+    """Those on which people agree, and agree with the tag that they were shown."""
+    wrong: int = 0
+    """Those on which people agree that another tag is right."""
+    disputed: int = 0
+    people: int = 0
+    certificate: Mapping[str, Any] | None = None
+    """certificates/TASK.json."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFacts:
     """A task as it stood when its tags were decided."""
 
@@ -73,6 +89,13 @@ class TaskFacts:
     rules: Sequence[tuple[str, str, str]]
     """(name, condition with thresholds filled in, tag)."""
     cuts: Sequence[Cut] = ()
+    warranty: Warranty = Warranty()
+
+    @property
+    def has_valid_certificate(self) -> bool:
+        """Whether there is a certificate that has not lapsed and is of these models."""
+        found = self.warranty.certificate
+        return found is not None and not found.get("lapsed") and found.get("models") == dict(self.models)
 
 
 @dataclass(frozen=True, slots=True)

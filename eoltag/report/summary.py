@@ -13,6 +13,8 @@ BLOCKED: Final = (
 LETS_THROUGH: Final = ": --allow-private-hosts lets a private network through"
 """The same, for a run in which they failed just now."""
 _MOST_REASONS: Final = 3
+NO_DRIFT: Final = 0.1
+"""A population stability index below this is commonly read as no change."""
 NO_TAG: Final = "(no tag)"
 """Images that could not be read, or are not predicted yet."""
 
@@ -105,6 +107,10 @@ class Summary:
     notes: list[str] = field(default_factory=list)
     changes: dict[str, Changes] = field(default_factory=dict)
     """Task -> what is otherwise than after the run before; no task that had no tags before."""
+    confidences: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Task -> tenth of the confidence, `0` to `9` -> bundle rows that were read."""
+    drift: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Task -> population stability index of `confidence` and of `tags` against the last run over the same bundles."""
 
     @property
     def failure_rate(self) -> float:
@@ -203,6 +209,7 @@ def summary_text(summary: Summary) -> str:
         lines += [f"  {tag:<24} {rows:>9,}" for tag, rows in sorted(tags.items(), key=lambda item: -item[1])]
         lines += _never_fired(summary.rules[task])
         lines += _changes_line(summary.changes.get(task))
+        lines += _drift_line(summary.drift.get(task))
     lines += [
         f"images       {summary.output}/images/, scores/",
         *(f"tags         {summary.output}/tags/task={task}/" for task in summary.tags),
@@ -234,6 +241,14 @@ def _changes_line(changes: Changes | None) -> list[str]:
     said = {"new": changes.new, "with another tag": changes.changed, "gone": changes.gone}
     parts = [f"{images:,} {what}" for what, images in said.items() if images]
     return [f"  since the run before: {', '.join(parts) or 'nothing new, changed or gone'}"]
+
+
+def _drift_line(drift: Mapping[str, float] | None) -> list[str]:
+    """Only what has drifted is worth a line."""
+    if drift is None or max(drift.values()) < NO_DRIFT:
+        return []
+    said = ", ".join(f"{what} {index:.2f}" for what, index in drift.items())
+    return [f"  drift since the run before (population stability index): {said}"]
 
 
 RUNGS: Final = {

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from eoltag.judgements.record import Judgement, append, latest, now, read
+from eoltag.judgements.follow import Follower
+from eoltag.judgements.record import Judgement, append, now
 from eoltag.review.pictures import Pictures, media_type
 from eoltag.review.queue import Item
 
@@ -51,6 +52,7 @@ class Review:
     hosts: frozenset[str]
     """Host names, with port, that the page is reached by."""
     by_key: dict[tuple[str, str], Item] = field(default_factory=dict)
+    """(task, content) -> image, in the order of the items."""
 
     def __post_init__(self) -> None:
         self.by_key = {(item.task, item.content_sha256): item for item in self.items}
@@ -59,7 +61,8 @@ class Review:
 def make_app(review: Review) -> FastAPI:
     """The service."""
     app = FastAPI(title="eoltag review", docs_url=None, redoc_url=None, openapi_url=None)
-    pictures, writing = Pictures(review.output), threading.Lock()
+    pictures = Pictures(review.output, {item.content_sha256 for item in review.items})
+    judgements, writing = Follower(review.output), threading.Lock()
     allowed = Depends(_guard(review))
     files = {name: (PAGE / f"review.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
 
@@ -70,18 +73,15 @@ def make_app(review: Review) -> FastAPI:
 
     @app.get("/api/queue", dependencies=[allowed])
     def queue(person: str, start: int = 0) -> dict[str, Any]:
-        said = {key[:2]: one for key, one in latest(read(review.output)).items() if key[2] == person}
+        said = judgements.of(person)
         shown = review.items[start : start + PAGE_SIZE]
         rows = []
         for item in shown:
             mine = said.get((item.task, item.content_sha256))
             judged = None if mine is None else {"said_tag": mine.said_tag}
             rows.append({**item.as_dict(), "judged": judged})
-        done = sum((item.task, item.content_sha256) in said for item in review.items)
-        first_open = next(
-            (n for n, item in enumerate(review.items) if (item.task, item.content_sha256) not in said),
-            len(review.items),
-        )
+        done = len(review.by_key.keys() & said.keys())
+        first_open = next((place for place, key in enumerate(review.by_key) if key not in said), len(review.items))
         return {"total": len(review.items), "done": done, "first_open": first_open, "start": start, "items": rows,
                 "tags": review.tags}  # fmt: skip
 
@@ -95,10 +95,10 @@ def make_app(review: Review) -> FastAPI:
 
     @app.post("/api/judge", dependencies=[allowed])
     def judge(said: Annotated[list[Said], Field(min_length=1, max_length=PAGE_SIZE)]) -> dict[str, int]:
-        judgements = [_judgement(review, one) for one in said]
+        new = [_judgement(review, one) for one in said]
         with writing:
-            append(review.output, judgements)
-        return {"written": len(judgements)}
+            append(review.output, new)
+        return {"written": len(new)}
 
     return app
 

@@ -80,17 +80,30 @@ def test_the_family_is_told_by_the_end_of_its_name(ancestry: str | None, family:
     assert family_of(Drawn("u", "c", "map", None, "b", 1, ancestry, None)) == family
 
 
+MODELS = pa.map_(pa.string(), pa.struct([("label", pa.string()), ("confidence", pa.float32())]))
+
+
+def said_by_two_models(number: int) -> list[tuple[str, dict[str, object]]]:
+    """The second one says nothing of every tenth image, and something else of every fourth."""
+    first: tuple[str, dict[str, object]] = ("main", {"label": "map", "confidence": 0.9})
+    second: dict[str, object] = {"label": "map" if number % 4 else "photo", "confidence": 0.5}
+    return [first, ("second", second)] if number % 10 else [first]
+
+
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     """A publication of 500 maps, 30 photos, 10 failures, and the answers behind it."""
     tags = ["map"] * 500 + ["photo"] * 30 + [None] * 10
     urls = [f"https://eol.org/{number}.jpg" for number in range(540)]
-    task = PublishedTask(540, {}, {"main": "aaaaaaaaaaaa"}, {"missing": "NA"}, {}, ["list"], "", "")
+    task = PublishedTask(
+        540, {}, {"main": "aaaaaaaaaaaa", "second": "bbbbbbbbbbbb"}, {"missing": "NA"}, {}, ["list"], "", ""
+    )
     manifest = Manifest("V1", "", "", "", "", "", "", "", {"kind": task})
     tables = {
         "published/V1/tags/task=kind": {
             "bundle": ["list"] * 540, "bundle_row": list(range(540)), "eolMediaURL": urls, "ancestry": ["Life"] * 540,
-            "tag": tags, "confidence": [0.9] * 540, "outcome": ["ok"] * 530 + ["gone"] * 10,
+            "tag": tags, "confidence": [0.9] * 540, "outcome": ["ok"] * 530 + ["gone"] * 10, "rule": ["sure"] * 540,
+            "models": pa.array([said_by_two_models(number) for number in range(540)], MODELS),
         },
         "images": {
             "eolMediaURL": urls[:530], "content_sha256": [f"c{n}" for n in range(530)], "color_mode": ["RGB"] * 530,
@@ -123,10 +136,27 @@ def test_an_audit_is_drawn_judged_and_certified_by_its_command(
     assert audit.main(words) == 2
     assert audit.main([*words, "--partial"]) == 0
     append(output, said[60:])
-    assert audit.main(words) == 0
+    capsys.readouterr()
+    assert audit.main([*words, "--max-error", "0.05"]) == 0
     found = json.loads((output / "certificates/kind.json").read_text())
-    assert (found["judged"], found["right"], found["models"]) == (100, 100, {"main": "aaaaaaaaaaaa"})
-    assert (output / "report/certificate_kind.html").is_file()
+    assert (found["judged"], found["right"], found["models"]["main"]) == (100, 100, "aaaaaaaaaaaa")
+    read_rows = [number for number in range(530) if number % 10]
+    same = sum(1 for number in read_rows if number % 4)
+    assert found["agreement"] == [
+        {"models": ["main", "second"], "images": len(read_rows), "same": same, "share": same / len(read_rows)}
+    ]
+    assert found["slices"]["rule"][0]["name"] == "sure"
+    assert found["thresholds"]["tags"]["map"]["threshold"] == 0.9
+    assert found["thresholds"]["tags"]["photo"]["threshold"] is None
+    printed = capsys.readouterr().out
+    assert f"models main and second agree on {same / len(read_rows):.1%} of {len(read_rows)} images" in printed
+    assert "  map: confidence >= 0.9 (0 wrong of " in printed
+    page = (output / "report/certificate_kind.html").read_text()
+    assert "Thresholds, chosen again from this audit" in page
+    assert "main and second: on " in page
+    assert f"of {len(read_rows)} published images" in page
+    assert audit.main([*words, "--max-error", "5"]) == 2
+    assert "--max-error: wanted a share above 0 and below 1" in capsys.readouterr().err
 
 
 def test_what_cannot_be_audited_is_said_in_one_line(output: Path) -> None:

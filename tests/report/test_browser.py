@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from eoltag.report.certificate import certificate_page
 from eoltag.report.page import render
 from tests.support.browser import Browser, Visit, browsing, find_browser
-from tests.support.reports import found, hostile_rows, written
+from tests.support.reports import CERTIFICATE, found, hostile_rows, judged, written
 
 PROGRAM = find_browser()
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
@@ -118,6 +119,27 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(visit: Visit) -
     assert visit.ask("[...document.images].every((one) => one.alt.length > 0)") is True
     reached = "'a, select, input, button, summary, .wide, figure.chart'"
     assert visit.ask(f"[...document.querySelectorAll({reached})].every((one) => one.tabIndex === 0)") is True
+
+
+@pytest.mark.parametrize(("width", "is_dark"), [(390, True), (1440, False)])
+@pytest.mark.parametrize("page", ["report", "certificate"])
+def test_what_people_say_is_shown_in_any_window_and_runs_nothing(
+    browser: Browser, tmp_path: Path, page: str, width: int, is_dark: bool
+) -> None:
+    path = tmp_path / "index.html"
+    text = render(judged(written(READ[:50]), CERTIFICATE, confidence=0.3, tags=0.1), str(path))[0]
+    path.write_text(text if page == "report" else certificate_page(CERTIFICATE), encoding="utf-8")
+    visit = browser.open(path.as_uri())
+    visit.resize(width, 900)
+    visit.set_dark(is_dark)
+    assert visit.ask("document.documentElement.scrollWidth") == width
+    assert visit.ask("typeof window.harmed") == "undefined"
+    assert visit.ask("[...document.querySelectorAll('.wide, a')].every((one) => one.tabIndex === 0)") is True
+    assert (
+        visit.ask("[...document.querySelectorAll('svg.span')].every((one) => one.getAttribute('aria-label'))") is True
+    )
+    assert visit.requests == []
+    assert visit.complaints == []
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -16,7 +16,7 @@ from eoltag.report.gallery import link_of, strip_length, strips_of
 from eoltag.report.page import render
 from tests.support.colour_blindness import SIGHTS, distance
 from tests.support.html_tree import Element, read_html
-from tests.support.reports import HOSTILE_URLS, SCRIPT, found, hostile_rows, jpeg, written
+from tests.support.reports import CERTIFICATE, HOSTILE_URLS, SCRIPT, found, hostile_rows, jpeg, judged, written
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROWS = [found(number) for number in range(100)]
@@ -94,6 +94,42 @@ def test_tags_rules_and_outcomes_are_counted(page: Element) -> None:
     ]
     (hosts,) = [part for part in page.all("details") if part.one("summary").text == "Hosts (1)"]
     assert [cell.text for cell in hosts.one("tbody").all("td")] == ["102", "100", "2", "gone 1, timeout 1"]
+
+
+def warranted(certificate: dict[str, object] | None, **drift: float) -> tuple[str, Element]:
+    """The page of a task that people have judged."""
+    text, _ = render(judged(written(ROWS), certificate, **drift), "report/index.html")
+    return text, read_html(text)
+
+
+def test_the_page_says_what_people_judged_what_an_audit_certified_and_what_drifted() -> None:
+    text, page = warranted(CERTIFICATE, confidence=0.31, tags=0.02)
+    assert cells(page, "Certificate: how often each tag is right, of 59 audited images") == [
+        ["rose", "39", "1.000", "0.910 to 1.000"], [SCRIPT, "20", "0.500", "0.272 to 0.728"],
+    ]  # fmt: skip
+    assert SCRIPT not in text
+    people, drifted = (one.text for one in page.one("ul", "warranty").all("li"))
+    assert people == "1,200 images judged by 2 people: 1,000 tags right, 150 wrong, 50 disputed"
+    assert drifted.endswith("confidence 0.31, tags 0.02")
+    assert "Of publication 20260101T000000Z." in text
+    assert 'href="certificate_flowers.html"' in text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"lapsed": "tags drifted"}, "Lapsed"), ({"models": {"main": "another"}}, "Of other models")],
+)
+def test_a_certificate_that_does_not_hold_any_more_is_not_shown_as_one_that_does(
+    change: dict[str, object], said: str
+) -> None:
+    text, _ = warranted({**CERTIFICATE, **change})
+    assert f"<strong>{said}</strong>" in text
+    assert "Of publication" not in text
+
+
+def test_a_task_that_nobody_judged_says_nothing_of_it(page: Element) -> None:
+    assert not list(page.all("ul", "warranty"))
+    assert "ertificate" not in page.text
 
 
 def test_each_tag_shows_its_surest_least_sure_nearest_and_a_draw(page: Element) -> None:

@@ -1,6 +1,6 @@
 """The summary at the shell says what was attempted and what lets blocked images through."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -51,6 +51,14 @@ def test_the_summary_says_what_is_otherwise_than_before(changes: Changes, said: 
     assert said in summary_text(summary).splitlines()
     assert summary.files == ["changes/kind"]
     assert summary.as_dict()["changes"] == {"kind": asdict(changes)}
+
+
+@pytest.mark.parametrize(("index", "is_said"), [(0.31, True), (0.09, False)])
+def test_the_summary_says_what_has_drifted(index: float, is_said: bool) -> None:
+    summary = replace(summary_of({}, 235), drift={"kind": {"confidence": index, "tags": 0.0}})
+    said = f"  drift since the run before (population stability index): confidence {index:.2f}, tags 0.00"
+    assert (said in summary_text(summary).splitlines()) == is_said
+    assert summary.as_dict()["drift"] == {"kind": {"confidence": index, "tags": 0.0}}
 
 
 def test_the_first_run_of_a_task_says_nothing_of_a_run_before() -> None:

@@ -70,7 +70,8 @@ def write_output(folder: Path, urls: Sequence[str], tags: Sequence[str | None] =
              "outcome": ["ok"] * len(urls), "asked_at": [at] * len(urls), "color_mode": ["RGB"] * len(urls)}
         ),
         "pixels": pa.table(
-            {"content_sha256": [content_of(url) for url in urls], "image": [file.getvalue()] * len(urls)}
+            {"content_sha256": [content_of(url) for url in urls], "side_px": [64] * len(urls),
+             "image": [file.getvalue()] * len(urls)}
         ),
     }  # fmt: skip
     for name, table in tables.items():
@@ -84,11 +85,11 @@ def review_of(output: Path, host: str, items: Sequence[Item] | None = None) -> R
 
 
 @contextmanager
-def served(output: Path, port: int = 0) -> Iterator[str]:
-    """The address of a review's page, token included."""
+def served(output: Path, port: int = 0, items: Sequence[Item] | None = None) -> Iterator[str]:
+    """The address of a review's page, token included. items: what is judged, all images if None."""
     listener = socket.create_server(("127.0.0.1", port))
     host = f"127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(make_app(review_of(output, host)), log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(make_app(review_of(output, host, items)), log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -1,13 +1,14 @@
 """What a report is made from, written by hand: an honest run, and a bundle that means harm."""
 
 from collections import Counter
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, Final
 
 from PIL import Image
 
 from eoltag.records import Cut
-from eoltag.report.content import Counted, Found, TaskFacts, Written
+from eoltag.report.content import Counted, Found, TaskFacts, Warranty, Written
 from eoltag.report.top_k import sample_order
 
 SCRIPT: Final = "<script>window.harmed = 1; fetch('http://192.0.2.1/x')</script>"
@@ -82,6 +83,41 @@ def written(rows: list[Found], *, thumbnails: int = 0, **more: Any) -> Written:
         **more,
     }
     return Written(**content)
+
+
+CERTIFICATE: Final[dict[str, Any]] = {
+    "task": "flowers", "publication": "20260101T000000Z", "models": {"main": "0123456789ab"}, "lapsed": None,
+    "drawn": 60, "judged": 59, "right": 49, "drawn_at": "2026-01-01", "certified_at": "2026-01-02",
+    "tags": {
+        tag: {"rows": 1_000, "images": images, "precision": precision, "interval": interval, "more_to_halve": 90,
+              "share": 0.3, "share_interval": [0.2, 0.4]}
+        for tag, images, precision, interval in (
+            ("rose", 39, 1.0, [0.9097, 1.0]), (SCRIPT, 20, 0.5, [0.272, 0.728]), ("NA", 0, None, [0.0, 1.0]),
+        )
+    },
+    "shares_of_other_tags": {IMAGE: {"share": 0.1, "share_interval": [0.05, 0.15]}},
+    "agreement": [{"models": ["main", QUOTES], "images": 1_000, "same": 900, "share": 0.9}],
+    "slices": {
+        name: [{"name": SCRIPT * 2, "images": 59, "right": 49, "precision": 49 / 59, "interval": [0.71, 0.92]}]
+        for name in ("family", "host", "color_mode", "rule")
+    },
+    "thresholds": {
+        "max_error": 0.05, "confidence": 0.95,
+        "tags": {
+            "rose": {"threshold": 0.8, "images": 39, "wrong": 0, "bound": 0.049, "coverage": 0.7, "reason": None},
+            SCRIPT: {"threshold": None, "audited": 20, "reason": f"too few {IMAGE}"},
+        },
+    },
+}  # fmt: skip
+"""An audit whose names want to be code."""
+
+
+def judged(content: Written, certificate: dict[str, Any] | None, **drift: float) -> Written:
+    """The same with what people say of its task, and its drift since the run before."""
+    warranty = Warranty(judged=1_200, right=1_000, wrong=150, disputed=50, people=2, certificate=certificate)
+    latest = {**content.runs[0]["summary"], "drift": {"flowers": drift} if drift else {}}
+    runs = [{**content.runs[0], "summary": latest}, *content.runs[1:]]
+    return replace(content, tasks=[replace(content.tasks[0], warranty=warranty)], runs=runs)
 
 
 def counts_of(rows: list[Found]) -> list[Counted]:

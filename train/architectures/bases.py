@@ -1,20 +1,21 @@
-"""Pretrained bases by name: their class in keras.applications, the scaling of their input, their blocks."""
+"""Pretrained bases by name: what builds them, the scaling of their input, their blocks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-Scaling = Literal["signed", "caffe", "none", "efficientnet"]
+Scaling = Literal["signed", "lite", "caffe", "none", "efficientnet"]
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """One family of keras.applications."""
+    """One network of keras.applications, or an EfficientNet-Lite."""
 
     builder: str
-    """Name of its class in keras.applications."""
+    """Name of its class in keras.applications, or in efficientnet_lite.SIZES."""
     scaling: Scaling
-    """signed: [-1, 1]. caffe: BGR less the mean. none: the base scales by itself. efficientnet: see transfer.py."""
+    """signed: [-1, 1]. lite: (value - 127) / 128. caffe: BGR less the mean. none: the base scales by itself.
+    efficientnet: see transfer.py."""
     blocks: tuple[str, ...]
     """From the picture to the features, for messages and the documentation; every layer's name will do as well."""
     after: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +57,8 @@ BASES: Final[Mapping[str, Base]] = {
     # The default of our time: more accurate than EfficientNet B0 on ImageNet at the same arithmetic, plain layers only
     # (ConvNeXt needs classes of its own to be loaded), and quick on CPUs, where eoltag mostly runs.
     "efficientnetv2_b0": Base("EfficientNetV2B0", "none", (*_EFFICIENT[:6], "top_conv")),
+    "efficientnet_lite0": Base("EfficientNetLite0", "lite", (*_EFFICIENT, "top_conv")),
+    "efficientnet_lite2": Base("EfficientNetLite2", "lite", (*_EFFICIENT, "top_conv")),
 }
 
 

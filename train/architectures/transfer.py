@@ -1,6 +1,7 @@
 """A pretrained base with a new head, cut where the second phase begins to train."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from keras import layers
 
 from eoltag.errors import SettingsError
 from train.architectures.bases import BASES, Base, first_layer
+from train.architectures.efficientnet_lite import SIZES, efficientnet_lite
 from train.architectures.head import head, pooled
 from train.architectures.network import Network
 from train.architectures.weights import first_sentence, load_weights
@@ -52,7 +54,8 @@ def _base(settings: FitSettings, spec: Base) -> Any:
     if settings.architecture.startswith("mobilenet"):
         options["alpha"] = settings.alpha
     wanted = f"{settings.architecture} of alpha {settings.alpha:g}" if "alpha" in options else settings.architecture
-    build = getattr(keras.applications, spec.builder)
+    is_lite = spec.builder in SIZES
+    build = partial(efficientnet_lite, spec.builder) if is_lite else getattr(keras.applications, spec.builder)
     try:
         base = build(weights="imagenet" if settings.weights == "imagenet" else None, **options)
     except Exception as problem:  # sizes that a base refuses; a download that fails in any of many ways
@@ -97,6 +100,8 @@ def _scaled(pixels: Any, settings: FitSettings, spec: Base) -> Any:
     """The pixels as the base wants them; plain layers only, so that every engine can run them."""
     if spec.scaling == "signed":
         return layers.Rescaling(1 / 127.5, offset=-1, name="to_signed_range")(pixels)
+    if spec.scaling == "lite":
+        return layers.Rescaling(1 / 128, offset=-127 / 128, name="to_lite_range")(pixels)
     if spec.scaling == "caffe":
         return _to_caffe(layers.Rescaling(1.0, name="to_float")(pixels))
     if spec.scaling == "efficientnet" and settings.weights not in ("imagenet", "none"):

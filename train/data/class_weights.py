@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import SettingsError
+from train.data.dataset import Dataset
 from train.images.answers import Answers
 
 
@@ -30,8 +31,22 @@ def loss_weights(choice: str, answers: Answers, labels: Sequence[str], train: ND
     found = class_weights(counts) if choice == "balanced" else _of_labels(Path(choice), labels)
     if set(found) != set(labels):
         raise _other_labels(choice, found, labels)
-    by_target = np.array([found[label] for label in labels], np.float32)
+    by_target: NDArray[np.float32] = np.array([found[label] for label in labels], np.float32)
     return by_target[answers.argmax(axis=1)]
+
+
+def judged_weights(factor: float, dataset: Dataset) -> NDArray[np.float32]:
+    """How often each example counts for who said what it shows, (N,): `factor` times where a person judged this image.
+
+    Raises SettingsError where nothing is marked as judged, and it would matter.
+    """
+    is_judged = [example.image.is_judged for example in dataset.examples]
+    if factor != 1 and not any(is_judged):
+        raise SettingsError(
+            f"judged_weight: no image of {dataset.folder} is marked as judged; wanted what `prepare judgements` "
+            "writes: the folder with its manifest, or its table of labels"
+        )
+    return np.where(is_judged, factor, 1.0).astype(np.float32)
 
 
 def answer_weights(

@@ -147,7 +147,7 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Indices, Indice
     """
     order = sorted(range(len(dataset.examples)), key=lambda row: (dataset.examples[row].sha256, row))
     examples = [dataset.examples[row] for row in order]
-    keys = [(example.sha256, example.perceptual_hash) for example in examples]
+    keys = [(example.sha256, example.perceptual_hash, example.image.group) for example in examples]
     groups = groups_of([example.fingerprint for example in examples], keys)
     if any(example.image.split is Split.VAL for example in examples):
         sides = [example.image.split or Split.TRAIN for example in examples]

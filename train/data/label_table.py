@@ -43,6 +43,10 @@ class LabelledName:
     """Of several labels: those that it shows."""
     absent: tuple[str, ...] = ()
     """Likewise: those that it is known not to show."""
+    is_judged: bool = False
+    """A person said so of this very image: the column `judged` is not empty."""
+    group: str | None = None
+    """Images of one group never sit on two sides of a split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ def _checked(table: LabelTable) -> LabelTable:
 
 def _key_column(path: Path, columns: list[str], keys: Mapping[str, Key], *, has_several: bool) -> str:
     """The column that names the images. Raises DataError for columns that are unknown, missing or one too many."""
-    known = (*(("labels", "absent") if has_several else ("label",)), "split", *keys)
+    known = (*(("labels", "absent") if has_several else ("label", "judged", "group")), "split", *keys)
     unknown = [column for column in columns if column not in known]
     if unknown:
         raise DataError(f"{path}: unknown column {unknown[0]!r}; known here: {', '.join(known)}")
@@ -138,7 +142,11 @@ def _key_column(path: Path, columns: list[str], keys: Mapping[str, Key], *, has_
 def _rows(path: Path, reader: "csv.DictReader[str]", column: str) -> Iterator[LabelledName]:
     for row in _lines(path, reader):
         name, label = (_required(path, reader, row, key) for key in (column, "label"))
-        yield LabelledName(reader.line_num, _name(name, column), label, _split(path, reader, row))
+        judged, group = (row.get(key, "").strip() for key in ("judged", "group"))
+        yield LabelledName(
+            reader.line_num, _name(name, column), label, _split(path, reader, row),
+            is_judged=bool(judged), group=group or None,
+        )  # fmt: skip
 
 
 def _several_rows(path: Path, reader: "csv.DictReader[str]", column: str) -> Iterator[LabelledName]:

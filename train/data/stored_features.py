@@ -67,7 +67,7 @@ def read_stored_dataset(output: Path, base: str, table: LabelTable, length: int 
         log(f"{table.path}: {said}")
     contents = sorted(found.lines, key=lambda content: (found.lines[content][0].label, content))
     vectors = _decoded([found.vectors[content] for content in contents], contents, output, length)
-    hashes = _perceptual_hashes(output, contents)
+    hashes = perceptual_hashes(output, contents)
     examples = tuple(_example(table, content, found.lines[content], hashes.get(content)) for content in contents)
     dataset = Dataset(table.path, table.labels, examples, np.empty((0, 0, 0, 3), np.uint8), (), vectors)
     if examples[0].image.present or examples[0].image.absent:
@@ -123,7 +123,7 @@ def _latest_contents(output: Path, urls: Collection[str]) -> dict[str, str]:
     return dict(zip(good["eolMediaURL"].to_pylist(), good["content_sha256"].to_pylist(), strict=True))
 
 
-def _perceptual_hashes(output: Path, contents: Sequence[str]) -> dict[str, str]:
+def perceptual_hashes(output: Path, contents: Sequence[str]) -> dict[str, str]:
     """Content -> its perceptual hash, where the table of images knows it and it says something."""
     if not (output / "images").is_dir():  # features that were imported may have no images
         return {}
@@ -176,7 +176,8 @@ def _example(table: LabelTable, content: str, lines: Sequence[LabelledName], loo
                 f"{table.path}: lines {first.line} and {other.line} say {_said(first)} and {_said(other)} of the same "
                 f"picture (content {content})"
             )
-    image = LabelledImage(Path(content), first.name, first.label, first.split)
+    is_judged, group = any(line.is_judged for line in lines), first.group
+    image = LabelledImage(Path(content), first.name, first.label, first.split, None, is_judged=is_judged, group=group)
     return Example(image, content, None, looks)
 
 

@@ -57,7 +57,7 @@ def find_duplicates(folders: Sequence[Path], distance: int | None) -> Duplicates
     missing = next((folder for folder in folders if not folder.is_dir()), None)
     if missing is not None:
         raise DataError(f"{missing}: not a folder (wanted folders of images)")
-    sources = _different_files(find_sources(map(str, folders), ()))
+    sources = _different_files(find_sources([*map(str, folders)], ()))
     paths = [Path(source.path) for source in sources]
     hashed = progress(read_fingerprints(paths), len(paths), "image", "hashing")
     images, unreadable = [], []

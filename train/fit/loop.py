@@ -18,7 +18,7 @@ from train.cli import log
 from train.data.dataset import Dataset, Indices
 from train.fit.checkpoints import Checkpoint, Epoch, State
 from train.fit.features import FeatureCache, Features, predict_rows
-from train.fit.outputs import TRAINED_KINDS, Targets, TrainedKind
+from train.fit.outputs import TRAINED_KINDS, Targets, TrainedKind, targets_of
 from train.fit.phases import Phase, PhaseInputs, phase_inputs, phases
 from train.images.answers import Answers
 from train.optimization.multi_step import StepExecutor
@@ -100,7 +100,7 @@ def learn(
     saved = checkpoint.load() if checkpoint else None
     state, arrays = saved or (State(), {})
     kind, answers = TRAINED_KINDS[settings.output], dataset.answers
-    targets = kind.targets(settings, answers, dataset.labels, train)
+    targets = targets_of(settings, dataset, train)
     run = _Run(settings, dataset, train, validation, kind, answers, targets, state, checkpoint, on_epoch, log)
     plan = phases(settings)
     for number in range(state.phase, len(plan)):

@@ -23,7 +23,7 @@ from train.fit.attempts import (
 )
 from train.fit.checkpoints import Epoch
 from train.fit.choosing import choose_after, said
-from train.fit.outputs import TRAINED_KINDS
+from train.fit.outputs import targets_of
 from train.fit.package import write_package
 from train.fit.plots import draw_curves
 from train.package.staging import staged
@@ -83,7 +83,7 @@ def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, start
 
     dataset, attempt = inputs.dataset, inputs.attempt
     rows = split(dataset, settings.validation_fraction, settings.seed)
-    TRAINED_KINDS[settings.output].targets(settings, dataset.answers, dataset.labels, rows[0])  # refuses class weights
+    targets_of(settings, dataset, rows[0])  # refuses weights before an attempt is begun
     if attempt is None:
         attempt = start_attempt(out, settings, inputs.source, dataset.digest(), inputs.earlier)
     else:

@@ -65,12 +65,19 @@ def _from_folders(
         for path in visible_files(folder):
             row = rows.get(path)
             shown = path.relative_to(data).as_posix()
-            yield LabelledImage(path, shown, label, (row.split if row else None) or split, row)
+            yield LabelledImage(
+                path, shown, label, (row.split if row else None) or split, row, is_judged=_is_judged(row)
+            )
 
 
 def _from_rows(folder: Path, rows: dict[Path, ManifestRow]) -> Iterator[LabelledImage]:
     for path, row in rows.items():
-        yield LabelledImage(path, path.relative_to(folder).as_posix(), row.label, row.split, row)
+        shown = path.relative_to(folder).as_posix()
+        yield LabelledImage(path, shown, row.label, row.split, row, is_judged=_is_judged(row))
+
+
+def _is_judged(row: ManifestRow | None) -> bool:
+    return row is not None and row.judged_by is not None
 
 
 def _order(image: LabelledImage) -> tuple[str, str, list[str]]:

@@ -37,11 +37,12 @@ SCHEMA: Final = pa.schema(
         pa.field("stars", pa.int32()),
         pa.field("ancestry", pa.string()),
         pa.field("file_sha256", pa.string()),
+        pa.field("judged_by", pa.string()),
     ]
 )
 """In the order of the fields of ManifestRow, whose `label` is the column `class`."""
 
-LATER: Final = ("stars", "ancestry", "file_sha256")
+LATER: Final = ("stars", "ancestry", "file_sha256", "judged_by")
 """Columns that manifests of before lack."""
 
 

@@ -18,6 +18,7 @@ from train.prepare.augmenting import add_copies
 from train.prepare.download import Downloads
 from train.prepare.examine import Finish, examine_all
 from train.prepare.gather import Examined, gather, rejected
+from train.prepare.judged import of_content, overruled
 from train.prepare.operations import AugmentSet
 from train.prepare.output import QUARANTINE, WEIGHTS, building
 from train.prepare.placing import copy_rejected, place_all
@@ -55,7 +56,7 @@ def prepare(offer: Offer, plan: Plan, downloads: Downloads | None) -> Report:
     check_labels({candidate.label for candidate in offer.candidates})
     with building(plan.out) as work:
         made = work / "made"
-        examined = look_at_all(offer, plan, downloads, work)
+        examined = overruled(look_at_all(offer, plan, downloads, work), plan.near_bits)
         placed = place_all(examined, made, shares=plan.shares, seed=plan.seed, near_bits=plan.near_bits)
         rows = [one.row() for one in placed]
         copies = add_copies(rows, made, plan.augment_to, plan.augment_set, plan.seed, plan.processes)
@@ -84,7 +85,7 @@ def look_at_all(offer: Offer, plan: Plan, downloads: Downloads | None, work: Pat
         files = [candidate for candidate in brought if candidate.file is not None and not candidate.rejected]
         jobs = [(file, work / str(next(numbers)), plan.finish) for one in files if (file := one.file) is not None]
         findings = iter(list(examine_all(jobs, plan.processes)))
-        return [rejected(one) if one.rejected else Examined(one, next(findings)) for one in brought]
+        return [rejected(one) if one.rejected else Examined(one, of_content(one, next(findings))) for one in brought]
 
     examined = gather(offer, plan.cap, plan.seed, look_at)
     _say_rejected(examined)

@@ -16,12 +16,14 @@ from train.labels import read_labels
 from train.prepare.assemble import Plan, prepare
 from train.prepare.download import FOLDER, Downloads
 from train.prepare.examine import Finish
+from train.prepare.label_file import LabelFile, write_label_file
 from train.prepare.output import check_output
 from train.prepare.preview import Preview, draw_preview
 from train.prepare.rating_lists import RatingLists, write_rating_lists
 from train.prepare.report import Report
 from train.prepare.sources.candidate import Offer, check_labels
 from train.prepare.sources.folders import read_folder
+from train.prepare.sources.judgements import parse_renames, read_judgements
 from train.prepare.sources.lists import parse_classes, read_lists, read_null_folder
 from train.prepare.sources.plantclef import read_plantclef
 from train.prepare.sources.ratings import EOL_CAP, EXEMPLARS_URL, RATINGS_URL, TableFile, read_ratings
@@ -29,29 +31,32 @@ from train.prepare.sources.tfrecords import read_tfrecords
 from train.similar.hamming import LARGEST_DISTANCE
 
 MAX_SIDE_PX: Final = 8192
+_DOWNLOADED: Final = ("ratings", "lists", "judgements")
+_SOURCES: Final = ("source", "null_folder", "output", "also")
+"""Options that name folders which must stay as they are."""
 _CAPS: Final = {"ratings": EOL_CAP}
 """Kind -> its cap where none is given."""
 
 
-def prepare_kind(options: Namespace) -> Report | Preview | RatingLists:
+def prepare_kind(options: Namespace) -> Report | Preview | RatingLists | LabelFile:
     """What `python -m train prepare` does. Raises UsageError."""
     if getattr(options, "lists", None) is not None:
         return _rating_lists(options)
+    if getattr(options, "labels_out", None) is not None:
+        return _label_file(options)
     if (options.out is None) == (options.preview is None):
         raise DataError("wanted either --out DIR, for the set, or --preview FILE, for a look at changed copies")
     plan = read_plan(options)
     if options.preview is not None:
         return _preview(options, plan)
-    sources = [path for name in ("source", "null_folder") if (path := getattr(options, name, None)) is not None]
+    sources = [path for name in _SOURCES if (path := getattr(options, name, None)) is not None]
     check_output(options.out, sources, overwrite=options.overwrite)
-    if options.kind == "tfrecords":
-        with tempfile.TemporaryDirectory(prefix="eoltag-tfrecords-") as folder:
-            return prepare(_tfrecords(options, Path(folder)), plan, None)
-    read: Callable[[Namespace], Offer] = _READ[options.kind]
-    offer = read(options)
-    if options.kind not in ("ratings", "lists"):
-        return prepare(offer, plan, None)
-    return prepare(offer, plan, Downloads(options.out / FOLDER, _fetch(options), retry_failed=options.retry_failed))
+    with tempfile.TemporaryDirectory(prefix="eoltag-prepare-") as folder:
+        offer = _READ[options.kind](options, Path(folder))
+        downloads = None
+        if options.kind in _DOWNLOADED:
+            downloads = Downloads(options.out / FOLDER, _fetch(options), retry_failed=options.retry_failed)
+        return prepare(offer, plan, downloads)
 
 
 def _preview(options: Namespace, plan: Plan) -> Preview:
@@ -60,10 +65,9 @@ def _preview(options: Namespace, plan: Plan) -> Preview:
         work = Path(folder) / "work"
         work.mkdir()
         downloads = None
-        if options.kind in ("ratings", "lists"):
+        if options.kind in _DOWNLOADED:
             downloads = Downloads(Path(folder) / FOLDER, _fetch(options), retry_failed=False)
-        is_unpacked = options.kind == "tfrecords"
-        offer = _tfrecords(options, Path(folder) / "records") if is_unpacked else _READ[options.kind](options)
+        offer = _READ[options.kind](options, Path(folder) / "unpacked")
         return draw_preview(offer, plan, downloads, work, options.preview)
 
 
@@ -77,7 +81,7 @@ def read_plan(options: Namespace) -> Plan:
             _require(f"--{name.replace('_', '-')}", getattr(options, name), 1, 100_000_000)
     size = _size(options.size)
     return Plan(
-        out=options.out or options.preview,
+        out=options.out or options.preview or options.labels_out,
         seed=options.seed,
         cap=getattr(options, "count", None) or options.cap or _CAPS.get(options.kind),
         finish=Finish(size, options.fit, options.format, options.min_side, options.allow_animated),
@@ -118,15 +122,15 @@ def _rating_lists(options: Namespace) -> RatingLists:
     if options.out is not None or options.preview is not None:
         raise DataError("--lists writes lists alone; leave --out and --preview away")
     _require("--seed", options.seed, 0, 2**32 - 1)
-    offer = _ratings(Namespace(**{**vars(options), "layout": "stars"}))
+    offer = _ratings(Namespace(**{**vars(options), "layout": "stars"}), options.lists)
     return RatingLists(options.lists, write_rating_lists(offer, options.cap or EOL_CAP, options.seed, options.lists))
 
 
-def _plantclef(options: Namespace) -> Offer:
+def _plantclef(options: Namespace, _: Path) -> Offer:
     return read_plantclef(options.source, is_by_class=options.count is None)
 
 
-def _ratings(options: Namespace) -> Offer:
+def _ratings(options: Namespace, _: Path) -> Offer:
     with tempfile.TemporaryDirectory() as folder:
         settings = _fetch(options)
         ratings = _local(options.ratings or RATINGS_URL, Path(folder) / "ratings", settings)
@@ -136,7 +140,7 @@ def _ratings(options: Namespace) -> Offer:
         return read_ratings(ratings, exemplars, options.layout, as_eol=options.cap is None)
 
 
-def _lists(options: Namespace) -> Offer:
+def _lists(options: Namespace, _: Path) -> Offer:
     classes = parse_classes(options.classes)
     check_labels({label for label, _ in classes})
     settings = _fetch(options)
@@ -161,11 +165,31 @@ def _tfrecords(options: Namespace, work: Path) -> Offer:
     return read_tfrecords(options.source, labels, work)
 
 
-def _folder(options: Namespace) -> Offer:
+def _folder(options: Namespace, _: Path) -> Offer:
     for manifest in options.manifest:
         if not manifest.is_file():
             raise DataError(f"--manifest {manifest}: no such file; wanted a manifest.parquet")
     return read_folder(options.source, options.manifest)
+
+
+def _judgements(options: Namespace, work: Path) -> Offer:
+    """The judged images, and those of a folder beside them."""
+    classes = parse_renames(options.rename)
+    offer = read_judgements(options.output, options.task, classes, work, is_fetched=options.fetch)
+    if options.also is None:
+        return offer
+    others = read_folder(options.also)
+    return Offer((*offer.candidates, *others.candidates), (*offer.notes, *others.notes))
+
+
+def _label_file(options: Namespace) -> LabelFile:
+    if options.out is not None or options.preview is not None:
+        raise DataError("--labels-out writes labels alone; leave --out and --preview away")
+    plan = read_plan(options)
+    classes = parse_renames(options.rename)
+    return write_label_file(
+        options.output, options.task, classes, options.also, options.labels_out, plan.shares, plan.seed, plan.near_bits
+    )
 
 
 def _local(origin: str, target: Path, settings: FetchSettings) -> TableFile:
@@ -178,9 +202,12 @@ def _local(origin: str, target: Path, settings: FetchSettings) -> TableFile:
     return TableFile(Path(origin), origin)
 
 
-_READ: Final[dict[str, Callable[[Namespace], Offer]]] = {
+_READ: Final[dict[str, Callable[[Namespace, Path], Offer]]] = {
     "plantclef": _plantclef,
     "ratings": _ratings,
     "lists": _lists,
     "folder": _folder,
+    "tfrecords": _tfrecords,
+    "judgements": _judgements,
 }
+"""Kind -> what reads it; the second value is a folder for files that it unpacks."""

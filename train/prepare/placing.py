@@ -10,6 +10,7 @@ from pathlib import Path
 from train.data.splitting import Shares, split_groups
 from train.images.manifest import IMAGES
 from train.prepare.gather import Examined
+from train.prepare.judged import inherited
 from train.records import ManifestRow, Split
 from train.similar.groups import groups_of
 
@@ -49,6 +50,7 @@ class Placed:
             stars=candidate.stars,
             ancestry=candidate.ancestry,
             file_sha256=self.file_sha256,
+            judged_by=candidate.judged_by,
         )
 
 
@@ -63,7 +65,9 @@ def place_all(
     groups = _groups(kept, near_bits)
     labels = [(one.candidate.label,) for one in kept]
     splits: list[Split | None] = (
-        [*split_groups(labels, groups, shares, seed)] if shares else [one.candidate.split for one in kept]
+        [*split_groups(labels, groups, shares, seed)]
+        if shares
+        else inherited([one.candidate.split for one in kept], groups)
     )
     places = iter(zip(_paths(kept, splits), splits, groups, strict=True))
     placed = [Placed(one, *next(places)) if one.is_usable else Placed(one, None) for one in examined]
@@ -106,8 +110,9 @@ def _written(placed: Placed, target: Path) -> Placed:
     target.parent.mkdir(parents=True, exist_ok=True)
     if finding.made is not None:
         finding.made.replace(target)
-        with target.open("rb") as stream:
-            return replace(placed, file_sha256=hashlib.file_digest(stream, "sha256").hexdigest())
-    if source is not None:
+    elif source is not None:
         shutil.copyfile(source, target)
-    return replace(placed, file_sha256=finding.sha256)
+    if finding.made is None and not placed.examined.candidate.is_copy:
+        return replace(placed, file_sha256=finding.sha256)
+    with target.open("rb") as stream:
+        return replace(placed, file_sha256=hashlib.file_digest(stream, "sha256").hexdigest())

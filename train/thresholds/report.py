@@ -4,9 +4,9 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from eoltag.audit.risk_control import RiskCurve
 from train.evaluate.plots import FAINT, RIGHT, WRONG
 from train.report.pages import report_folder, save_plot, write_json, write_page
-from train.thresholds.risk_control import RiskCurve
 from train.thresholds.run import Selection
 
 if TYPE_CHECKING:

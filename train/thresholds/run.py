@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from eoltag.audit.risk_control import SCALES, Point, RiskCurve, Scale, risk_curve
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
 from eoltag.records import Scores
@@ -20,7 +21,6 @@ from train.images.answers import Answers
 from train.package.data_table import read_data_table
 from train.package.model_card import README_FILE, with_thresholds
 from train.records import ImageSet, Split
-from train.thresholds.risk_control import SCALES, Point, RiskCurve, Scale, risk_curve
 
 METHOD: Final = "fixed-sequence testing from the highest threshold down, with exact binomial (Clopper-Pearson) bounds"
 

@@ -16,7 +16,8 @@ settings, history.csv, curves.png, tensorboard/, and package/, which is the mode
 card.json and a README.md with plots. --resume goes on with the newest attempt that was not ended, to the same result.
 --features OUTPUT trains the head alone, in seconds, on features that the Spark job or an import keeps there: of the
 base that the config builds, or that it names as features_of. --labels is a CSV with the columns label, one of
-eolMediaURL (or url), identifier and content_sha256, and perhaps split (train, validation, test).
+eolMediaURL (or url), identifier and content_sha256, and perhaps split (train, validation, test), group (images of one
+never sit on two sides) and judged (by a person: see judged_weight); `prepare judgements --labels-out` writes one.
 
 With output = "labels" in the config an image may show several labels, or none: its file stands in several folders of
 DIR (or in `none`), or --data is a CSV with path (files or URLs), labels and absent, joined by |; what stands in neither

@@ -8,7 +8,8 @@ from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 KIND says what there is: plantclef (PlantCLEF 2016, an XML file beside each JPEG), ratings (EOL's image ratings and
-exemplars), lists (classes as lists of URLs), tfrecords (decathlon's shards) or folder (a folder of classes). --out gets
+exemplars), lists (classes as lists of URLs), tfrecords (decathlon's shards), folder (a folder of classes) or judgements
+(what people said of an output directory's images). --out gets
 images/[SPLIT/]CLASS, which `fit --data` takes, manifest.parquet with a row for every image that was looked at,
 report.txt, report.json and class_weights.json. Sources are read only. Downloads are kept in OUT/downloads: what was
 stopped goes on where it was. The same seed gives the same set. Before --augment-to, look at what it would make:
@@ -22,6 +23,8 @@ examples:
   python -m train prepare lists map=maps.txt phylo=Phylogeny_images.txt --null-folder others --out data/types --cap 800
   python -m train prepare tfrecords shards --labels labels.txt --out data/sports
   python -m train prepare folder photos --preview copies.jpg --augment-set phylogeny --size 224
+  python -m train prepare judgements /data/output --task image_type --also data/types --out data/types2 --size 224
+  python -m train prepare judgements /data/output --task image_type --labels-out labels.csv
   python -m train prepare KIND --help
 """
 
@@ -31,7 +34,9 @@ _KINDS: Final = {
     "lists": "one list of URLs per class: any file, URL or glob that is a bundle",
     "tfrecords": "TFRecords of decathlon's toolkit: an image and the number of its class in each record",
     "folder": "a folder of classes, flat or with train, val and test inside",
+    "judgements": "what people said in eoltag review: the judged images, under the tags that they gave",
 }
+_DOWNLOADED: Final = ("ratings", "lists", "judgements")
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -42,7 +47,7 @@ def _arguments(parser: ArgumentParser) -> None:
         _add_output(sub)
         _add_pictures(sub)
         _add_balance(sub)
-        if kind in ("ratings", "lists"):
+        if kind in _DOWNLOADED:
             _add_downloads(sub)
 
 
@@ -94,12 +99,28 @@ def _tfrecords(parser: ArgumentParser) -> None:
     parser.add_argument("--cap", type=int, metavar="N", help="draw N images of each class at most")
 
 
+def _judgements(parser: ArgumentParser) -> None:
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the --output directory that holds judgements")
+    parser.add_argument("--task", required=True, metavar="NAME", help="the task whose tags were judged")
+    parser.add_argument(
+        "--rename", nargs="+", default=[], metavar="TAG=CLASS", help="classes that are called otherwise than the tags"
+    )
+    also = "images beside the judged ones, which overrule them: a folder of classes; with --labels-out a CSV of labels"
+    parser.add_argument("--also", type=Path, metavar="PATH", help=also)
+    labels = "write only this table of labels, for fit --features OUTPUT --labels FILE"
+    parser.add_argument("--labels-out", type=Path, metavar="FILE", help=labels)
+    fetched = "fetch the images though OUTPUT keeps copies of them: larger, and one request each"
+    parser.add_argument("--fetch", action="store_true", help=fetched)
+    parser.add_argument("--cap", type=int, metavar="N", help="draw N images of each class at most")
+
+
 _OWN: Final = {
     "plantclef": _plantclef,
     "ratings": _ratings,
     "lists": _lists,
     "tfrecords": _tfrecords,
     "folder": _folder,
+    "judgements": _judgements,
 }
 
 

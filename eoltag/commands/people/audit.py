@@ -12,6 +12,7 @@ from typing import Any
 
 from eoltag.audit.certificate import FOLDER, certificate, judged_images
 from eoltag.audit.sample import Sample, draw_sample, read_publication, read_samples
+from eoltag.audit.thresholds import Promise, thresholds_again
 from eoltag.errors import DataError, ExitCode, UsageError
 from eoltag.judgements.record import agreed, read
 from eoltag.local import files
@@ -22,12 +23,13 @@ EXAMPLES = """\
 examples: draw, judge, certify
   eoltag audit build/demo/output --task demo --images 200
   eoltag review build/demo/output --audit ID
-  eoltag audit build/demo/output --task demo
+  eoltag audit build/demo/output --task demo --max-error 0.05
 
 Images are drawn from the rows of the current publication, at least 20 of each tag. Once they are judged, the
 certificate says for each tag how often it is right (exact interval), and which share of all published images truly
 shows it; by family, host and colour mode as well. It is written to OUTPUT/certificates/NAME.json and
-OUTPUT/report/certificate_NAME.html, goes along with the next publication, and lapses when the models change."""
+OUTPUT/report/certificate_NAME.html, goes along with the next publication, and lapses when the models change.
+--max-error adds the lowest confidence of each tag from which its error stays below that, for the rules of the task."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,6 +45,12 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--images", type=int, metavar="N", help="draw so many images for a new audit")
     new.add_argument("--seed", type=int, default=0, metavar="S", help="of the draw (default 0)")
     new.add_argument("--partial", action="store_true", help="certify though images of the audit are not judged yet")
+    new.add_argument(
+        "--max-error", type=float, metavar="E", help="choose thresholds again that keep the error of a tag below E"
+    )
+    new.add_argument(
+        "--confidence", type=float, default=0.95, metavar="C", help="how sure that is to be (default 0.95)"
+    )
     new.add_argument("--json", action="store_true", help="the certificate as JSON on stdout")
     return new
 
@@ -66,6 +74,12 @@ def _positive(images: int) -> int:
     if images < 1:
         raise DataError(f"--images: a whole number from 1 was wanted. Received: {images}")
     return images
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 < value < 1:
+        raise DataError(f"{name}: wanted a share above 0 and below 1, such as 0.05. Received: {value:g}")
+    return value
 
 
 def _drawn_text(output: Path, sample: Sample) -> str:
@@ -101,6 +115,9 @@ def _certify(options: argparse.Namespace) -> None:
             f"them; eoltag review {output} --audit {sample.id} (or --partial)"
         )
     document = certificate(sample, judged, _promises(output, task))
+    if options.max_error is not None:
+        promise = Promise(_share("--max-error", options.max_error), _share("--confidence", options.confidence))
+        document["thresholds"] = thresholds_again(judged, sample.missing, promise)
     files.write_text(str(output / FOLDER / f"{task}.json"), json.dumps(document, indent=2) + "\n")
     page = output / "report" / f"certificate_{task}.html"
     files.write_text(str(page), certificate_page(document))

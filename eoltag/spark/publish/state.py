@@ -11,12 +11,12 @@ from pyspark.sql import functions as F
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.errors import OutputError
 from eoltag.publish.manifest import PublishedTask
+from eoltag.spark.report.warranty import CERTIFICATES, renew_certificate_page
 from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.facts import hash_sum
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import one_tag_a_row, read_tags
 
-CERTIFICATES: Final = "certificates"
 _NOT_SAID: Final = ("fetched_at",)
 """Columns that say nothing of a tag: asking a server again must not make another publication of the same tags."""
 
@@ -55,8 +55,9 @@ def lapse_certificate(output: Output, task: str, reason: str) -> None:
     document = read_certificate(output, task)
     if document is not None and not document.get("lapsed"):
         output.check_lock()
-        text = json.dumps({**document, "lapsed": reason}, indent=2) + "\n"
-        output.files.write_text(output.path(CERTIFICATES, f"{task}.json"), text)
+        lapsed = {**document, "lapsed": reason}
+        output.files.write_text(output.path(CERTIFICATES, f"{task}.json"), json.dumps(lapsed, indent=2) + "\n")
+        renew_certificate_page(output, task, lapsed)
 
 
 def describe_task(output: Output, task: Task) -> PublishedTask:

@@ -3,14 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, rows_by_rule
+from eoltag.publish.drift import BINS
 from eoltag.records import Outcome
 from eoltag.report import Summary, Work
 from eoltag.report.content import PENDING
+from eoltag.spark.report.drift import drift_since
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import read_tags
 
@@ -28,16 +31,18 @@ def summarise(
     started: time.monotonic() at its start.
     """
     tagged = [read_tags(output, task.name).where(F.col("bundle").isin(bundles)) for task in tasks]
-    counts = [_outcomes_tags_and_rules(rows) for rows in tagged]
-    outcomes = counts[0][0] if len(tasks) == 1 else _across_tasks(tagged)
+    counts = [_count(rows) for rows in tagged]
+    outcomes = counts[0].outcomes if len(tasks) == 1 else _across_tasks(tagged)
+    tags = {task.name: dict(sorted(found.tags.items())) for task, found in zip(tasks, counts, strict=True)}
+    confidences = {task.name: dict(sorted(found.bins.items())) for task, found in zip(tasks, counts, strict=True)}
     seconds, work = time.monotonic() - started, work or Work()
     return Summary(
         run_id=output.run_id,
         rows_in=outcomes.total(),
         ok=outcomes[Outcome.OK.value],
         failed={name: count for name, count in sorted(outcomes.items()) if name != Outcome.OK.value},
-        tags={task.name: dict(sorted(tags.items())) for task, (_, tags, _) in zip(tasks, counts, strict=True)},
-        rules={task.name: rows_by_rule(task, rules) for task, (_, _, rules) in zip(tasks, counts, strict=True)},
+        tags=tags,
+        rules={task.name: rows_by_rule(task, found.rules) for task, found in zip(tasks, counts, strict=True)},
         seconds=round(seconds, 3),
         images_per_s=round(work.requests / seconds, 2),
         output=output.root,
@@ -47,21 +52,35 @@ def summarise(
         bundles=bundles,
         files=[f"{name}/{task.name}" for task in tasks for name in task.file.formats],
         notes=list(notes),
+        confidences=confidences,
+        drift=drift_since(output, bundles, tags, confidences),
     )
 
 
-def _outcomes_tags_and_rules(tagged: DataFrame) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Rows of one task by outcome, by tag, and by the rule that fired."""
-    outcomes: Counter[str] = Counter()
-    tags: Counter[str] = Counter()
-    rules: Counter[str] = Counter()
-    for outcome, tag, rule, rows in tagged.groupBy("outcome", "tag", "rule").count().collect():
-        outcomes[outcome or PENDING] += rows
+@dataclass(slots=True)
+class _Counts:
+    """Rows of one task."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    tags: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    """By the rule that fired."""
+    bins: Counter[str] = field(default_factory=Counter)
+    """By tenth of the confidence."""
+
+
+def _count(tagged: DataFrame) -> _Counts:
+    found = _Counts()
+    tenth = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1)).alias("tenth")
+    for outcome, tag, rule, bin_, rows in tagged.groupBy("outcome", "tag", "rule", tenth).count().collect():
+        found.outcomes[outcome or PENDING] += rows
         if tag is not None:
-            tags[tag] += rows
+            found.tags[tag] += rows
         if rule is not None:
-            rules[rule] += rows
-    return outcomes, tags, rules
+            found.rules[rule] += rows
+        if bin_ is not None:
+            found.bins[str(bin_)] += rows
+    return found
 
 
 def _across_tasks(tagged: Sequence[DataFrame]) -> Counter[str]:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from eoltag.errors import OutputError
 from eoltag.report.content import Counted, PageFacts, TaskFacts, Written
 from eoltag.report.page import render
 from eoltag.spark.report.queries import count_groups, find_rows, tags_of
+from eoltag.spark.report.warranty import read_judged, warranty_of
 from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.thumbnails import read_thumbnails
@@ -34,7 +35,8 @@ def write_report(output: Output, tasks: Sequence[str] = (), *, is_forced: bool =
     tags = tags_of(output, {name: further_names(read_note(output, name).kept) for name in names})
     counts = count_groups(tags)
     runs = _runs(output, names)
-    facts = [_facts(name, runs) for name in names]
+    judgements = read_judged(output)
+    facts = [replace(_facts(name, runs), warranty=warranty_of(output, name, judgements)) for name in names]
     digest = _digest(facts, counts, pictures)
     path = output.path(PAGE)
     if not is_forced and output.files.exists(path) and digest in output.files.read_text(path):

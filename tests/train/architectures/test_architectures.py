@@ -1,7 +1,7 @@
 """Networks by name: sizes, scaling, blocks, parameters. tests/spark/jobs/test_architectures.py trains them."""
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ start_keras()
 
 from train.architectures import build  # noqa: E402
 from train.architectures.bases import BASES, first_layer  # noqa: E402
+from train.architectures.efficientnet_lite import SIZES, efficientnet_lite  # noqa: E402
 
 NAMES = get_args(ArchitectureName)
 
@@ -109,7 +110,11 @@ def test_every_block_can_be_named(name: str) -> None:
 
     keras.backend.clear_session()
     spec = BASES[name]
-    base = getattr(keras.applications, spec.builder)(include_top=False, weights=None, input_shape=(96, 96, 3))
+    options: dict[str, Any] = {"include_top": False, "weights": None, "input_shape": (96, 96, 3)}
+    if spec.builder in SIZES:
+        base = efficientnet_lite(spec.builder, **options)
+    else:
+        base = getattr(keras.applications, spec.builder)(**options)
     starts = [first_layer(base, spec, block) for block in spec.blocks]
     assert None not in starts
     assert starts == sorted(set(starts))  # type: ignore[type-var]

@@ -22,6 +22,7 @@ from train.data.dataset import read_dataset, split
 from train.data.label_table import read_label_table
 from train.data.stored_features import read_stored_dataset
 from train.fit.attempts import find_package
+from train.fit.outputs import targets_of
 from train.package.runtimes import predict
 from train.settings import FitSettings, read_fit_settings
 
@@ -142,6 +143,21 @@ def test_images_may_be_named_by_url_or_identifier(stored: StoredOutput, tmp_path
         number = CONTENTS.index(example.sha256)
         assert (example.image.label, example.image.shown) == (kind(number), name.format(number))
         assert np.array_equal(vector, vectors_of_two_kinds(COUNT)[number].astype(np.float16))
+
+
+def test_groups_stay_on_one_side_and_judged_images_may_count_more(stored: StoredOutput, tmp_path: Path) -> None:
+    rows = [(CONTENTS[n], kind(n), "yes" if n < 10 else "", f"g{n // 4}") for n in range(COUNT)]
+    table = read_label_table(
+        write_labels(tmp_path / "labels.csv", rows, ("content_sha256", "label", "judged", "group"))
+    )
+    dataset = read_stored_dataset(stored.root, "bioclip-2", table)
+    train, validation = split(dataset, 0.25, seed=1)
+    groups = [{dataset.examples[at].image.group for at in side} for side in (train, validation)]
+    assert not groups[0] & groups[1]
+    assert len(groups[0] | groups[1]) == COUNT // 4
+    weights = targets_of(FitSettings(class_weights="balanced", judged_weight=3.0), dataset, train).weights
+    expected = [3.0 if CONTENTS.index(example.sha256) < 10 else 1.0 for example in dataset.examples]
+    np.testing.assert_allclose(weights, expected, rtol=0.3)  # the two labels are not quite as frequent
 
 
 def test_a_url_stands_for_what_it_last_gave_whatever_failed_since(stored: StoredOutput, tmp_path: Path) -> None:

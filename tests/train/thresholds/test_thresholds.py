@@ -13,11 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from eoltag.audit.risk_control import FORGIVEN, LOGITS, PROBABILITIES, images_needed, risk_curve, upper_bound
 from eoltag.decide.task import read_task, rule_conditions
 from eoltag.model.package import read_package
 from tests.support.html_tree import read_html
 from train.__main__ import main
-from train.thresholds.risk_control import FORGIVEN, LOGITS, PROBABILITIES, images_needed, risk_curve, upper_bound
 
 Reals = NDArray[np.float64]
 

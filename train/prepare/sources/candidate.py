@@ -19,6 +19,12 @@ class Rejection(StrEnum):
     """Nothing says which class it belongs to."""
     CONFLICT = "conflict"
     """Two classes claim it."""
+    DISPUTED = "disputed"
+    """People do not agree on its class."""
+    CHANGED = "changed"
+    """The server gives another picture by now than the one that was judged."""
+    OVERRULED = "overruled"
+    """People say another class of the same picture."""
     TOO_SMALL = "too_small"
     ANIMATED = "animated"
 
@@ -43,6 +49,12 @@ class Candidate:
     """1 to 5, of a rated image."""
     ancestry: str | None = None
     """Names of taxa, joined by |."""
+    judged_by: str | None = None
+    """People whose judgement the label is, joined by |."""
+    content_sha256: str | None = None
+    """Digest of the picture that was judged; a file that is no copy of it has to have this one."""
+    is_copy: bool = False
+    """The file is a smaller copy that was kept of that picture."""
     rejected: str | None = None
     """A Rejection or Outcome that is known before the image is looked at."""
     detail: str | None = None

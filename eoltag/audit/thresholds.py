@@ -1,0 +1,62 @@
+"""Thresholds chosen again from judgements of what is published, with the guarantee of `train thresholds`.
+
+The audited images are a random draw of the very rows that the promise speaks of. So it holds for these, whatever share
+a label had where the model was trained.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from eoltag.audit.certificate import Judged
+from eoltag.audit.risk_control import RiskCurve, risk_curve
+
+PERSON: Final = "person"
+"""The rule of tags that people gave: no confidence decides them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a threshold is to keep."""
+
+    max_error: float
+    """Share of images with the tag that do not show it, at most."""
+    confidence: float
+    """How sure that is."""
+
+
+def thresholds_again(judged: Sequence[Judged], missing: str, promise: Promise) -> dict[str, Any]:
+    """For the certificate: for each tag the lowest confidence from which it keeps a promise, or why there is none.
+
+    judged: the audited images of a task. missing: the tag that claims nothing. Only confidences from which the tag is
+    published already can be found: what is below was never audited under it.
+    """
+    curves = _curves(judged, missing, promise)
+    return {
+        "max_error": promise.max_error,
+        "confidence": promise.confidence,
+        "tags": {tag: _document(curve, promise) for tag, curve in curves.items()},
+    }
+
+
+def _curves(judged: Sequence[Judged], missing: str, promise: Promise) -> Mapping[str, RiskCurve]:
+    known = [
+        one for one in judged
+        if one.image.tag != missing and one.image.rule != PERSON and one.image.confidence is not None
+    ]  # fmt: skip
+    found = {}
+    for tag in sorted({one.image.tag for one in known}):
+        mine = [one for one in known if one.image.tag == tag]
+        scores = np.array([one.image.confidence for one in mine], np.float64)
+        wrong = np.array([not one.is_right for one in mine], np.bool_)
+        found[tag] = risk_curve(tag, "probability", scores, wrong, promise.max_error, promise.confidence)
+    return found
+
+
+def _document(curve: RiskCurve, promise: Promise) -> dict[str, Any]:
+    chosen = curve.chosen
+    if chosen is None:
+        return {"threshold": None, "audited": curve.given, "reason": curve.reason(promise.max_error)}
+    return {"audited": curve.given, "reason": None, **chosen.document()}

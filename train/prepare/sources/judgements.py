@@ -1,0 +1,129 @@
+"""People's judgements of an output directory as labelled images: its kept copies of pictures, else their URLs."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from eoltag.errors import DataError
+from eoltag.judgements.record import FOLDER, Agreed, agreed, read
+from train.prepare.sources.candidate import Candidate, Offer, Rejection
+
+_NAMED: Final = 5
+"""Disputed images that are named; the manifest has all."""
+_BATCH: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedImages:
+    """What people say of the images of a task."""
+
+    agreed: tuple[Agreed, ...]
+    """Each with a tag."""
+    disputed: tuple[Agreed, ...]
+    unsure: tuple[Agreed, ...]
+    """Nobody who saw it could tell."""
+
+    def notes(self, output: Path) -> tuple[str, ...]:
+        """Sentences on what is left out."""
+        found = []
+        if self.disputed:
+            named = "; ".join(f"{one.url} ({said(one)})" for one in self.disputed[:_NAMED])
+            rest = f"; eoltag judgements {output} lists all" if len(self.disputed) > _NAMED else ""
+            found.append(f"{len(self.disputed)} images are left out since people disagree on them: {named}{rest}")
+        if self.unsure:
+            found.append(f"{len(self.unsure)} images are left out since nobody was sure of them")
+        return tuple(found)
+
+
+def judged_images(output: Path, task: str) -> JudgedImages:
+    """The judgements of a task that hold. Raises DataError where there are none."""
+    if not output.is_dir():
+        raise DataError(f"{output}: wanted an output directory of eoltag on this machine. Received: no such folder")
+    every = agreed(read(output))
+    mine = [one for one in every if one.task == task]
+    if not mine:
+        known = ", ".join(sorted({one.task for one in every})) or "none"
+        raise DataError(f"{output / FOLDER}: wanted judgements of task '{task}'. Received: those of {known}")
+    return JudgedImages(
+        tuple(one for one in mine if one.tag is not None),
+        tuple(one for one in mine if one.is_disputed),
+        tuple(one for one in mine if one.tag is None and not one.is_disputed),
+    )
+
+
+def read_judgements(
+    output: Path, task: str, classes: Mapping[str, str], work: Path, *, is_fetched: bool = False
+) -> Offer:
+    """Every judged image of a task; those that are disputed or unsure are offered as rejected. Raises DataError.
+
+    classes: tag -> class, for tags whose class is called otherwise. work: an empty folder, where the kept copies lie
+    for as long as it is there. is_fetched: takes the URLs though copies are kept.
+    """
+    found = judged_images(output, task)
+    copies = {} if is_fetched else write_copies(output, {one.content_sha256 for one in found.agreed}, work)
+    candidates = [_candidate(one, classes, copies.get(one.content_sha256)) for one in found.agreed]
+    candidates += [_rejected(one, Rejection.DISPUTED, classes) for one in found.disputed]
+    candidates += [_rejected(one, Rejection.NO_LABEL, classes) for one in found.unsure]
+    return Offer(tuple(candidates), found.notes(output))
+
+
+def parse_renames(arguments: Sequence[str]) -> dict[str, str]:
+    """Tag -> class of each TAG=CLASS. Raises DataError."""
+    classes = {}
+    for argument in arguments:
+        tag, sign, label = argument.partition("=")
+        if not sign or not tag.strip() or not label.strip():
+            raise DataError(f"--rename: wanted TAG=CLASS, as map=maps. Received: {argument!r}")
+        classes[tag.strip()] = label.strip()
+    return classes
+
+
+def said(one: Agreed) -> str:
+    """Who says what."""
+    return ", ".join(f"{person}: {tag or 'unsure'}" for person, tag in sorted(one.said.items()))
+
+
+def write_copies(output: Path, contents: Collection[str], folder: Path) -> dict[str, Path]:
+    """Content -> a file with the largest copy that the output keeps of it; contents without one are left out."""
+    pixels = output / "pixels"
+    if not contents or not pixels.is_dir():
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    sides: dict[str, int] = {}
+    for content, side, image in _kept(pixels, contents):
+        if side > sides.get(content, -1):
+            sides[content] = side
+            (folder / content).write_bytes(image)
+    return {content: folder / content for content in sides}
+
+
+def _kept(pixels: Path, contents: Collection[str]) -> Iterator[tuple[str, int, bytes]]:
+    wanted = ds.field("content_sha256").isin(pa.array(sorted(contents), pa.string()))
+    try:
+        table = ds.dataset(pixels, format="parquet")
+        batches = table.to_batches(columns=["content_sha256", "side_px", "image"], filter=wanted, batch_size=_BATCH)
+        for batch in batches:
+            yield from zip(*(batch.column(name).to_pylist() for name in range(3)), strict=True)
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise DataError(f"{pixels}: wanted a table in Parquet ({str(problem).splitlines()[0]})") from problem
+
+
+def _candidate(one: Agreed, classes: Mapping[str, str], copy: Path | None) -> Candidate:
+    tag = str(one.tag)
+    people = "|".join(sorted(person for person, tag in one.said.items() if tag is not None))
+    return Candidate(
+        classes.get(tag, tag), classes.get(tag, tag), copy, url=one.url, judged_by=people,
+        content_sha256=one.content_sha256, is_copy=copy is not None,
+    )  # fmt: skip
+
+
+def _rejected(one: Agreed, reason: Rejection, classes: Mapping[str, str]) -> Candidate:
+    tag = min((tag for tag in one.said.values() if tag is not None), default="unsure")
+    return Candidate(
+        classes.get(tag, tag), classes.get(tag, tag), url=one.url, content_sha256=one.content_sha256,
+        rejected=reason, detail=said(one),
+    )  # fmt: skip
