@@ -31,6 +31,7 @@ train = [
 review = ["duckdb>=1.1", "fastapi>=0.115", "jinja2>=3.1", "matplotlib>=3.9", "scipy>=1.13", "uvicorn>=0.32"]
 serve = ["fastapi>=0.115", "prometheus-client>=0.21", "python-multipart>=0.0.18", "uvicorn>=0.32"]
 delta = ["deltalake>=1.0"]
+docs = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "pymdown-extensions>=10"]
 
 
 class BuildWithConf(build_py):
@@ -82,12 +83,14 @@ setup(
         "review": review,
         "serve": serve,
         "delta": delta,
+        "docs": docs,
         "dev": [
             *spark,
             *train,
             *serve,
             *review,
             *delta,
+            *docs,
             "atheris>=3.0; sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'",
             "cronsim>=2.6",
             "frictionless>=5.18",
