@@ -15,7 +15,14 @@ from tests.support.tiny_package import write_tiny_package
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.timeout(1500)]
 
-TASK = 'name = "kind"\nmodels.main.package = "package"\n[[rules]]\nname = "any"\nwhen = "confidence > 0"\ntag_sql = "label"\n'
+TASK = """
+name = "kind"
+models.main.package = "package"
+[[rules]]
+name = "any"
+when = "confidence > 0"
+tag_sql = "label"
+"""
 
 
 def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
