@@ -73,7 +73,7 @@ def test_a_bundle_is_tagged_published_and_verified(clone: Clone, server: Loopbac
     assert "nothing to do" in again
     assert len(head.splitlines()) == 3
     assert (clone.folder / "mine/output/published/current.json").is_file(), published
-    assert "nothing wrong" in verified
+    assert "nothing is wrong" in verified
     assert len(server.requests) == 31
     assert re.search(r"gone +│ +NULL", program(clone, "look.py", cells(BUNDLE)))
 
