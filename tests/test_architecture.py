@@ -107,8 +107,8 @@ MAY_IMPORT = {
     # Entry points: arguments to requests, nothing else.
     "eoltag.demo": [],
     "eoltag.commands": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.demo", "eoltag.publish", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
-        f"{_SPARK}.runtime",
+        "eoltag.bundle", "eoltag.decide", "eoltag.demo", "eoltag.local", "eoltag.publish", "eoltag.views", _SPARK,
+        f"{_SPARK}.jobs", f"{_SPARK}.runtime",
     ],
     "eoltag.commands.people": [
         "eoltag.audit", "eoltag.judgements", "eoltag.local", "eoltag.publish", "eoltag.report", "eoltag.review",

@@ -4,11 +4,11 @@ eval "$(eoltag completion bash)"
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from eoltag.commands import registry
+from eoltag.local.streams import say
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -43,5 +43,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     import shtab
 
-    print(shtab.complete(whole_parser(), options.shell), file=sys.stdout)
+    say(shtab.complete(whole_parser(), options.shell))
     return 0
