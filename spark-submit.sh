@@ -118,18 +118,23 @@ make_venv() {
     fail "the packages could not be installed; the lines above say why"
 }
 
+# What no executor runs: what installs and packs, tests, and what C++ and type checkers read.
+unneeded=('*/tests/*' '*/site-packages/*/include/*' '*.a' '*.pyi' '*/distutils-precedence.pth' '*/_distutils_hack/*'
+  '*/site-packages/pip/*' '*/site-packages/setuptools/*' '*/site-packages/pkg_resources/*' '*/site-packages/venv_pack/*')
+
 # Packed once for the same pinned packages and Python: the code itself goes along apart, and may have changed.
 pack_env() {
-  local packed=$root/build/worker-env.tar.gz what
-  what=$(cat "$root/constraints.txt" "$root/setup.py" "$venv/pyvenv.cfg" | cksum)
+  local packed=$root/build/worker-env.tar.gz what quiet=-q
+  what=$(cat "$root/constraints.txt" "$root/setup.py" "$venv/pyvenv.cfg" <(echo "${unneeded[@]}") | cksum)
   if [ -f "$packed" ] && [ "$(cat "$packed.made-of" 2>/dev/null)" = "$what" ]; then
     echo "the packages for executors are packed already: ${packed#"$root/"}" >&2
     return
   fi
   make_venv "$root/build/worker-env" "$root" venv-pack >&2
   echo "packing the packages for executors as ${packed#"$root/"} (once, a minute or two) ..." >&2
-  patiently "$root/build/worker-env/bin/venv-pack" -q -f -p "$root/build/worker-env" -o "$packed.tmp.tar.gz" ||
-    fail "the packages for executors could not be packed; the lines above say why"
+  [ ! -t 2 ] || quiet=
+  patiently "$root/build/worker-env/bin/venv-pack" $quiet -f -p "$root/build/worker-env" -o "$packed.tmp.tar.gz" \
+    "${unneeded[@]/#/--exclude=}" >&2 || fail "the packages for executors could not be packed; the lines above say why"
   mv "$packed.tmp.tar.gz" "$packed"
   echo "$what" >"$packed.made-of"
 }

@@ -1,6 +1,7 @@
 """An Airflow 3 DAG: every night at 02:30, tag new and changed images.
 
-Put it into the dags folder and change PROJECT: there the project lies on the machine of the worker, which needs Java.
+Put it into the dags folder and change PROJECT: the folder, on the machine of the worker, with conf/jobs/retag.toml and the
+virtual environment .venv that eoltag is installed in. The worker needs Java.
 A run that failed is tried twice more: what was committed stays, so another try goes on from there. Exit code 3 (more
 images failed than max_failure_rate allows) fails the task like any other.
 """
@@ -11,7 +12,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 
 PROJECT = "/srv/eoltag"
-COMMAND = "./spark-submit.sh jobs/tag_bundles.py --config conf/jobs/retag.toml"
+COMMAND = ".venv/bin/eoltag tag --config conf/jobs/retag.toml"
 
 with DAG(
     dag_id="eoltag_retag",

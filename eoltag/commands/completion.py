@@ -6,10 +6,8 @@ eval "$(eoltag completion bash)"
 import argparse
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 
 from eoltag.commands import registry
-from eoltag.errors import UsageError
 from eoltag.local.streams import say
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -32,7 +30,7 @@ def whole_parser() -> argparse.ArgumentParser:
     new.add_argument("--version", action="store_true", help="show the version")
     commands = new.add_subparsers()
     for name, command in registry.COMMANDS.items():
-        if command.library and find_spec(command.library) is None:
+        if command.missing:
             continue
         module = import_module(command.module)
         own = module.parser(f"eoltag {name}") if command.is_job else module.parser()
@@ -43,8 +41,6 @@ def whole_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the script; returns the exit code."""
     options = parser().parse_args(arguments)
-    if find_spec("shtab") is None:
-        raise UsageError("eoltag completion wants shtab, which is not installed: pip install 'eoltag[spark]'")
     import shtab
 
     say(shtab.complete(whole_parser(), options.shell))

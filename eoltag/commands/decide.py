@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from eoltag.decide.task import read_tasks
+from eoltag.decide.task import check_tasks
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.spark.requests import DecideRequest
@@ -51,7 +51,7 @@ def main(prog: str = "decide_tags.py", arguments: Sequence[str] | None = None) -
         has_delta=options.delta,
     )
     if is_only_check():
-        read_tasks(request.tasks, request.root, request.models)
+        check_tasks(request.tasks, request.root, request.models)
     prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.decide import decide_tags  # takes a while, in which Java starts

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from eoltag.decide.task import read_tasks
+from eoltag.decide.task import check_tasks
 from eoltag.errors import ExitCode
 from eoltag.places import project_root
 from eoltag.spark.requests import DiffRequest
@@ -52,7 +52,7 @@ def main(prog: str = "diff_runs.py", arguments: Sequence[str] | None = None) -> 
     """Run the job."""
     options = parser(prog).parse_args(arguments)
     if is_only_check():
-        read_tasks([options.task], project_root(), options.model)
+        check_tasks([options.task], project_root(), options.model)
     prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.diff import diff_runs  # takes a while, in which Java starts

@@ -16,21 +16,23 @@ class Command:
 
     module: str
     summary: str
-    library: str = ""
+    libraries: tuple[str, ...] = ()
     """What it cannot do without, where that is not installed with eoltag alone."""
     extra: str = ""
-    """The extra of the wheel that brings the library."""
+    """The extras of the wheel that bring the libraries."""
     entry: str = "main"
     """The function that runs it."""
+    is_job: bool = False
+    """It runs on Spark."""
 
     @property
-    def is_job(self) -> bool:
-        """It runs on Spark."""
-        return self.extra == "spark"
+    def missing(self) -> str | None:
+        """The first of its libraries that is not installed."""
+        return next((library for library in self.libraries if find_spec(library) is None), None)
 
 
 def _job(name: str, summary: str) -> Command:
-    return Command(f"eoltag.commands.{name}", summary, "pyspark", "spark")
+    return Command(f"eoltag.commands.{name}", summary, ("pyspark",), "spark", is_job=True)
 
 
 COMMANDS: Final = {
@@ -42,14 +44,20 @@ COMMANDS: Final = {
     "verify": _job("verify", "check an output: every row, file and publication"),
     "compact": _job("compact", "many small Parquet files to few"),
     "import-features": _job("import_features", "store vectors that others computed"),
-    "review": Command("eoltag.commands.people.review", "judge tags on a local page", "duckdb", "review"),
+    "review": Command("eoltag.commands.people.review", "judge tags on a local page", ("duckdb", "fastapi"), "review"),
     "judgements": Command("eoltag.commands.people.judgements", "judgements as CSV or Label Studio's JSON, out and in"),
-    "audit": Command("eoltag.commands.people.audit", "draw published images, certify tags", "scipy", "review"),
+    "audit": Command(
+        "eoltag.commands.people.audit", "draw published images, certify tags", ("scipy", "duckdb"), "review"
+    ),
     "views": Command("eoltag.commands.views", "write SQL views for DuckDB and Spark"),
-    "demo": Command("eoltag.commands.demo", "from nothing to tags on this machine, in minutes", "keras", "train"),
-    "completion": Command("eoltag.commands.completion", "let a shell complete commands and options"),
+    "demo": Command(
+        "eoltag.commands.demo", "from nothing to tags on this machine, in minutes", ("keras", "pyspark"), "spark,train"
+    ),
+    "completion": Command(
+        "eoltag.commands.completion", "let a shell complete commands and options", ("shtab",), "spark"
+    ),
     "train": Command(
-        "train.__main__", "train, package and try classifiers: eoltag train VERB", "keras", "train", "program"
+        "train.__main__", "train, package and try classifiers: eoltag train VERB", ("keras",), "train", "program"
     ),
 }
 
@@ -60,10 +68,8 @@ def run(name: str, arguments: Sequence[str]) -> int:
     if command is None:
         near = did_you_mean(name, COMMANDS)
         raise UsageError(f"unknown command '{name}'; known: {', '.join(COMMANDS)}{near}")
-    if command.library and find_spec(command.library) is None:
-        raise UsageError(
-            f"eoltag {name} wants {command.library}, which is not installed: {install_command(command.extra)}"
-        )
+    if missing := command.missing:
+        raise UsageError(f"eoltag {name} wants {missing}, which is not installed: {install_command(command.extra)}")
     main = getattr(import_module(command.module), command.entry)
     if not command.is_job:
         return int(main(arguments))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eoltag.bundle.taking import Taking
-from eoltag.decide.task import read_tasks
+from eoltag.decide.task import check_tasks
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.settings import Settings, parse, read_settings
@@ -172,7 +172,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
         metrics=options.metrics_file,
     )
     if is_only_check():
-        read_tasks(request.tasks, request.root, request.models)
+        check_tasks(request.tasks, request.root, request.models)
     prepare_spark(options)
     start_java()
     from eoltag.spark.jobs.tag import tag_bundles  # takes a while, in which Java starts

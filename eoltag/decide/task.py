@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -194,6 +195,23 @@ def read_tasks(
     if strangers:
         raise TaskError(f"--model: no task '{strangers[0].partition('.')[0]}' is run; running: {', '.join(tasks)}")
     return list(tasks.values())
+
+
+class _ElsewhereError(Exception):
+    """A package lies on a file system that only Spark reads."""
+
+
+def check_tasks(names: list[str], root: Path, models: Sequence[str] = ()) -> None:
+    """Refuse what read_tasks refuses, as far as it can be seen without Spark. Raises TaskError, PackageError.
+
+    Nothing is looked at after the first package that does not lie on this machine.
+    """
+
+    def elsewhere(origin: str) -> Package:
+        raise _ElsewhereError(origin)
+
+    with suppress(_ElsewhereError):
+        read_tasks(names, root, models, elsewhere)
 
 
 def refuse_slips(task: Task) -> None:

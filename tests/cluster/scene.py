@@ -80,15 +80,8 @@ class Scene:
 
     def command(self, job: str, *words: str) -> list[str]:
         """A job as a shell gives it."""
-        return [
-            *self.prefix,
-            str(ROOT / "spark-submit.sh"),
-            *self.options,
-            f"jobs/{job}.py",
-            "--output",
-            self.output,
-            *words,
-        ]
+        place = [self.output] if job in ("publish_tags", "verify_output") else ["--output", self.output]
+        return [*self.prefix, str(ROOT / "spark-submit.sh"), *self.options, f"jobs/{job}.py", *place, *words]
 
     def tagging(self, *words: str) -> list[str]:
         """The main job."""
@@ -168,6 +161,25 @@ def all_jobs(scene: Scene) -> dict[str, Any]:
     report = scene.run(scene.command("report_tags", "--json"))
     compact = scene.run(scene.command("compact_tables", "--json"))
     return {"plan": plan, "decide": decide, "diff": diff, "report": report, "compact": compact}
+
+
+def published(scene: Scene, task: str = "task.toml") -> str:
+    """Publish the tags as they are; the version that is current then. task: the file that they were decided by."""
+    given = ("--task", str(scene.folder / task), "--model", f"kind={scene.package}", "--license", "CC0-1.0")
+    said = scene.run(scene.command("publish_tags", *given, "--max-flip-rate", "1", "--json"))
+    return str(said["manifest"]["version"])
+
+
+def go_back_and_verify(scene: Scene, first: str) -> None:
+    """Publish what was decided anew, go back to the first publication, forward again; then nothing is wrong."""
+    second = published(scene, "changed.toml")
+    assert second != first
+    assert scene.run(scene.command("publish_tags", "--undo", "--json"))["current"] == first
+    assert published(scene, "changed.toml") == second
+    listed = scene.run(scene.command("publish_tags", "--list", "--json"))
+    assert listed["current"] == second
+    assert {one["version"] for one in listed["publications"]} == {first, second}
+    assert scene.run(scene.command("verify_output", "--bundle", scene.bundle, "--json"))["findings"] == []
 
 
 _COLUMNS: Final = {

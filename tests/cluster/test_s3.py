@@ -19,7 +19,7 @@ from pyarrow import fs
 from eoltag.local.swaps import pending
 from tests.cluster.conftest import Right
 from tests.cluster.fetched import HERE, class_path
-from tests.cluster.scene import Scene, all_jobs, assert_same, wait_for
+from tests.cluster.scene import Scene, all_jobs, assert_same, go_back_and_verify, published, wait_for
 
 pytestmark = [
     pytest.mark.usefixtures("hadoop_jars"),
@@ -189,6 +189,8 @@ def test_a_run_on_s3_is_killed_goes_on_and_ends_as_a_local_one(
         assert summary["rows_in"] == right.said["tag"]["rows_in"]
         assert len(right.server.requests) - asked < 1_900, "what the first run had committed was fetched again"
         compact_under_kills(scene, bucket)
+        first = published(scene)
         said = all_jobs(scene)
         assert said["plan"]["requests"] == right.said["plan"]["requests"]
+        go_back_and_verify(scene, first)
         assert_same(bucket.get("scene/out", tmp_path / "got"), right.output)

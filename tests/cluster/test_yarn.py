@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.conftest import Right
 from tests.cluster.fetched import SPARK_HOME
 from tests.cluster.hadoop import Hadoop, hadoop
-from tests.cluster.scene import Scene, all_jobs, assert_same, wait_for
+from tests.cluster.scene import Scene, all_jobs, assert_same, go_back_and_verify, published, wait_for
 from tests.support.paths import ROOT
 
 pytestmark = [
@@ -87,7 +87,9 @@ def test_a_run_on_yarn_loses_its_driver_then_a_node_and_ends_as_a_local_one(
     cluster.kill_node("127.0.0.2")
     _, err = job.communicate(timeout=600)
     assert job.returncode == 0, err[-4000:]
+    first = published(scene)
     said = all_jobs(scene)
     assert said["plan"]["requests"] == right.said["plan"]["requests"]
+    go_back_and_verify(scene, first)
     cluster.shell("-get", "/scene/out", str(tmp_path / "got"))
     assert_same(tmp_path / "got", right.output)

@@ -48,9 +48,16 @@ def test_a_command_whose_library_is_not_installed_says_which_extra_brings_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(registry, "find_spec", lambda _: None)
-    assert main(["tag", "--help"]) == 2
-    wanted = f"error: eoltag tag wants pyspark, which is not installed: {install_command('spark')}\n"
-    assert capsys.readouterr().err == wanted
+    for name, library, extra in (
+        ("tag", "pyspark", "spark"),
+        ("completion", "shtab", "spark"),
+        ("review", "duckdb", "review"),
+        ("demo", "keras", "spark,train"),
+        ("train", "keras", "train"),
+    ):
+        assert main([name, "--help"]) == 2
+        wanted = f"error: eoltag {name} wants {library}, which is not installed: {install_command(extra)}\n"
+        assert capsys.readouterr().err == wanted
 
 
 def test_the_help_of_a_job_shows_it_as_it_was_called() -> None:

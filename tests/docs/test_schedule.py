@@ -8,22 +8,20 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import jsonschema
 import pytest
-import yaml
 from cronsim import CronSim
 
+from eoltag.commands.registry import COMMANDS
 from eoltag.settings import read_settings
-from jobs.tag_bundles import parser
 from tests.support.readme import ROOT
 
 SCHEDULE: Final = ROOT / "conf" / "schedule"
-JOB: Final = ROOT / "conf" / "jobs" / "retag.toml"
-COMMAND: Final = "./spark-submit.sh jobs/tag_bundles.py --config conf/jobs/retag.toml"
+COMMAND: Final = ".venv/bin/eoltag tag --config conf/jobs/retag.toml"
 NIGHTS: Final = [datetime(2026, 1, day, 2, 30, tzinfo=UTC) for day in (2, 3)]
 
 
@@ -33,11 +31,10 @@ def nights(expression: str) -> list[datetime]:
 
 
 def check_command(command: str) -> None:
-    """It is one that the job's own parser takes, with a settings file that can be read."""
-    words = shlex.split(command)
-    assert (ROOT / words[0]).is_file()
-    assert (ROOT / words[1]).is_file()
-    options = parser().parse_args(words[2:])
+    """It is one that the command's own parser takes, with a settings file that can be read."""
+    program, name, *words = shlex.split(command)
+    assert program == ".venv/bin/eoltag"
+    options = import_module(COMMANDS[name].module).parser().parse_args(words)
     assert (options.bundle, options.task, options.output) == (["bundles"], ["demo"], "tagged")
     assert options.max_failure_rate == 0.2
     read_settings(options.config)
@@ -53,7 +50,7 @@ def test_the_cron_line_runs_every_night_one_job_at_a_time() -> None:
     (line,) = [line for line in lines if line and line[0] in "*0123456789"]
     expression, command = " ".join(line.split()[:5]), line.split(maxsplit=5)[5]
     assert nights(expression) == NIGHTS
-    assert command.startswith("cd /srv/eoltag && flock -n /tmp/eoltag-retag.lock ./spark-submit.sh ")
+    assert command.startswith("cd /srv/eoltag && flock -n /tmp/eoltag-retag.lock .venv/bin/eoltag ")
     assert "%" not in command, "cron takes a per cent sign for a line break"
     check_command(command.split("eoltag-retag.lock ")[1].split(" >> ")[0])
 
@@ -67,7 +64,7 @@ def test_systemd_takes_the_units_and_starts_the_job_where_the_project_lies(tmp_p
         units[name.rpartition(".")[2]] = unit
     service, timer = units["service"], units["timer"]
     assert service["Service"]["WorkingDirectory"] == "/srv/eoltag"
-    check_command(service["Service"]["ExecStart"].replace("/srv/eoltag/", "./"))
+    check_command(service["Service"]["ExecStart"].removeprefix("/srv/eoltag/"))
     assert service["Service"]["Type"] == "oneshot"
     assert (timer["Timer"]["OnCalendar"], timer["Timer"]["Persistent"]) == ("*-*-* 02:30:00", "true")
     if shutil.which("systemd-analyze") is None:
@@ -135,81 +132,3 @@ def test_airflow_itself_reads_the_dag(tmp_path: Path) -> None:
         check=True,
     )
     assert json.loads(done.stdout.splitlines()[-1]) == [{}, "eoltag_retag", COMMAND, "/srv/eoltag", 2]
-
-
-def closed(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
-    """A schema of an object that has no other keys."""
-    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
-
-
-TEXT, COUNT = {"type": "string", "minLength": 1}, {"type": "integer", "minimum": 1}
-MEMORY = {"type": "string", "pattern": "^[0-9]+[kmgt]$"}
-NAME = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
-VARIABLES = {"type": "array", "items": closed(("name",), name=TEXT, value={"type": "string"})}
-MOUNTS = {"type": "array", "items": closed(("name", "mountPath"), name=NAME, mountPath={"pattern": "^/"})}
-VOLUMES = {
-    "type": "array",
-    "items": closed(
-        ("name",),
-        name=NAME,
-        persistentVolumeClaim=closed(("claimName",), claimName=NAME),
-        configMap=closed(("name",), name=NAME),
-    ),
-}
-POD = {"cores": COUNT, "memory": MEMORY, "memoryOverhead": MEMORY, "env": VARIABLES, "volumeMounts": MOUNTS}
-RESTART = closed(
-    ("type",),
-    type={"enum": ["Never", "Always", "OnFailure"]},
-    onFailureRetries=COUNT,
-    onFailureRetryInterval=COUNT,
-    onSubmissionFailureRetries=COUNT,
-    onSubmissionFailureRetryInterval=COUNT,
-)
-APPLICATION = closed(
-    ("type", "sparkVersion", "mainApplicationFile", "driver", "executor"),
-    type={"enum": ["Java", "Python", "Scala", "R"]},
-    pythonVersion={"enum": ["2", "3"]},
-    mode={"enum": ["cluster", "client"]},
-    image=TEXT,
-    imagePullPolicy={"enum": ["Always", "IfNotPresent", "Never"]},
-    sparkVersion=TEXT,
-    mainApplicationFile=TEXT,
-    arguments={"type": "array", "items": {"type": "string"}},
-    restartPolicy=RESTART,
-    sparkConf={"type": "object", "additionalProperties": {"type": "string"}},
-    volumes=VOLUMES,
-    driver=closed(**POD, serviceAccount=NAME),
-    executor=closed(**POD, instances=COUNT),
-)
-SCHEDULED = closed(
-    ("apiVersion", "kind", "metadata", "spec"),
-    apiVersion={"const": "sparkoperator.k8s.io/v1beta2"},
-    kind={"const": "ScheduledSparkApplication"},
-    metadata=closed(("name",), name=NAME, namespace=NAME),
-    spec=closed(
-        ("schedule", "template"),
-        schedule=TEXT,
-        concurrencyPolicy={"enum": ["Allow", "Forbid", "Replace"]},
-        successfulRunHistoryLimit=COUNT,
-        failedRunHistoryLimit=COUNT,
-        template=APPLICATION,
-    ),
-)
-"""Of v1beta2, the keys that are used here, with the types and values that the operator's API reference gives."""
-
-
-def test_the_kubernetes_resource_is_what_the_spark_operator_takes() -> None:
-    resource = yaml.safe_load((SCHEDULE / "spark-application.yaml").read_text())
-    jsonschema.validate(resource, SCHEDULED)
-    spec = resource["spec"]["template"]
-    assert nights(resource["spec"]["schedule"]) == NIGHTS
-    volumes = {volume["name"] for volume in spec["volumes"]}
-    for pod in (spec["driver"], spec["executor"]):
-        assert {mount["name"] for mount in pod["volumeMounts"]} == volumes
-        assert pod["env"] == [{"name": "PYTHONPATH", "value": "/opt/eoltag"}]
-    assert (ROOT / spec["mainApplicationFile"].removeprefix("local:///opt/eoltag/")).is_file()
-    config = spec["arguments"][1].replace("/etc/eoltag", str(JOB.parent))
-    assert parser().parse_args([spec["arguments"][0], config]).output == "tagged"
-    spec["restartPolicy"]["onFailure"] = 3
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(resource, SCHEDULED)

@@ -31,8 +31,9 @@ def loss_weights(choice: str, answers: Answers, labels: Sequence[str], train: ND
     found = class_weights(counts) if choice == "balanced" else _of_labels(Path(choice), labels)
     if set(found) != set(labels):
         raise _other_labels(choice, found, labels)
-    by_target: NDArray[np.float32] = np.array([found[label] for label in labels], np.float32)
-    return by_target[answers.argmax(axis=1)]
+    by_target = np.array([found[label] for label in labels], np.float32)
+    weights: NDArray[np.float32] = by_target[answers.argmax(axis=1)]
+    return weights
 
 
 def judged_weights(factor: float, dataset: Dataset) -> NDArray[np.float32]:

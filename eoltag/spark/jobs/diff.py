@@ -19,6 +19,7 @@ from eoltag.model.package import Package
 from eoltag.settings import parse
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import Facts, facts_of, tag_rows
+from eoltag.spark.predict.remote import fetch_package
 from eoltag.spark.requests import DiffRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session
@@ -50,7 +51,7 @@ class Side:
 
 def diff_runs(request: DiffRequest) -> ExitCode:
     """Prints what changed. Raises UsageError."""
-    [task] = read_tasks([request.task], request.root, request.models)
+    [task] = read_tasks([request.task], request.root, request.models, fetch_package)
     session = open_session("eoltag diff")
     check_task(session, task)
     output = open_output(session, request.output)

@@ -5,6 +5,7 @@ from eoltag.decide.task import read_tasks
 from eoltag.errors import ExitCode
 from eoltag.publish.manifest import FOLDER
 from eoltag.publish.text import list_text, publication_text
+from eoltag.spark.predict.remote import fetch_package
 from eoltag.spark.publish.publishing import publish
 from eoltag.spark.publish.versions import complete_versions, read_current, read_manifest, undo
 from eoltag.spark.requests import PublishRequest
@@ -20,7 +21,7 @@ __all__ = ["publish_tags"]
 
 def publish_tags(request: PublishRequest) -> ExitCode:
     """Publish, go back, or list. Raises UsageError."""
-    tasks = read_tasks(request.tasks, request.root, request.models) if request.tasks else []
+    tasks = read_tasks(request.tasks, request.root, request.models, fetch_package) if request.tasks else []
     output = open_output(open_session("eoltag publish"), request.output)
     tasks = [keeping(task, read_note(output, task.name).kept) for task in tasks]
     if request.is_list:

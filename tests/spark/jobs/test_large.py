@@ -155,4 +155,7 @@ def test_a_cluster_gets_code_and_environment_with_the_job(folder: Path, sample_i
     assert (summary["rows_in"], summary["ok"], summary["failed"]) == (200, 196, {"gone": 4})
     unpacked = list((folder / "work").rglob("environment/bin/python"))
     assert unpacked, "the packed environment did not reach the executor"
-    assert not list((folder / "work").rglob("site-packages/tensorflow"))
+    environment = unpacked[0].parents[1]
+    assert not list(environment.rglob("site-packages/tensorflow"))
+    bytes_there = sum(path.lstat().st_size for path in environment.rglob("*") if path.is_file())
+    assert bytes_there <= 700e6, "executors get more than they need"

@@ -1,6 +1,7 @@
 """spark-submit.sh before Spark is there: what it refuses, and that it packs nothing for a job that cannot start."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,14 @@ def test_arguments_are_checked_before_the_environment_is_packed(tmp_path: Path) 
     (tmp_path / "list.txt").write_text("https://eol.org/a.jpg\n")
     job = ("--master", "yarn", "--pack-env", "jobs/tag_bundles.py", "--bundle", "list.txt", "--output", "out")
     assert submit(tmp_path, *job, "--task", "kidn.toml") == (2, "error: kidn.toml: no such task file\n")
+
+
+@pytest.mark.parametrize(("package", "wanted"), [("hdfs://somewhere/package", 0), ("nowhere", 2)])
+def test_only_packages_on_this_machine_are_looked_at_before_the_environment_is_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, wanted: int
+) -> None:
+    monkeypatch.setenv("EOLTAG_ONLY_CHECK", "yes")
+    given = ["--bundle", "list.txt", "--output", "out", "--task", "demo", "--model", f"demo={package}"]
+    command = [sys.executable, str(ROOT / "jobs/tag_bundles.py"), *given]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.startswith("error: ")) == (wanted, wanted == 2), done.stderr

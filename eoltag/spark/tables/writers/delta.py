@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
 from eoltag.errors import OutputError, TaskError
+from eoltag.places import install_command
 from eoltag.spark.tables.facts import hash_sum
 from eoltag.spark.tables.files import is_local
 from eoltag.spark.tables.output import Output
@@ -41,7 +42,7 @@ def check_delta(output: Output, task: Task) -> None:
     if not wants_delta(task):
         return
     if find_spec("deltalake") is None:
-        raise TaskError(f"{task.path}: formats: delta wants deltalake: pip install 'eoltag[delta]'")
+        raise TaskError(f"{task.path}: formats: delta wants deltalake: {install_command('delta')}")
     if output.root.startswith(("hdfs://", "viewfs://")):
         raise TaskError(f"{task.path}: formats: delta: an output on a disk or in an object store was wanted. "
                         f"Received: {output.root}")  # fmt: skip
