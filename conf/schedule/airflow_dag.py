@@ -1,7 +1,7 @@
 """An Airflow 3 DAG: every night at 02:30, tag new and changed images.
 
-Put it into the dags folder and change PROJECT: the folder, on the machine of the worker, with conf/jobs/retag.toml and the
-virtual environment .venv that eoltag is installed in. The worker needs Java.
+Put it into the dags folder and change PROJECT: the folder, on the machine of the worker, with conf/jobs/retag.toml and
+the virtual environment .venv that eoltag is installed in. The worker needs Java.
 A run that failed is tried twice more: what was committed stays, so another try goes on from there. Exit code 3 (more
 images failed than max_failure_rate allows) fails the task like any other.
 """
