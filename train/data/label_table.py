@@ -126,7 +126,7 @@ def _checked(table: LabelTable) -> LabelTable:
 
 def _key_column(path: Path, columns: list[str], keys: Mapping[str, Key], *, has_several: bool) -> str:
     """The column that names the images. Raises DataError for columns that are unknown, missing or one too many."""
-    known = (*(("labels", "absent") if has_several else ("label", "judged", "group")), "split", *keys)
+    known = ("labels", "absent", "split", *keys) if has_several else ("label", "split", "judged", "group", *keys)
     unknown = [column for column in columns if column not in known]
     if unknown:
         raise DataError(f"{path}: unknown column {unknown[0]!r}; known here: {', '.join(known)}")
