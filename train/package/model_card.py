@@ -66,7 +66,8 @@ def _label_tables(card: Card, trained_on: dict[str, int], validated_on: dict[str
         f"![probabilities of images with and without each label]({CONFUSION_FILE})",
         "## Calibration",
         "The head gives slope x logit + offset of what it had learned (Platt scaling), fitted to the validation "
-        "images. Expected calibration error of each label before and with it:",
+        "images; 1 and 0 where no line does better on images that it was not fitted to. Expected calibration error of "
+        "each label before and with it:",
         _table(("label", "slope", "offset", "error before", "error with it"), lines),
     ]
 

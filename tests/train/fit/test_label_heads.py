@@ -74,6 +74,14 @@ def test_a_label_with_few_answers_keeps_its_logits() -> None:
     assert (line.slopes.tolist(), line.offsets.tolist()) == ([1.0], [0.0])
 
 
+def test_a_line_that_does_not_help_on_other_images_is_not_drawn() -> None:
+    rng = np.random.default_rng(2)
+    answers = np.repeat([[1.0], [0.0]], 20, axis=0).astype(np.float32)
+    clear = rng.normal(5, 0.5, (40, 1)) * (2 * answers - 1)
+    assert fit_platt(clear, answers).slopes.tolist() == [1.0]
+    assert fit_platt(clear - 4, answers).offsets[0] > 1
+
+
 def test_measures_count_known_answers_only() -> None:
     probabilities = np.array([[0.9, 0.2], [0.8, 0.6], [0.4, 0.7], [0.1, 0.1]], np.float32)
     answers = np.array([[1, np.nan], [0, 1], [1, 1], [0, 0]], np.float32)

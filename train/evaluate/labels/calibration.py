@@ -14,8 +14,12 @@ from train.images.answers import Answers
 
 LEAST_SLOPE: Final = 0.05
 MOST_SLOPE: Final = 20.0
-LEAST_OF_EACH: Final = 5
+FOLDS: Final = 5
+LEAST_OF_EACH: Final = FOLDS
 """Images that show the label, and that do not: fewer say nothing of a line through the logits."""
+
+NO_LINE: Final = (1.0, 0.0)
+"""Slope and offset that leave logits as they are."""
 
 Reals = NDArray[np.floating[Any]]
 
@@ -54,7 +58,8 @@ class Platt:
 
 
 def fit_platt(logits: Reals, answers: Answers) -> Platt:
-    """The line of each label with the least cross-entropy on the known answers; as it is where there are too few.
+    """The line of each label with the least cross-entropy on the known answers; none where there are too few, or where
+    lines from four fifths of the images make the others' loss no smaller: a head that was solved is honest already.
 
     Both (N, C). Source: J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999, with its targets: of n
     images that show a label each is given (n + 1) / (n + 2), of n others 1 / (n + 2).
@@ -72,15 +77,35 @@ def binary_calibration(logits: Reals, shown: NDArray[np.bool_]) -> Calibration:
 
 
 def _line(logits: NDArray[np.float64], shown: NDArray[np.bool_]) -> tuple[float, float]:
+    if min(shown.sum(), (~shown).sum()) < LEAST_OF_EACH:
+        return NO_LINE
+    fold = np.empty(len(shown), np.int64)
+    for side in (shown, ~shown):  # both answers in every fold
+        fold[side] = np.random.default_rng(0).permutation(int(side.sum())) % FOLDS
+    without, with_line = 0.0, 0.0
+    for number in range(FOLDS):
+        held = fold == number
+        slope, offset = _fitted(logits[~held], shown[~held])
+        without += float(_losses(logits[held], shown[held]).sum())
+        with_line += float(_losses(slope * logits[held] + offset, shown[held]).sum())
+    return _fitted(logits, shown) if with_line < without else NO_LINE
+
+
+def _losses(logits: NDArray[np.float64], wanted: NDArray[Any]) -> NDArray[np.float64]:
+    """Cross-entropy of each image."""
+    losses: NDArray[np.float64] = np.logaddexp(0, logits) - wanted * logits
+    return losses
+
+
+def _fitted(logits: NDArray[np.float64], shown: NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope and offset."""
     yes, no = int(shown.sum()), int((~shown).sum())
-    if min(yes, no) < LEAST_OF_EACH:
-        return 1.0, 0.0
     wanted = np.where(shown, (yes + 1) / (yes + 2), 1 / (no + 2))
 
     def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         raw = line[0] * logits + line[1]
         wrong = expit(raw) - wanted
-        return float((np.logaddexp(0, raw) - wanted * raw).mean()), np.array([(wrong * logits).mean(), wrong.mean()])
+        return float(_losses(raw, wanted).mean()), np.array([(wrong * logits).mean(), wrong.mean()])
 
     bounds = ((LEAST_SLOPE, MOST_SLOPE), (None, None))
     found: Any = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
