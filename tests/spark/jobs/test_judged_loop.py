@@ -57,7 +57,7 @@ Row = dict[str, Any]
 def draw(path: Path, number: int, colour: tuple[int, int, int]) -> None:
     """A noisy picture of that colour, like no other one."""
     cells = np.random.default_rng(number).integers(0, 256, (6, 8, 3))
-    mixed = np.uint8(0.4 * cells + 0.6 * np.array(colour))  # type: ignore[call-overload]
+    mixed = np.uint8(0.4 * cells + 0.6 * np.array(colour))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mixed).resize((48, 36), Image.Resampling.BICUBIC).save(path, "JPEG", quality=95)
 
