@@ -6,10 +6,11 @@ BIN := .venv/bin
 INSTALLED := .venv/.eoltag-dev
 JAVA := JAVA_HOME="$$(./spark-submit.sh --print-java-home)"
 
-.PHONY: help demo test test-slow test-cluster lint audit reference fuzz chaos chaos-publish bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
+.PHONY: help demo test test-outputs test-slow test-cluster lint audit reference fuzz chaos chaos-publish bench bench-parts bench-scale bench-start bench-tasks bench-decide bench-growth bench-heads bench-reuse bench-serve bench-soak bench-train clean
 help:
 	@echo "make demo         draw samples, train, serve 300 images on loopback, tag them, show the result (minutes)"
 	@echo "make test         all tests but the slow ones"
+	@echo "make test-outputs the tests of the jobs again, and 'eoltag verify' over every output that they leave"
 	@echo "make test-slow    the slow ones: 20,000 images, memory, every architecture, a standalone Spark cluster"
 	@echo "make test-cluster HDFS, YARN, S3 and a standalone Spark, real ones on this machine; each is killed once (25 minutes)"
 	@echo "make lint         ruff and mypy"
@@ -45,6 +46,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	@tests/install_browser.sh
 	@$(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+
+test-outputs: $(INSTALLED)
+	@EOLTAG_VERIFY_OUTPUTS=yes $(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile tests/spark/jobs $(ARGS)
 
 test-slow: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m pytest -m "slow and not cluster" $(ARGS)

@@ -2,9 +2,10 @@
 
     make bench-reuse ARGS="--images PHOTOS --weights mobilenet.h5 --other-weights mobilenet_v2.h5 [--count 5000]"
 
-PHOTOS holds a folder of images for each label (several folders of such folders are taken together); the weights are
-ImageNet backbones of keras.applications, MobileNet of alpha 0.75 and MobileNetV2 of alpha 0.35. Four heads are trained
-on the first backbone and one on the second. Each step is one run of the job, its seconds those of its waves, so without
+PHOTOS holds a folder of images for each label (several folders of such folders are taken together: a model is
+trained on the labels of all, so that it knows what it is asked about); the weights are ImageNet backbones of
+keras.applications, MobileNet of alpha 0.75 and MobileNetV2 of alpha 0.35. Four heads are trained on the first backbone
+and one on the second. Each step is one run of the job, its seconds those of its waves, so without
 start-up and deciding; the server counts its requests. Figures go to build/bench/reuse.json.
 """
 
@@ -121,8 +122,8 @@ def _lay_out(options: argparse.Namespace) -> list[str]:
             target = f"{root.name}-{number}{Path(name).suffix}"
             shutil.copyfile(root / name, FOLDER / "files" / target)
             names.append(target)
-    first = options.images[0]
-    for label in sorted(path for path in first.iterdir() if path.is_dir()):
+    labels = [path for root in options.images for path in sorted(root.iterdir()) if path.is_dir()]
+    for label in labels:
         (FOLDER / "train" / label.name).mkdir(parents=True)
         for path in sorted(label.iterdir())[: options.train_on]:
             (FOLDER / "train" / label.name / path.name).symlink_to(path.resolve())

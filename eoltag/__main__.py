@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from eoltag import __version__
 from eoltag.commands.registry import COMMANDS, run
-from eoltag.errors import UsageError
+from eoltag.errors import ExitCode, UsageError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     new.add_argument("--version", action="version", version=f"eoltag {__version__}")
-    new.add_argument("command", metavar="COMMAND", help="one of those below")
+    new.add_argument("command", nargs="?", metavar="COMMAND", help="one of those below")
     new.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="its options")
     return new
 
@@ -31,6 +31,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     options = parser().parse_args(arguments)
+    if options.command is None:
+        parser().print_help(sys.stderr)
+        return int(ExitCode.UNUSABLE)
     try:
         return run(options.command, options.arguments)
     except UsageError as problem:

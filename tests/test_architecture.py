@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "eoltag.image": [],
     "eoltag.model.outputs": [],
     "eoltag.model": ["eoltag.model.outputs"],
-    "eoltag.model.engines": ["eoltag.model"],
+    "eoltag.model.engines": ["eoltag.model", "eoltag.model.outputs"],
     "eoltag.publish": [],
     "eoltag.decide": ["eoltag.image.features", "eoltag.model", "eoltag.publish"],
     "eoltag.report": ["eoltag.fetch", "eoltag.publish"],
@@ -109,8 +109,8 @@ MAY_IMPORT = {
     # Entry points: arguments to requests, nothing else.
     "eoltag.demo": [],
     "eoltag.commands": [
-        "eoltag.bundle", "eoltag.decide", "eoltag.demo", "eoltag.publish", "eoltag.views", _SPARK, f"{_SPARK}.jobs",
-        f"{_SPARK}.runtime",
+        "eoltag.bundle", "eoltag.decide", "eoltag.demo", "eoltag.local", "eoltag.publish", "eoltag.views", _SPARK,
+        f"{_SPARK}.jobs", f"{_SPARK}.runtime",
     ],
     "eoltag.commands.people": [
         "eoltag.audit", "eoltag.judgements", "eoltag.local", "eoltag.publish", "eoltag.report", "eoltag.review",
@@ -138,26 +138,43 @@ MAY_IMPORT = {
     ],
     "train.evaluate": [
         "eoltag.bundle", "eoltag.image", "eoltag.local", "eoltag.model", "eoltag.model.engines",
-        "eoltag.model.outputs", "eoltag.views", "train", "train.images", "train.package", "train.report",
+        "eoltag.model.outputs", "eoltag.views", "train", "train.data", "train.images", "train.package", "train.report",
     ],
-    "train.thresholds": ["eoltag.audit", "eoltag.model", "train", "train.evaluate", "train.package", "train.report"],
-    "train.export": ["eoltag.image", "eoltag.model", "eoltag.model.engines", "train", "train.images", "train.package"],
+    "train.evaluate.labels": [
+        "eoltag.model", "eoltag.model.outputs", "train", "train.data", "train.evaluate", "train.images",
+        "train.package", "train.report",
+    ],
+    "train.thresholds": [
+        "eoltag.audit", "eoltag.model", "train", "train.evaluate", "train.images", "train.package", "train.report",
+    ],
+    "train.export": [
+        "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "train", "train.images",
+        "train.package",
+    ],
     "train.import_": ["eoltag.model", "train", "train.architectures", "train.package"],
     "train.serving": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines", "eoltag.model.outputs", "train", "train.evaluate",
     ],
     "train.optimization": ["train"],
+    "train.fit.outputs": [
+        "eoltag.model.outputs", "train", "train.data", "train.evaluate", "train.evaluate.labels", "train.images",
+        "train.optimization",
+    ],
     "train.fit": [
         "eoltag.image", "eoltag.model", "eoltag.model.engines",
-        "train", "train.architectures", "train.data", "train.evaluate", "train.images", "train.optimization",
-        "train.package",
+        "train", "train.architectures", "train.data", "train.evaluate.labels", "train.fit.outputs", "train.images",
+        "train.optimization", "train.package",
     ],
-    "train.compare": ["eoltag.model", "eoltag.model.engines", "train", "train.evaluate", "train.fit", "train.report"],
+    "train.compare": [
+        "eoltag.model", "eoltag.model.engines", "train", "train.evaluate", "train.evaluate.labels", "train.fit",
+        "train.report",
+    ],
     "train.tune": ["train", "train.data", "train.fit", "train.images", "train.report"],
     # A file for each verb: its options, and the call of what does the work, whichever room that is in.
     "train.verbs": [
         "eoltag.image", "train", "train.cartoonize", "train.collect", "train.collect.providers", "train.compare",
-        "train.dedupe", "train.evaluate", "train.export", "train.fit", "train.images", "train.import_", "train.prepare",
+        "train.dedupe", "train.evaluate", "train.evaluate.labels", "train.export", "train.fit", "train.images",
+        "train.import_", "train.prepare",
         "train.report", "train.samples", "train.serving", "train.similar", "train.thresholds", "train.tune",
     ],
 }  # fmt: skip

@@ -7,9 +7,8 @@ if __name__ == "__main__":
     signals.install(GO_ON)  # first of all: what follows takes a while
 
 import json
-import os
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from multiprocessing import active_children
@@ -18,9 +17,9 @@ from typing import Final, NoReturn
 from eoltag.errors import ExitCode, UsageError, did_you_mean
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
-from eoltag.local.streams import print_anything
+from eoltag.local.streams import print_anything, say
 from eoltag.places import install_command
-from train.cli import Answer, Verb
+from train.cli import Verb
 from train.verbs import (
     cartoonization,
     classify,
@@ -85,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb: Verb = options.verb
         with redirect_stdout(sys.stderr):  # libraries that print must not spoil the JSON
             answer = verb.run(options)
-        _print(answer, options)
+        say(json.dumps(answer.document, indent=2, ensure_ascii=False) if options.json else answer.text)
         return int(answer.exit_code)
     except UsageError as problem:
         print("error:", " ".join(str(problem).split()), file=sys.stderr)
@@ -99,9 +98,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader, say `head`, has seen enough
-        return 0
 
 
 def parser() -> ArgumentParser:
@@ -125,10 +121,6 @@ def parser() -> ArgumentParser:
         sub.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
         sub.set_defaults(verb=verb)
     return parser
-
-
-def _print(answer: Answer, options: Namespace) -> None:
-    print(json.dumps(answer.document, indent=2, ensure_ascii=False) if options.json else answer.text, flush=True)
 
 
 def program(arguments: Sequence[str] | None = None) -> int:

@@ -94,10 +94,20 @@ class LabelledImage:
     """None where the set is not split."""
     row: ManifestRow | None = None
     """What a manifest says of it."""
+    present: tuple[str, ...] = ()
+    """In a set of several labels an image: those that it shows, which `label` then joins by `|`."""
+    absent: tuple[str, ...] = ()
+    """Likewise: labels that it is known not to show. Nothing is known of all others."""
     is_judged: bool = False
     """The label is what a person said of this very image; see `judged_weight` of the settings."""
     group: str | None = None
     """Images with the same one never sit on two sides of a split; None where nothing is known."""
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """What a split divides evenly: its label, or each answer that is known of it."""
+        answers = (*self.present, *(f"no {label}" for label in self.absent))
+        return answers or (self.label,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,7 @@ class ImageSet:
     @property
     def missing(self) -> tuple[str, ...]:
         """Labels without an image."""
-        present = {image.label for image in self.images}
+        present = {label for image in self.images for label in image.present or (image.label,)}
         return tuple(label for label in self.labels if label not in present)
 
 

@@ -66,6 +66,9 @@ class FitSettings(Strict):
 
     name: str = Field("model", min_length=1, max_length=100)
     """Name of the model on its card."""
+    output: Literal["classes", "labels"] = "classes"
+    """What an image may show: `"classes"`, one of many; `"labels"`, each label yes or no by itself, so that it may show
+    several, or none."""
     architecture: ArchitectureName = "scratch"
     """The network; `scratch`, `vgg` and `peetz_net` are trained from nothing."""
     weights: str = Field("imagenet", min_length=1)
@@ -139,7 +142,8 @@ class FitSettings(Strict):
     label_smoothing: float = Field(0.0, ge=0, lt=1, strict=False)
     """Takes this much certainty from the targets; 0.1 gives probabilities that say more about doubt."""
     class_weights: str = Field("off", min_length=1)
-    """`"balanced"` lets rare classes count more; a file is `class_weights.json` of `prepare`: label to weight."""
+    """`"balanced"` lets rare classes count more, and of `labels` yes and no of each label alike; a file is
+    `class_weights.json` of `prepare`: label to weight."""
     judged_weight: float = Field(1.0, gt=0, le=1000, strict=False)
     """How often an image that a person has judged counts in the loss; every other one counts once. `prepare judgements`
     marks them."""
@@ -174,6 +178,11 @@ class FitSettings(Strict):
         return InputSpec(self.side_px, self.side_px, self.fit, self.resample)
 
     @property
+    def has_several(self) -> bool:
+        """Whether an image may show several labels."""
+        return self.output == "labels"
+
+    @property
     def has_base(self) -> bool:
         """Whether there is a pretrained part below the head."""
         return bool(self.features_of) or self.architecture not in WHOLE
@@ -196,6 +205,8 @@ class FitSettings(Strict):
             raise ValueError(f"image_size_px: wanted 0 or {LEAST_SIDE_PX} and more. Received: {self.image_size_px}")
         if self.features_of:
             self._check_features_of()
+        if self.has_several:
+            self._refuse(("loss",), "output 'labels' has a loss of its own")
         if not self.has_base:
             self._refuse(_OF_TRANSFER, f"architecture '{self.architecture}' has no base and a head of its own")
             if self.weights not in ("imagenet", "none"):

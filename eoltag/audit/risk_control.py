@@ -95,6 +95,8 @@ class RiskCurve:
                 f"only {self.given} images were given this label; at least {self.needed}, all right, are needed: "
                 f"{self.needed - self.given} more"
             )
+        if not self.points:
+            return f"none of {self.given} images reaches the lowest threshold that is looked at"
         best, more = min(self.points, key=_by_bound), self.more_needed(max_error)
         return (
             f"none holds the error below {max_error:g}: nearest is {best.threshold:g} with {best.wrong} wrong "

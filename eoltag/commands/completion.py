@@ -4,13 +4,13 @@ eval "$(eoltag completion bash)"
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
 from eoltag.commands import registry
 from eoltag.errors import UsageError
+from eoltag.local.streams import say
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -47,5 +47,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UsageError("eoltag completion wants shtab, which is not installed: pip install 'eoltag[spark]'")
     import shtab
 
-    print(shtab.complete(whole_parser(), options.shell), file=sys.stdout)
+    say(shtab.complete(whole_parser(), options.shell))
     return 0

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eoltag.errors import ExitCode, UsageError
+from eoltag.local.streams import say
 from eoltag.views.write import write_views
 
 EXAMPLES = """\
@@ -36,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the views; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
-        for path in write_views(options.output, options.to):
-            print(path)
+        say("\n".join(map(str, write_views(options.output, options.to))))
     except UsageError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return int(problem.exit_code)

@@ -57,6 +57,8 @@ _BEFORE_BRACKETS: Final = frozenset(
 """Words that stand before an opening bracket without being a function."""
 _CLOCK: Final = frozenset({"now", "today", "tomorrow", "yesterday"})
 """Texts that Spark reads as a time which differs from run to run."""
+BY_LABEL: Final = ("scores", "logits")
+"""Columns that hold a number for each label."""
 _PAIRS: Final = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
@@ -90,7 +92,7 @@ def column_of(node: object, models: Sequence[str]) -> tuple[str, str] | None:
 def texts_compared(node: exp.Expr, models: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """(model, column, text) for each text that this node compares a column with, or takes a score out by."""
     if isinstance(node, exp.Column) and (owner := _scores_of(node, models)):
-        yield owner, "scores", node.name
+        yield owner, node.parts[-2].name.lower(), node.name
     for column, other in _beside(node):
         found = column_of(column, models)
         if found is not None and isinstance(other, exp.Literal) and other.is_string:
@@ -111,9 +113,9 @@ def _beside(node: exp.Expr) -> Iterator[tuple[object, object]]:
 
 
 def _scores_of(column: exp.Column, models: Sequence[str]) -> str | None:
-    """The model whose scores are taken out as scores.LABEL or MODEL.scores.LABEL."""
+    """The model whose scores are taken out as scores.LABEL, logits.LABEL or MODEL.scores.LABEL."""
     *prefix, last = [part.name.lower() for part in column.parts][:-1] or [""]
-    if last != "scores":
+    if last not in BY_LABEL:
         return None
     return next((model for model in models if prefix == [model.lower()]), models[0] if not prefix else None)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from eoltag.decide.expressions import Refused, read, texts_compared
+from eoltag.decide.expressions import BY_LABEL, Refused, read, texts_compared
 
 
 def find_slip(text: str, labels: Mapping[str, Collection[str]], tags: Collection[str]) -> str | None:
@@ -17,7 +17,7 @@ def find_slip(text: str, labels: Mapping[str, Collection[str]], tags: Collection
         return str(problem)
     for node in tree.walk():
         for model, column, compared in texts_compared(node, list(labels)):
-            if column in ("label", "scores") and compared not in labels[model]:
+            if column in ("label", *BY_LABEL) and compared not in labels[model]:
                 return f"the package has no label '{compared}'; it has {', '.join(sorted(labels[model]))}"
             if column == "tag" and tags and compared not in tags:
                 return f"no rule gives the tag '{compared}'; the tags are {', '.join(sorted(tags))}"

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from eoltag.decide.packages import FetchPackage, given_models, read_packages
+from eoltag.decide.several import TagRows, refused, rows_of_each
 from eoltag.errors import TaskError, did_you_mean
 from eoltag.image.features import FEATURES
 from eoltag.model.package import Package
@@ -76,6 +77,12 @@ class TaskFile(Strict):
     rules: tuple[Rule, ...] = Field((), strict=False)
     extras: dict[str, str] = {}
     """Further columns of the tags table: `NAME = "SQL"`."""
+    multiple: bool = False
+    """Every rule that holds gives its tag, not only the first: an image may get several. The table of tags then has the
+    list `tags`; `tag` and `rule` join them by `|`."""
+    tag_rows: TagRows = "joined"
+    """With `multiple`: the exported files have one row for each image, tags joined (`joined`), or for each tag
+    (`each`)."""
     where: str = Field("true", min_length=1)
     """Which of the images that were read stand in the TSV: a condition over the columns of the tags table."""
     publish: TaskPublish = TaskPublish()
@@ -91,6 +98,13 @@ class TaskFile(Strict):
             if not re.match(NAME, name):
                 raise ValueError(f"{name!r} is no usable name for a model or an extra column")
         self._check_bundle_columns()
+        return self
+
+    @model_validator(mode="after")
+    def _several_tags_are_told_apart(self) -> "TaskFile":
+        names = {rule.name: "rule" for rule in self.rules} | {rule.tag: "tag" for rule in self.rules if rule.tag}
+        if reason := refused(names, self.publish.max_flip_rates, self.tag_rows, multiple=self.multiple):
+            raise ValueError(reason)
         return self
 
     @model_validator(mode="after")
@@ -187,8 +201,9 @@ def refuse_slips(task: Task) -> None:
     from eoltag.decide.slips import find_slip  # brings sqlglot, which no worker needs
 
     labels = {model: package.card.labels for model, package in task.packages.items()}
+    tags = set() if task.file.multiple else _tags(task)  # a TSV column may ask for several, joined
     for place, expression in expressions(task):
-        if slip := find_slip(expression, labels, _tags(task)):
+        if slip := find_slip(expression, labels, tags):
             raise TaskError(f"{task.path}: {place}: {slip}")
     _refuse_unknown_tags(task)
 
@@ -222,7 +237,9 @@ def rule_conditions(task: Task) -> list[tuple[str, str]]:
 
 def rows_by_rule(task: Task, rows: Mapping[str, int]) -> dict[str, int]:
     """Every rule in its order -> the rows that it tagged; 0 for one that never fired. rows: what was counted."""
-    return {rule.name: rows.get(rule.name, 0) for rule in task.file.rules}
+    if not task.file.multiple:
+        return {rule.name: rows.get(rule.name, 0) for rule in task.file.rules}
+    return rows_of_each([rule.name for rule in task.file.rules], rows)
 
 
 def extra_columns(task: Task) -> dict[str, str]:
@@ -232,8 +249,18 @@ def extra_columns(task: Task) -> dict[str, str]:
 
 def tag_expression(task: Task) -> str:
     """The tag: NULL for an image that failed, that of the first rule that holds, else the task's missing literal."""
-    tags = [text_literal(rule.tag) if rule.tag is not None else str(rule.tag_sql) for rule in task.file.rules]
-    return _case(task, tags, text_literal(task.file.missing))
+    return _case(task, _tags_of_rules(task), text_literal(task.file.missing))
+
+
+def given_expression(task: Task) -> str:
+    """Of a task with several tags: array<struct<tag, rule>> of every rule that holds; NULL for an image that failed."""
+    pairs_given = [
+        f"CASE WHEN ({condition}) THEN named_struct('tag', CAST({tag} AS STRING), 'rule', {text_literal(name)}) END"
+        for (name, condition), tag in zip(rule_conditions(task), _tags_of_rules(task), strict=True)
+    ]
+    kind = "ARRAY<STRUCT<tag: STRING, rule: STRING>>"
+    given = f"CAST(array_compact(array({', '.join(pairs_given)})) AS {kind})"
+    return f"CASE WHEN outcome <=> '{Outcome.OK}' THEN filter({given}, given -> given.tag IS NOT NULL) END"
 
 
 def rule_expression(task: Task) -> str:
@@ -270,6 +297,11 @@ def pairs(columns: Iterable[str]) -> list[tuple[str, str]]:
     """NAME=VALUE, or NAME for both."""
     parted = (column.partition("=") for column in columns)
     return [(name.strip(), value.strip() or name.strip()) for name, _, value in parted]
+
+
+def _tags_of_rules(task: Task) -> list[str]:
+    """The tag of each rule, as SQL."""
+    return [text_literal(rule.tag) if rule.tag is not None else str(rule.tag_sql) for rule in task.file.rules]
 
 
 def _case(task: Task, values: list[str], otherwise: str) -> str:

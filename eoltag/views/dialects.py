@@ -58,10 +58,12 @@ class Dialect:
         return f"array({listed})" if self.name == "spark" else f"[{listed}]"
 
     def verdict(self, record: ModelRecord, raw: str) -> dict[str, str]:
-        """label, confidence, logit and scores of a model, from its raw numbers."""
+        """label, confidence, logit, scores and logits of a model, from its raw numbers."""
         kind = OUTPUTS[record.output_kind]
-        sql = kind.spark if self.name == "spark" else kind.duckdb
-        return sql.filled(raw, self.texts(record.labels), f"CAST({record.temperature!r} AS DOUBLE)")
+        sql, as_map = (kind.spark, "map_from_arrays") if self.name == "spark" else (kind.duckdb, "map")
+        labels = self.texts(record.labels)
+        found = sql.filled(raw, labels, f"CAST({record.temperature!r} AS DOUBLE)")
+        return {**found, "logits": f"{as_map}({labels}, {raw})"}
 
 
 def _duckdb_type(kind: str) -> str:

@@ -101,7 +101,14 @@ def _latest_images() -> str:
 def _predictions(contents: Contents, dialect: Dialect) -> str:
     """One flat row for each image and model that scored it, and one for each image that could not be read."""
     text, scores = ("STRING", "MAP<STRING, FLOAT>") if dialect.name == "spark" else ("VARCHAR", "MAP(VARCHAR, FLOAT)")
-    kinds = {**dict.fromkeys(_SAID, text), "label": text, "confidence": "FLOAT", "logit": "FLOAT", "scores": scores}
+    kinds = {
+        **dict.fromkeys(_SAID, text),
+        "label": text,
+        "confidence": "FLOAT",
+        "logit": "FLOAT",
+        "scores": scores,
+        "logits": scores,
+    }
     none = {name: f"CAST(NULL AS {kind})" for name, kind in kinds.items()}
     selects = [_select(none, contents.measures, f"outcome <> '{Outcome.OK}'", joined="")]
     joined = "\n  JOIN scores AS s ON s.content_sha256 = i.content_sha256"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from eoltag.commands import registry
 from eoltag.commands.registry import COMMANDS
 from eoltag.commands.tag import parser
 from eoltag.places import install_command
+from tests.support.paths import ROOT
 
 HEAVY = ("pyspark", "tensorflow", "keras", "openvino", "train")
 
@@ -28,6 +30,12 @@ def test_help_lists_every_command_and_loads_neither_spark_nor_a_model_nor_traini
 
 def test_every_command_is_there() -> None:
     assert all(find_spec(command.module) for command in COMMANDS.values())
+
+
+def test_whoever_names_no_command_sees_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert all(f"\n  {name} " in said for name in COMMANDS)
 
 
 def test_a_mistyped_command_is_refused_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,3 +57,13 @@ def test_the_help_of_a_job_shows_it_as_it_was_called() -> None:
     assert "./spark-submit.sh" not in parser("eoltag tag").format_help()
     assert "  eoltag tag --bundle my_urls.txt --task demo" in parser("eoltag tag").format_help()
     assert "  ./spark-submit.sh jobs/tag_bundles.py --bundle my_urls.txt" in parser().format_help()
+
+
+@pytest.mark.parametrize("command", [["completion", "bash"], ["train", "sample-data", "FOLDER", "--per-class", "1"]])
+def test_a_stdout_that_cannot_be_written_is_one_line(tmp_path: Path, command: list[str]) -> None:
+    words = [sys.executable, "-m", "eoltag", *(str(tmp_path / "new") if word == "FOLDER" else word for word in command)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    last = "error: standard output cannot be written (No space left on device); all else is done"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, last)
+    assert "Traceback" not in done.stderr

@@ -94,6 +94,7 @@ def _columns(rows: Sequence[Contender]) -> list[Column]:
             "95 %", lambda row: "{:.3f} to {:.3f}".format(*row.accuracy_interval) if row.accuracy_interval else None
         ),
         _numbers("macro F1", lambda row: row.macro_f1, "{:.4f}", best=1),
+        _numbers("AP", lambda row: row.average_precision, "{:.4f}", best=1),
         _numbers("seen", lambda row: row.in_training, "{:.0f}"),
         _numbers("val. accuracy", lambda row: row.val_accuracy, "{:.4f}", best=1),
         _numbers("val. macro F1", lambda row: row.val_macro_f1, "{:.4f}", best=1),

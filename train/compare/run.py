@@ -12,8 +12,9 @@ from eoltag.model.card import KERAS_FILE, OPENVINO_FILES
 from eoltag.model.package import Package, read_package
 from train.cli import log, progress
 from train.compare.speed import images_per_s
+from train.evaluate.labels.registry import evaluate_package
 from train.evaluate.metrics import macro
-from train.evaluate.run import Request, evaluate
+from train.evaluate.run import Request
 
 MEGABYTE: Final = 1_000_000
 
@@ -46,7 +47,8 @@ class Contender:
     accuracy: float | None = None
     accuracy_interval: tuple[float, float] | None = None
     macro_f1: float | None = None
-    """These three on the images of --data."""
+    average_precision: float | None = None
+    """Mean over the labels. These four on the images of --data; accuracy of several labels is that of known answers."""
     in_training: int | None = None
     """Images of --data that it was trained on."""
     images_per_s: dict[str, float] = field(default_factory=dict)
@@ -129,7 +131,7 @@ def _from_card(path: str, package: Package) -> Contender:
     card = package.card
     costs = card.metrics.get("training")
     known: Mapping[str, Any] = {**card.hyperparameters, **card.metrics, **(costs if isinstance(costs, dict) else {})}
-    per_class = known.get("per_class")
+    per_class = known.get("per_class", known.get("per_label"))
     return Contender(
         path=path,
         package=package,
@@ -151,7 +153,7 @@ def _from_card(path: str, package: Package) -> Contender:
 def _scored(row: Contender, package: Package, data: Request) -> Contender:
     """The row with its scores, or with a note why it has none."""
     try:
-        found = evaluate(package, data).document()
+        found = evaluate_package(package, data).document()
     except (DataError, PackageError) as problem:
         log(f"{row.path}: {problem}")
         return replace(row, note=str(problem))
@@ -160,7 +162,8 @@ def _scored(row: Contender, package: Package, data: Request) -> Contender:
         row,
         accuracy=found["accuracy"],
         accuracy_interval=(interval[0], interval[1]) if interval else None,
-        macro_f1=found["macro_f1"] if interval else None,
+        macro_f1=found["macro_f1"] if found["images"]["evaluated"] else None,
+        average_precision=found.get("mean_average_precision", found.get("macro_average_precision")),
         in_training=found["images"]["in_training"],
         note="; ".join(found["notes"]) or None,
     )

@@ -1,7 +1,7 @@
 """How much each training image counts in the loss."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import SettingsError
-from train.data.dataset import Dataset, Indices
+from train.images.answers import Answers
 
 
 def class_weights(counts: Mapping[str, int]) -> dict[str, float]:
@@ -19,32 +19,70 @@ def class_weights(counts: Mapping[str, int]) -> dict[str, float]:
     return {label: total / (len(present) * count) for label, count in present.items()}
 
 
-def loss_weights(choice: str, dataset: Dataset, train: Indices, judged: float = 1.0) -> NDArray[np.float32]:
-    """The weight of every example in the loss, (N,). Raises SettingsError.
+def loss_weights(choice: str, answers: Answers, labels: Sequence[str], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The weight of every example with one label in the loss, (N,). Raises SettingsError.
 
-    choice: off, balanced, or a JSON file as `prepare` writes it. judged: what an image that a person has judged counts
-    more, a factor.
+    choice: off, balanced, or a JSON file as `prepare` writes it. answers: one-hot, (N, C). train: rows to count.
     """
-    is_judged = [example.image.is_judged for example in dataset.examples]
-    if judged != 1 and not any(is_judged):
-        raise SettingsError(
-            f"judged_weight: no image of {dataset.folder} is marked as judged; wanted what `prepare judgements` "
-            "writes: the folder with its manifest, or its table of labels"
-        )
-    by_person = np.where(is_judged, judged, 1.0).astype(np.float32)
     if choice == "off":
-        return by_person
-    found = class_weights(dataset.counts(train)) if choice == "balanced" else _read(Path(choice))
-    if set(found) != set(dataset.labels):
+        return np.ones(len(answers), np.float32)
+    counts = dict(zip(labels, answers[train].sum(axis=0).astype(int).tolist(), strict=True))
+    found = class_weights(counts) if choice == "balanced" else _of_labels(Path(choice), labels)
+    if set(found) != set(labels):
+        raise _other_labels(choice, found, labels)
+    by_target = np.array([found[label] for label in labels], np.float32)
+    return by_target[answers.argmax(axis=1)]
+
+
+def judged_weights(factor: float, is_judged: Sequence[bool]) -> NDArray[np.float32]:
+    """How often every example counts, (N,): `factor` times where a person has judged it. Raises SettingsError."""
+    if factor != 1 and not any(is_judged):
         raise SettingsError(
-            f"class_weights: {choice}: wanted a weight for each of {', '.join(dataset.labels)}. "
-            f"Received: {', '.join(map(str, found)) or 'none'}"
+            "judged_weight: no image is marked as judged; wanted what `prepare judgements` writes: the folder with its "
+            f"manifest, or its table of labels, or judged_weight = 1. Received: {factor:g}"
         )
-    by_target = np.array([found[label] for label in dataset.labels], np.float32)
-    return by_target[dataset.targets] * by_person
+    return np.where(is_judged, factor, 1.0).astype(np.float32)
+
+
+def answer_weights(
+    choice: str, answers: Answers, labels: Sequence[str], train: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """The weight of every answer (N, C) in the loss, 0 where it is not known. Raises SettingsError.
+
+    balanced: of each label, those that show it count as much together as those that do not. A file: label to the
+    weight of those that show it. train: rows to count.
+    """
+    weights = (~np.isnan(answers)).astype(np.float32)
+    if choice == "off":
+        return weights
+    if choice != "balanced":
+        found = _of_labels(Path(choice), labels)
+        return np.where(answers == 1, np.array([found[label] for label in labels], np.float32), weights)
+    known = weights[train].sum(axis=0)
+    for answer in (0, 1):
+        is_so = answers == answer
+        share = known / (2 * np.maximum(is_so[train].sum(axis=0), 1))
+        weights = np.where(is_so, share.astype(np.float32), weights)
+    return weights
+
+
+def _of_labels(path: Path, labels: Sequence[str]) -> dict[str, float]:
+    """The weights in a file, of just these labels. Raises SettingsError."""
+    found = _read(path)
+    if set(found) != set(labels):
+        raise _other_labels(str(path), found, labels)
+    return found
+
+
+def _other_labels(choice: str, found: Mapping[str, float], labels: Sequence[str]) -> SettingsError:
+    return SettingsError(
+        f"class_weights: {choice}: wanted a weight for each of {', '.join(labels)}. "
+        f"Received: {', '.join(map(str, found)) or 'none'}"
+    )
 
 
 def _read(path: Path) -> dict[str, float]:
+    """Raises SettingsError."""
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
@@ -57,4 +95,5 @@ def _read(path: Path) -> dict[str, float]:
         isinstance(value, int | float) and not isinstance(value, bool) and value > 0 for value in content.values()
     ):
         raise SettingsError(f"class_weights: {path}: wanted an object of label to a number above 0")
-    return content
+    weights: dict[str, float] = content
+    return weights

@@ -17,7 +17,9 @@ from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Pixels
 from eoltag.settings import DecodeSettings
 from train.cli import log
+from train.data.several import list_several
 from train.data.splitting import split_groups, straddling
+from train.images.answers import Answers, answers_of
 from train.images.decoding import decode_ahead, log_skipped
 from train.images.files import read_image_file
 from train.images.listing import list_images
@@ -74,17 +76,31 @@ class Dataset:
         lines = sorted(example.sha256 for example in self.examples)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
+    @property
+    def answers(self) -> Answers:
+        """What is known of every example, (N, C)."""
+        return answers_of([example.image for example in self.examples], self.labels)
+
+    @property
+    def is_judged(self) -> list[bool]:
+        """Of every example: whether its answer is what a person said of this very image."""
+        return [example.image.is_judged for example in self.examples]
+
     def counts(self, rows: Indices) -> dict[str, int]:
-        """Images of every label among those rows."""
-        counted = Counter(self.targets[rows].tolist())
-        return {label: counted[target] for target, label in enumerate(self.labels)}
+        """Images that show a label, of every label among those rows."""
+        counted = (self.answers[rows] == 1).sum(axis=0).tolist()
+        return dict(zip(self.labels, counted, strict=True))
 
 
-def training_images(data: Path) -> ImageSet:
+def training_images(data: Path, *, has_several: bool = False) -> ImageSet:
     """The images that a training may see: all of `data` but its test split; see list_images.
 
-    Raises DataError where there are fewer than two labels, or one without images to train on or to validate with.
+    has_several: labels an image; see list_several. Raises DataError where there are fewer than two labels, or one
+    without images to train on or to validate with.
     """
+    if has_several:
+        several = list_several(data)
+        return replace(several, images=tuple(image for image in several.images if image.split is not Split.TEST))
     found = list_images(data)
     images = tuple(image for image in found.images if image.split is not Split.TEST)
     labels = {image.label for image in images} | set(found.missing)
@@ -144,7 +160,7 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Indices, Indice
         if torn:
             log(f"{torn} groups of like images lie in both train and val: validation will look better than it is")
     else:
-        sides = split_groups([example.image.label for example in examples], groups, (1 - fraction, fraction), seed)
+        sides = split_groups([example.image.strata for example in examples], groups, (1 - fraction, fraction), seed)
     is_held = np.zeros(len(order), np.bool_)
     is_held[order] = [side is Split.VAL for side in sides]
     train, validation = np.flatnonzero(~is_held), np.flatnonzero(is_held)
@@ -176,6 +192,9 @@ def _decoded(path: Path, spec: InputSpec, max_pixels: int) -> tuple[str, Fingerp
 def _check_classes(dataset: Dataset, found: ImageSet) -> None:
     offered = Counter(image.label for image in found.images)
     usable = Counter(example.image.label for example in dataset.examples)
+    if any(example.image.present or example.image.absent for example in dataset.examples):
+        check_answers(dataset)
+        return
     different = Counter(label for label, _ in {(example.image.label, example.sha256) for example in dataset.examples})
     for label in dataset.labels:
         if different[label] < LEAST_IMAGES:
@@ -185,11 +204,26 @@ def _check_classes(dataset: Dataset, found: ImageSet) -> None:
             )
 
 
-def _check_sides(dataset: Dataset, train: Indices, validation: Indices) -> None:
-    for name, rows in (("train on", train), ("validate with", validation)):
-        for label, count in dataset.counts(rows).items():
-            if not count:
+def check_answers(dataset: Dataset) -> None:
+    """Raises DataError where a label of several has too few images that show it, or that are known not to."""
+    answers = dataset.answers
+    for at, label in enumerate(dataset.labels):
+        for answer, meaning in ((1, "show"), (0, "are known not to show")):
+            count = int((answers[:, at] == answer).sum())
+            if count < LEAST_IMAGES:
                 raise DataError(
-                    f"{dataset.folder}: no image of '{label}' is left to {name}, since like images stay together; "
-                    "wanted more that differ"
+                    f"{dataset.folder}: wanted {LEAST_IMAGES} different images or more that {meaning} '{label}'. "
+                    f"Received: {count}"
                 )
+
+
+def _check_sides(dataset: Dataset, train: Indices, validation: Indices) -> None:
+    answers = dataset.answers
+    for name, rows in (("train on", train), ("validate with", validation)):
+        for answer, of in ((1, "of"), (0, "without")):
+            for label, count in zip(dataset.labels, (answers[rows] == answer).sum(axis=0), strict=True):
+                if not count:
+                    raise DataError(
+                        f"{dataset.folder}: no image {of} '{label}' is left to {name}, since like images stay "
+                        "together; wanted more that differ"
+                    )

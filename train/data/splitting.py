@@ -24,26 +24,31 @@ def parse_shares(text: str) -> Shares:
     return shares
 
 
-def split_groups(labels: Sequence[str], groups: Sequence[int], shares: Shares, seed: int) -> list[Split]:
-    """The split of each image. Big groups are placed first, each where its classes lack most; the rest fills up.
+def split_groups(strata: Sequence[Sequence[str]], groups: Sequence[int], shares: Shares, seed: int) -> list[Split]:
+    """The split of each image. Big groups are placed first, each where its strata lack most; the rest fills up.
 
-    labels, groups: per image, in an order that does not depend on chance. Every class with as many groups as there are
-    splits gets at least one image into each.
+    strata, groups: per image, in an order that does not depend on chance. An image is in one stratum, its class, or in
+    several. Every class with as many groups as there are splits gets at least one image into each.
     """
     members: defaultdict[int, list[int]] = defaultdict(list)
     for at, group in enumerate(groups):
         members[group].append(at)
-    lacking = _targets(Counter(labels), shares)
+    sizes = Counter(stratum for of_image in strata for stratum in of_image)
+    lacking = _targets(sizes, shares)
     splits = list(Split)
-    chosen = [Split.TRAIN] * len(labels)
+    chosen = [Split.TRAIN] * len(strata)
     together = list(members.values())
     shuffled = [together[at] for at in np.random.default_rng(seed).permutation(len(together)).tolist()]
     for group_members in sorted(shuffled, key=len, reverse=True):
-        counted = Counter(labels[at] for at in group_members)
-        wants = [sum(count * lacking[label][split] for label, count in counted.items()) for split in range(len(shares))]
+        counted = Counter(stratum for at in group_members for stratum in strata[at])
+        # By share of the stratum, so that rare ones count as much as frequent ones where an image is in both.
+        wants = [
+            sum(count * lacking[stratum][split] / sizes[stratum] for stratum, count in counted.items())
+            for split in range(len(shares))
+        ]
         best = wants.index(max(wants))
-        for label, count in counted.items():
-            lacking[label][best] -= count
+        for stratum, count in counted.items():
+            lacking[stratum][best] -= count
         for at in group_members:
             chosen[at] = splits[best]
     return chosen

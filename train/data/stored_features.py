@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from eoltag.errors import DataError
 from train.cli import log
-from train.data.dataset import LEAST_IMAGES, Dataset, Example
-from train.data.label_table import LabelledName, LabelTable
+from train.data.dataset import LEAST_IMAGES, Dataset, Example, check_answers
+from train.data.label_table import LabelledName, LabelTable, merged
 from train.records import LabelledImage
 
 FLAT_HASHES: Final = frozenset({"0" * 16, "f" * 16})
@@ -69,6 +69,10 @@ def read_stored_dataset(output: Path, base: str, table: LabelTable, length: int 
     vectors = _decoded([found.vectors[content] for content in contents], contents, output, length)
     hashes = perceptual_hashes(output, contents)
     examples = tuple(_example(table, content, found.lines[content], hashes.get(content)) for content in contents)
+    dataset = Dataset(table.path, table.labels, examples, np.empty((0, 0, 0, 3), np.uint8), (), vectors)
+    if examples[0].image.present or examples[0].image.absent:
+        check_answers(dataset)
+        return dataset
     counted = Counter(example.image.label for example in examples)
     for label in table.labels:
         if counted[label] < LEAST_IMAGES:
@@ -76,7 +80,7 @@ def read_stored_dataset(output: Path, base: str, table: LabelTable, length: int 
                 f"{table.path}: label '{label}': wanted {LEAST_IMAGES} different images or more with stored features. "
                 f"Received: {counted[label]}"
             )
-    return Dataset(table.path, table.labels, examples, np.empty((0, 0, 0, 3), np.uint8), (), vectors)
+    return dataset
 
 
 def _joined(output: Path, base: str, table: LabelTable) -> _Found:
@@ -162,6 +166,12 @@ def _decoded(stored: Sequence[bytes], contents: Sequence[str], output: Path, len
 def _example(table: LabelTable, content: str, lines: Sequence[LabelledName], looks: str | None) -> Example:
     """Raises DataError where the lines disagree."""
     first = lines[0]
+    if first.present or first.absent:
+        one = merged(table.path, lines, f"content {content}")
+        several = LabelledImage(
+            Path(content), one.name, one.label, one.split, None, one.present, one.absent, one.is_judged, one.group
+        )
+        return Example(several, content, None, looks)
     for other in lines[1:]:
         if (other.label, other.split) != (first.label, first.split):
             raise DataError(
@@ -169,7 +179,7 @@ def _example(table: LabelTable, content: str, lines: Sequence[LabelledName], loo
                 f"picture (content {content})"
             )
     is_judged, group = any(line.is_judged for line in lines), first.group
-    image = LabelledImage(Path(content), first.name, first.label, first.split, None, is_judged, group)
+    image = LabelledImage(Path(content), first.name, first.label, first.split, is_judged=is_judged, group=group)
     return Example(image, content, None, looks)
 
 

@@ -1,5 +1,6 @@
 """Do the probabilities say how often the model is right? And which temperature would make them say so?"""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -100,12 +101,18 @@ def fit_temperature(logits: Scores, truth: Truth) -> float:
 def _calibration(scaled: NDArray[np.float64], truth: Truth, temperature: float) -> Calibration:
     """scaled: logits that are divided by their temperatures already."""
     logs = _log_softmax(scaled)
-    bins = _bins(np.exp(logs.max(axis=1)), logs.argmax(axis=1) == truth)
-    error = sum(b.images * abs(b.confidence - b.accuracy) for b in bins) / len(truth)
-    return Calibration(temperature, float(-logs[np.arange(len(truth)), truth].mean()), float(error), bins)
+    bins = bins_of(np.exp(logs.max(axis=1)), logs.argmax(axis=1) == truth)
+    return Calibration(temperature, float(-logs[np.arange(len(truth)), truth].mean()), error_of(bins), bins)
 
 
-def _bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+def error_of(bins: Sequence[Bin]) -> float:
+    """The expected calibration error; see Calibration.ece."""
+    images = sum(one.images for one in bins)
+    return sum(one.images * abs(one.confidence - one.accuracy) for one in bins) / images
+
+
+def bins_of(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+    """How often it is right at each confidence. Both (N,)."""
     edges = np.linspace(0, 1, BINS + 1)
     place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     bins = []

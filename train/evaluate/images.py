@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from eoltag.errors import DataError
+from train.data.several import list_several
 from train.evaluate.label_map import LabelMap
 from train.images.listing import list_images
 from train.records import ImageSet, LabelledImage, Split
@@ -20,17 +21,25 @@ SplitChoice = Split | Literal["validation", "all"]
 
 
 def find_images(
-    data: Path, labels: Sequence[str], choice: SplitChoice | None, mapping: LabelMap | None = None
+    data: Path,
+    labels: Sequence[str],
+    choice: SplitChoice | None,
+    mapping: LabelMap | None = None,
+    *,
+    has_several: bool = False,
 ) -> ImageSet:
     """The images of `data` that are to be scored, with the package's labels in their order, or those of the map.
 
     choice: a split that `data` has (default: the first of test, val, train that is there); all or validation: every
-    image. Raises DataError for a split that is not there, classes that are no labels, or no images.
+    image. has_several: labels an image, see list_several.
+
+    Raises DataError for a split that is not there, classes that are no labels, or no images.
     """
     known = mapping.known if mapping else tuple(labels)
-    found = list_images(data, known)
+    found = list_several(data, known) if has_several else list_images(data, known)
     images = _taken(found, choice)
-    strangers = sorted({image.label for image in images} - set(known))
+    said = {label for image in images for label in (*image.present, *image.absent) or (image.label,)}
+    strangers = sorted(said - set(known))
     if strangers:
         raise DataError(
             f"{data}: classes that are no labels of the package: {', '.join(strangers)}; its labels: {', '.join(known)}"
@@ -40,7 +49,7 @@ def find_images(
     taken = replace(found, labels=mapping.labels if mapping else tuple(labels), images=images)
     if not taken.images:
         raise DataError(f"{data}: no images")
-    notes = []
+    notes = list(found.notes)
     if choice is None and len(found.splits) > 1:
         notes.append(f"took the split '{taken.part}' of {found.part}; --split takes another")
     if taken.missing:

@@ -92,7 +92,7 @@ class Curve:
 
 def curves(truth: Targets, probabilities: NDArray[np.floating[Any]], labels: Sequence[str]) -> list[Curve]:
     """Curves of every label, by its probability (N, C)."""
-    return [_curve(truth == at, probabilities[:, at], label) for at, label in enumerate(labels)]
+    return [curve_of(truth == at, probabilities[:, at], label) for at, label in enumerate(labels)]
 
 
 def mean_area(areas: Sequence[float | None]) -> float | None:
@@ -101,7 +101,8 @@ def mean_area(areas: Sequence[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _curve(is_label: NDArray[np.bool_], probability: NDArray[np.floating[Any]], label: str) -> Curve:
+def curve_of(is_label: NDArray[np.bool_], probability: NDArray[np.floating[Any]], label: str) -> Curve:
+    """Curves of one label. is_label: whether each image shows it, (N,). probability: (N,)."""
     from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
     if is_label.all() or not is_label.any():

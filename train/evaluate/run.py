@@ -14,7 +14,7 @@ from eoltag.records import Scores
 from train.evaluate.calibration import LEAST_IMAGES, Calibration, cross_calibrate
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, SplitChoice, find_images
-from train.evaluate.label_map import read_label_map
+from train.evaluate.label_map import LabelMap, read_label_map
 from train.evaluate.metrics import (
     Curve,
     accuracy,
@@ -25,7 +25,7 @@ from train.evaluate.metrics import (
     per_class,
     wilson_interval,
 )
-from train.evaluate.scoring import ScoredImage, ScoredSet, score_images, wanted
+from train.evaluate.scoring import InTraining, ScoredImage, ScoredSet, score_images, wanted
 from train.evaluate.slices import Ancestries, read_ancestries, slices
 from train.package.data_table import read_data_table
 from train.records import ImageSet, Split
@@ -93,31 +93,14 @@ class Evaluation:
 
     def notes(self) -> list[str]:
         """What a reader must know to read the numbers right."""
-        notes, trained_on = list(self.found.notes), self.scored.count(Split.TRAIN)
-        if not self.is_training_known:
-            notes.append("the package does not record its training images, so none of these can be told from them")
-        if trained_on:
-            notes.append(
-                f"{trained_on} of {len(self.scored.images)} images were in training, which makes the model look "
-                "better than it is; --unseen leaves them out"
-            )
-        if self.scored.left_out:
-            notes.append(left_out(self.scored.left_out, self.request.split))
+        is_known = self.is_training_known
+        notes = standing_notes(self.found, self.scored, self.request, is_training_known=is_known)
         if self.before and self.after is None:
             notes.append(f"fewer than {LEAST_IMAGES} images: no temperature was fitted")
         return notes
 
     def _shares(self) -> NDArray[np.float64]:
         return confusion_matrix(self.scored.truth, self.scored.predicted, len(self.labels), is_normalised=True)
-
-    def _counts(self) -> dict[str, int | None]:
-        return {
-            "evaluated": len(self.scored.images),
-            "unreadable": len(self.scored.unreadable),
-            "left_out": self.scored.left_out,
-            "in_training": self.scored.count(Split.TRAIN) if self.is_training_known else None,
-            "held_back": self.scored.count(Split.VAL) if self.is_training_known else None,
-        }
 
     def document(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -133,7 +116,7 @@ class Evaluation:
             "split": self.request.split if self.request.split == HELD_BACK else self.found.part,
             "labels": list(self.labels),
             "map": self.request.label_map,
-            "images": self._counts(),
+            "images": counts(self.scored, is_training_known=self.is_training_known),
             "accuracy": accuracy(truth, predicted) if images else None,
             "accuracy_interval": list(wilson_interval(hits, len(images), LEVEL)) if images else None,
             "macro_precision": means["precision"],
@@ -152,7 +135,7 @@ class Evaluation:
             "slices": self.slices,
             "missing_classes": list(self.found.missing),
             "misclassified": [self.row_document(at) for at in self.wrong],
-            "unreadable": [_failed(image) for image in self.scored.unreadable],
+            "unreadable": [failed(image) for image in self.scored.unreadable],
             "notes": self.notes(),
         }
 
@@ -162,16 +145,10 @@ def evaluate(package: Package, request: Request) -> Evaluation:
     temperature, mapping = package.card.temperature, read_label_map(request.label_map, package.card.labels)
     found = find_images(request.data, package.card.labels, request.split, mapping)
     labels = found.labels
-    in_training = read_data_table(package)
-    if in_training is None and (request.is_unseen_only or request.split == HELD_BACK):
-        raise DataError(f"{package.path}: does not record its training images, so they cannot be told from others")
+    in_training = known_images(package, request)
     ancestries = read_ancestries(request.breakdowns, found.images)
     slices(None, labels, request.slices, ancestries)  # a mistake in them is told before the work
-    keep = wanted(request.split, is_unseen_only=request.is_unseen_only)
-    scored = score_images(package, found, in_training, request.engine, keep, mapping)
-    if not scored.images and not scored.unreadable:
-        kind = "recorded as held back from training" if request.split == HELD_BACK else "new to the model"
-        raise DataError(f"{request.data}: none of its {len(found.images)} images is {kind}")
+    scored = score_requested(package, request, found, in_training, mapping)
     probabilities = softmax(scored.logits, temperature) if scored.images else scored.logits
     fits = cross_calibrate(scored.logits, scored.truth, temperature) if scored.images else (None, None)
     return Evaluation(
@@ -189,6 +166,52 @@ def evaluate(package: Package, request: Request) -> Evaluation:
     )
 
 
+def known_images(package: Package, request: Request) -> InTraining | None:
+    """What the package records of its training images. Raises DataError where they are asked for and not recorded."""
+    in_training = read_data_table(package)
+    if in_training is None and (request.is_unseen_only or request.split == HELD_BACK):
+        raise DataError(f"{package.path}: does not record its training images, so they cannot be told from others")
+    return in_training
+
+
+def score_requested(
+    package: Package, request: Request, found: ImageSet, in_training: InTraining | None, mapping: LabelMap | None = None
+) -> ScoredSet:
+    """The images that the request wants, scored. Raises DataError where there is none, PackageError."""
+    keep = wanted(request.split, is_unseen_only=request.is_unseen_only)
+    scored = score_images(package, found, in_training, request.engine, keep, mapping)
+    if not scored.images and not scored.unreadable:
+        kind = "recorded as held back from training" if request.split == HELD_BACK else "new to the model"
+        raise DataError(f"{request.data}: none of its {len(found.images)} images is {kind}")
+    return scored
+
+
+def counts(scored: ScoredSet, *, is_training_known: bool) -> dict[str, int | None]:
+    """How many images there were, for a document."""
+    return {
+        "evaluated": len(scored.images),
+        "unreadable": len(scored.unreadable),
+        "left_out": scored.left_out,
+        "in_training": scored.count(Split.TRAIN) if is_training_known else None,
+        "held_back": scored.count(Split.VAL) if is_training_known else None,
+    }
+
+
+def standing_notes(found: ImageSet, scored: ScoredSet, request: Request, *, is_training_known: bool) -> list[str]:
+    """What a reader of any evaluation must know to read the numbers right."""
+    notes, trained_on = list(found.notes), scored.count(Split.TRAIN)
+    if not is_training_known:
+        notes.append("the package does not record its training images, so none of these can be told from them")
+    if trained_on:
+        notes.append(
+            f"{trained_on} of {len(scored.images)} images were in training, which makes the model look "
+            "better than it is; --unseen leaves them out"
+        )
+    if scored.left_out:
+        notes.append(left_out(scored.left_out, request.split))
+    return notes
+
+
 def left_out(images: int, split: SplitChoice | None) -> str:
     """A note on images that were not looked at."""
     if split == HELD_BACK:
@@ -196,7 +219,8 @@ def left_out(images: int, split: SplitChoice | None) -> str:
     return f"{images} images were left out, since the model was trained on them"
 
 
-def _failed(one: ScoredImage) -> dict[str, Any]:
+def failed(one: ScoredImage) -> dict[str, Any]:
+    """One image that could not be read."""
     return {
         "path": one.image.shown,
         "truth": one.image.label,

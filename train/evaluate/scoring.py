@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eoltag.errors import ImageError, PackageError
+from eoltag.errors import ImageError
 from eoltag.image.decode import decode
 from eoltag.model.package import Package
 from eoltag.records import Outcome, Pixels, Scores
@@ -17,6 +17,7 @@ from eoltag.settings import DecodeSettings
 from train.evaluate.classify import EngineChoice, load, scored
 from train.evaluate.images import HELD_BACK, SplitChoice
 from train.evaluate.label_map import LabelMap
+from train.images.answers import Answers, answers_of
 from train.images.decoding import decode_ahead, log_skipped
 from train.images.files import read_image_file
 from train.records import ImageSet, LabelledImage, Split
@@ -58,8 +59,14 @@ class ScoredSet:
     """Images that were not wanted."""
     logits: Scores
     """(N, C), in the order of the images."""
-    truth: NDArray[np.int64]
-    """Index of the true label, (N,)."""
+    answers: Answers
+    """What is known of them, (N, C)."""
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """Index of the true label of images with one, (N,)."""
+        shown: NDArray[np.int64] = self.answers.argmax(axis=1)
+        return shown
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -88,13 +95,8 @@ def score_images(
 ) -> ScoredSet:
     """Decode and score every wanted image, as the Spark job would. mapping: names of `found`.
 
-    Raises PackageError, also for a package whose labels do not exclude each other: what is measured here is of classes.
+    Raises PackageError.
     """
-    if package.card.output_kind != "classes":
-        raise PackageError(
-            f"{package.path}: its output kind is '{package.card.output_kind}'; wanted `classes`, since an image in a "
-            "folder has one label. Such packages work with tag, classify and serve"
-        )
     model = load(package, engine)
     read = partial(_read, package=package, in_training=in_training or {}, is_wanted=is_wanted)
     images: list[ScoredImage] = []
@@ -117,8 +119,8 @@ def score_images(
     stacked = np.stack(logits) if logits else np.empty((0, len(package.card.labels)), np.float32)
     if mapping is not None:
         stacked = mapping.logits(stacked, package.card.temperature)
-    truth = np.array([found.labels.index(one.image.label) for one in images], np.int64)
-    return ScoredSet(tuple(images), tuple(unreadable), left_out, stacked, truth)
+    answers = answers_of([one.image for one in images], found.labels)
+    return ScoredSet(tuple(images), tuple(unreadable), left_out, stacked, answers)
 
 
 def wanted(choice: SplitChoice | None, *, is_unseen_only: bool) -> Wanted:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from eoltag.model.outputs import OUTPUTS
 from eoltag.model.package import Card
 from eoltag.records import Scores
 
@@ -26,7 +27,7 @@ class Agreement:
 
     images: int
     same_label: float
-    """Share of the images with the same best label."""
+    """Share of the images with the same answer: the best label, or of several labels each on the same side of 0.5."""
     largest_logit_difference: float
     flips: dict[str, float]
     """Label with a threshold on the card -> share of the images that change side, by probability or by logit, whichever
@@ -85,7 +86,8 @@ def compare(reference: Scores, other: Scores, card: Card) -> Agreement:
     """How far `other` (N, C) is from `reference` (N, C). Scores that are not numbers never agree."""
     is_sound: NDArray[np.bool_] = np.asarray(np.isfinite(other).all(axis=1))
     other = np.nan_to_num(other)
-    same = (reference.argmax(axis=1) == other.argmax(axis=1)) & is_sound
+    kind = OUTPUTS[card.output_kind]
+    same = (kind.answers(reference) == kind.answers(other)).all(axis=1) & is_sound
     flips = {
         label: _flips(reference, other, is_sound, card, card.labels.index(label), threshold)
         for label, threshold in card.thresholds.items()

@@ -11,11 +11,15 @@ from eoltag.model.package import Package
 from train.architectures import Network
 
 
-def take_weights(network: Network, earlier: Package, labels: Sequence[str]) -> None:
-    """Give a network the weights of a package of the same architecture and labels. Raises SettingsError."""
+def take_weights(network: Network, earlier: Package, labels: Sequence[str], output: str) -> None:
+    """Give a network the weights of a package of the same architecture, labels, output kind. Raises SettingsError."""
     if tuple(labels) != earlier.card.labels:
         raise SettingsError(
             f"--from {earlier.path}: has the labels {', '.join(earlier.card.labels)}. Received: {', '.join(labels)}"
+        )
+    if earlier.card.output_kind != output:
+        raise SettingsError(
+            f"--from {earlier.path}: is of the output kind '{earlier.card.output_kind}'. Received: output = '{output}'"
         )
     if KERAS_FILE not in earlier.card.files:
         raise SettingsError(f"--from {earlier.path}: has no {KERAS_FILE}, so that nothing can be trained further")

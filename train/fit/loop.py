@@ -9,23 +9,23 @@ from typing import Any, Final
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from eoltag.errors import DataError
 from eoltag.records import Scores
 from train.architectures import Network, build
 from train.cli import log
-from train.data.class_weights import loss_weights
+from train.data.class_weights import judged_weights
 from train.data.dataset import Dataset, Indices
 from train.fit.checkpoints import Checkpoint, Epoch, State
 from train.fit.features import FeatureCache, Features, predict_rows
+from train.fit.outputs import TRAINED_KINDS, Targets, TrainedKind
 from train.fit.phases import Phase, PhaseInputs, phase_inputs, phases
+from train.images.answers import Answers
 from train.optimization.multi_step import StepExecutor
-from train.optimization.optimizer import learning_rate, make_loss, make_optimizer
+from train.optimization.optimizer import learning_rate, make_optimizer
 from train.optimization.precise_bn import batch_norms_of, recalibrate_batch_norm
 from train.optimization.seeding import make_repeatable, reseed
-from train.optimization.solving import solve_head
 from train.settings import FitSettings
 
 VALIDATION_BATCH: Final = 64
@@ -58,10 +58,11 @@ class _Run:
     dataset: Dataset
     train: Indices
     validation: Indices
-    targets: NDArray[np.float32]
-    """One-hot, (N, C)."""
-    weights: NDArray[np.float32]
-    """Weight of each example in the loss, (N,)."""
+    kind: TrainedKind
+    answers: Answers
+    """What is known of every example, (N, C)."""
+    targets: Targets
+    """The same as the loss takes it."""
     state: State
     checkpoint: Checkpoint | None
     on_epoch: OnEpoch | None
@@ -99,9 +100,10 @@ def learn(
     network = network or start_network(settings, len(dataset.labels))
     saved = checkpoint.load() if checkpoint else None
     state, arrays = saved or (State(), {})
-    targets = np.eye(len(dataset.labels), dtype=np.float32)[dataset.targets]
-    weights = loss_weights(settings.class_weights, dataset, train, settings.judged_weight)
-    run = _Run(settings, dataset, train, validation, targets, weights, state, checkpoint, on_epoch, log)
+    kind, answers = TRAINED_KINDS[settings.output], dataset.answers
+    by_person = judged_weights(settings.judged_weight, dataset.is_judged)
+    targets = kind.targets(settings, answers, dataset.labels, train).weighted(by_person)
+    run = _Run(settings, dataset, train, validation, kind, answers, targets, state, checkpoint, on_epoch, log)
     plan = phases(settings)
     for number in range(state.phase, len(plan)):
         if state.phase != number:
@@ -124,19 +126,17 @@ def learn(
 def _solve_phase(run: _Run, phase: Phase, source: PhaseInputs, features: Features) -> bool:
     """Give the head its best weights at once: one line of the history. True where on_epoch ended the training."""
     started, settings, state = time.monotonic(), run.settings, run.state
-    seen, smoothing = np.asarray(features[:, run.train]), settings.label_smoothing
-    targets = run.targets[run.train] * (1 - smoothing) + smoothing / run.targets.shape[1]
-    found = solve_head(seen, targets, run.weights[run.train], settings.seed)
+    found = run.kind.solve(settings, np.asarray(features[:, run.train]), run.targets.part(run.train))
     source.network.get_layer("logits").set_weights([found.kernel, found.bias])
-    loss, accuracy = found.measured(seen[0], targets, run.weights[run.train])
     seconds = round(time.monotonic() - started, 3)
     state.epoch = 1
-    epoch = Epoch(phase.name, 1, loss, accuracy, *_validate(run, source), 0.0, seconds)
+    epoch = Epoch(phase.name, 1, found.loss, found.accuracy, *_validate(run, source), 0.0, seconds)
     state.history.append(epoch)
     _note_epoch(settings, state, epoch)
     state.is_phase_over = True
     run.log(
-        f"head solved with a penalty of {found.penalty:.2g}: loss {loss:.3f}, accuracy {accuracy:.3f}, "
+        f"head solved with a penalty of {', '.join(f'{one:.2g}' for one in found.penalties)}: loss {found.loss:.3f}, "
+        f"accuracy {found.accuracy:.3f}, "
         f"val_loss {epoch.val_loss:.3f}, val_accuracy {epoch.val_accuracy:.3f}"
     )
     is_stopped = run.on_epoch is not None and bool(run.on_epoch(epoch))
@@ -148,7 +148,7 @@ def _solve_phase(run: _Run, phase: Phase, source: PhaseInputs, features: Feature
 def _run_phase(run: _Run, phase: Phase, source: PhaseInputs, arrays: dict[str, Any]) -> bool:
     """Train one phase, leaving its best weights in the network. True where on_epoch ended the training."""
     settings, state, network = run.settings, run.state, source.network
-    optimizer = _compiled(network, settings)
+    optimizer = _compiled(network, run)
     executor = StepExecutor(network)
     best = network.get_weights()
     if arrays:
@@ -177,13 +177,13 @@ def _run_phase(run: _Run, phase: Phase, source: PhaseInputs, arrays: dict[str, A
     return is_stopped
 
 
-def _compiled(network: Any, settings: FitSettings) -> Any:
+def _compiled(network: Any, run: _Run) -> Any:
     """Compile the network; returns its fresh optimiser."""
-    optimizer = make_optimizer(settings)
+    optimizer = make_optimizer(run.settings)
     network.compile(
         optimizer=optimizer,
-        loss=make_loss(settings),
-        metrics=["accuracy"],
+        loss=run.kind.loss(run.settings),
+        metrics=[run.kind.metric()],
         jit_compile=False,  # XLA's convolutions are slower on CPUs, and compiling takes longer than small trainings
     )
     optimizer.build(network.trainable_variables)
@@ -212,7 +212,7 @@ def _run_epoch(
             learning_rate(settings, phase.learning_rate, at, batches, phase.epochs) * state.rate_factor
             for at in range(step, step + math.ceil(len(rows) / settings.batch_size))
         ]
-        sums += np.array(executor.run(inputs, run.targets[rows], run.weights[rows], rates)) * len(rows)
+        sums += np.array(executor.run(inputs, run.targets.values[rows], run.targets.weights[rows], rates)) * len(rows)
         if not math.isfinite(sums[0]):
             break
         step += len(rates)
@@ -270,12 +270,7 @@ def _recalibrate(run: _Run, source: PhaseInputs) -> None:
 
 def _validate(run: _Run, source: PhaseInputs) -> tuple[float, float]:
     """Mean cross-entropy and accuracy of the validation images, as they are."""
-    logits = _scores(run, source).astype(np.float64)
-    highest = logits.max(axis=1, keepdims=True)
-    logs = logits - highest - np.log(np.exp(logits - highest).sum(axis=1, keepdims=True))
-    truth = run.dataset.targets[run.validation]
-    loss = -float(logs[np.arange(len(truth)), truth].mean())
-    return loss, float((logits.argmax(axis=1) == truth).mean())
+    return run.kind.validate(_scores(run, source), run.answers[run.validation])
 
 
 def _scores(run: _Run, source: PhaseInputs) -> Scores:

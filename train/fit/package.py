@@ -4,7 +4,7 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,9 +20,8 @@ from eoltag.model.package import Card, Package, unpack, write_card
 from eoltag.records import Scores
 from train.cli import cores, log
 from train.data.dataset import Dataset, Indices
-from train.evaluate.calibration import calibrate
-from train.evaluate.metrics import accuracy, confusion_matrix, macro, per_class
-from train.evaluate.plots import confusion_figure
+from train.fit.calibrating import calibrated
+from train.fit.outputs import TRAINED_KINDS
 from train.package.bases import export_from_vectors, has_untouched_base, keep_base
 from train.package.data_table import write_data_table
 from train.package.model_card import CONFUSION_FILE, CURVES_FILE, README_FILE, model_card
@@ -59,25 +58,26 @@ def write_package(
     curves: the picture of its epochs. seconds: that the training took. Raises PackageError where the engines disagree.
     """
     train, validation = rows
+    kind, answers = TRAINED_KINDS[settings.output], dataset.answers[validation]
+    trained, calibration = calibrated(trained, settings, dataset, validation)
     card = _card(settings, dataset, trained)
     if dataset.vectors is not None:
         card, logits, difference = export_from_vectors(folder, card, trained.model, dataset.vectors[validation])
     else:
         card, logits, difference = _export_from_pictures(folder, card, dataset, validation, trained)
-    truth, predicted = dataset.targets[validation], logits.argmax(axis=1)
+    measured = {**calibration, **kind.measure(logits, answers, dataset.labels)}
     metrics = (
         card.metrics
-        | _metrics(logits, truth, dataset.labels)
+        | measured
         | {
             "engines_differ_by": difference,
             "best_epoch": trained.history.index(trained.best) + 1,
             "training": _costs(trained, seconds),
         }
     )
-    temperature = metrics["calibration"]["temperature"]
-    card = card.model_copy(update={"metrics": metrics, "temperature": temperature})
+    card = card.model_copy(update={"metrics": metrics, "temperature": measured["calibration"].get("temperature", 1.0)})
     shutil.copyfile(curves, folder / CURVES_FILE)
-    confusion_figure(truth, predicted, dataset.labels).savefig(folder / CONFUSION_FILE, dpi=PLOT_DPI)
+    kind.figure(logits, answers, dataset.labels).savefig(folder / CONFUSION_FILE, dpi=PLOT_DPI)
     write_data_table(folder, _seen(dataset, validation))
     listed = write_card(folder, card).card
     text = model_card(listed, dataset.counts(train), dataset.counts(validation))
@@ -106,6 +106,7 @@ def _card(settings: FitSettings, dataset: Dataset, trained: "Trained") -> Card:
         card_version=CARD_VERSION,
         name=settings.name,
         labels=dataset.labels,
+        output_kind=settings.output,
         input=CardInput(height=spec.height, width=spec.width, fit=spec.fit, resample=spec.resample),
         hyperparameters={
             **settings.model_dump(mode="json"),
@@ -120,27 +121,6 @@ def _card(settings: FitSettings, dataset: Dataset, trained: "Trained") -> Card:
         feature_length=dataset.feature_length if settings.features_of else 0,
         files={},
     )
-
-
-def _metrics(logits: Scores, truth: Indices, labels: Sequence[str]) -> dict[str, Any]:
-    """How good the model is on its validation images, for the card."""
-    predicted = logits.argmax(axis=1)
-    raw, fitted = calibrate(logits, truth)
-    report = per_class(truth, predicted, labels)
-    return {
-        "val_accuracy": accuracy(truth, predicted),
-        "val_loss": raw.nll,
-        "macro_f1": macro(report)["f1"],
-        "per_class": report,
-        "confusion_matrix": confusion_matrix(truth, predicted, len(labels)).tolist(),
-        "calibration": {
-            "temperature": fitted.temperature,
-            "error_before": raw.ece,
-            "error_after": fitted.ece,
-            "loss_before": raw.nll,
-            "loss_after": fitted.nll,
-        },
-    }
 
 
 def _scores(package: Package, dataset: Dataset, validation: Indices, kept: Scores | None) -> tuple[Scores, Comparison]:

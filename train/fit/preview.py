@@ -31,10 +31,10 @@ def draw_preview(settings: FitSettings, data: Path, target: Path) -> int:
     """
     if settings.augmentation == "off":
         raise SettingsError("--preview: augmentation is off; there is nothing to show")
-    found = training_images(data)
+    found = training_images(data, has_several=settings.has_several)
     rows: list[tuple[str, Pixels]] = []
     for label in found.labels[:MOST_ROWS]:
-        images = [image for image in found.images if image.label == label]
+        images = [image for image in found.images if label in (image.present or (image.label,))]
         for image, pixels in decode_ahead(images, lambda image: _pixels(image, settings), None, label, ahead=1):
             if not isinstance(pixels, ImageError):
                 rows.append((label, pixels))

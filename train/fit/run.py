@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eoltag.errors import SettingsError, UsageError
 from eoltag.model.package import Package
 from train.cli import log, start_keras
-from train.data.class_weights import loss_weights
+from train.data.class_weights import judged_weights
 from train.data.dataset import Dataset, read_dataset, split, training_images
 from train.fit.attempts import (
     CURVES_FILE,
@@ -24,6 +24,7 @@ from train.fit.attempts import (
 )
 from train.fit.checkpoints import Epoch
 from train.fit.choosing import choose_after, said
+from train.fit.outputs import TRAINED_KINDS
 from train.fit.package import write_package
 from train.fit.plots import draw_curves
 from train.package.staging import staged
@@ -64,14 +65,14 @@ def fit_package(
     attempt = unfinished_attempt(out, settings) if is_resumed else None
     begin_with = attempt.begun_with if attempt is not None else begin_with
     earlier = find_package(begin_with) if begin_with is not None else None
-    found = training_images(data)
+    found = training_images(data, has_several=settings.has_several)
     start_keras()
     from train.fit.earlier import take_weights
     from train.fit.loop import start_network
 
     network = start_network(settings, len(found.labels))  # before the images: it is quick to say what is wrong
     if earlier is not None:
-        take_weights(network, earlier, found.labels)
+        take_weights(network, earlier, found.labels, settings.output)
     dataset = read_dataset(found, settings.spec)
     return train_and_package(settings, FitInputs(f"--data {data}", dataset, network, attempt, earlier), out, started)
 
@@ -83,7 +84,8 @@ def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, start
 
     dataset, attempt = inputs.dataset, inputs.attempt
     rows = split(dataset, settings.validation_fraction, settings.seed)
-    loss_weights(settings.class_weights, dataset, rows[0])
+    TRAINED_KINDS[settings.output].targets(settings, dataset.answers, dataset.labels, rows[0])  # refuses class weights
+    judged_weights(settings.judged_weight, dataset.is_judged)
     if attempt is None:
         attempt = start_attempt(out, settings, inputs.source, dataset.digest(), inputs.earlier)
     else:

@@ -26,7 +26,7 @@ def fit_head(
     check_out(out)
     _check_settings(settings)
     attempt = unfinished_attempt(out, settings) if is_resumed else None
-    table = read_label_table(labels)
+    table = read_label_table(labels, has_several=settings.has_several)
     classes, base = len(table.labels), settings.features_of
     if base:  # before Keras, which takes seconds
         check_base(output, base, "features_of")

@@ -65,12 +65,16 @@ def _from_folders(
         for path in visible_files(folder):
             row = rows.get(path)
             shown = path.relative_to(data).as_posix()
-            yield LabelledImage(path, shown, label, (row.split if row else None) or split, row, _is_judged(row))
+            yield LabelledImage(
+                path, shown, label, (row.split if row else None) or split, row, is_judged=_is_judged(row)
+            )
 
 
 def _from_rows(folder: Path, rows: dict[Path, ManifestRow]) -> Iterator[LabelledImage]:
     for path, row in rows.items():
-        yield LabelledImage(path, path.relative_to(folder).as_posix(), row.label, row.split, row, _is_judged(row))
+        yield LabelledImage(
+            path, path.relative_to(folder).as_posix(), row.label, row.split, row, is_judged=_is_judged(row)
+        )
 
 
 def _is_judged(row: ManifestRow | None) -> bool:

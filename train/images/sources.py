@@ -29,11 +29,14 @@ class ImageSource:
         return self.path.lower().startswith(("http://", "https://"))
 
 
-def find_sources(arguments: Iterable[str], stdin: Iterable[str]) -> list[ImageSource]:
+def find_sources(arguments: Sequence[str], stdin: Iterable[str]) -> list[ImageSource]:
     """Every image meant, in the order given; folders by sorted path. Raises DataError where there is none."""
     sources = list(_find(arguments, stdin))
     if not sources:
-        raise DataError("no images: wanted a file, a folder with files, a URL, or lines of them on stdin with -")
+        raise DataError(
+            f"no images in {', '.join(arguments) or 'what was given'}: wanted a file, a folder with files, a URL, or "
+            "lines of them on stdin with -"
+        )
     return sources
 
 

@@ -15,24 +15,14 @@ _THRESHOLDS: Final = "## Thresholds"
 
 def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, int]) -> str:
     """Markdown."""
-    images = [_class_row(card, label, trained_on[label], validated_on[label]) for label in card.labels]
-    confused = [
-        (f"**{label}**", *map(str, row))
-        for label, row in zip(card.labels, card.metrics["confusion_matrix"], strict=True)
-    ]
+    has_several = card.output_kind == "labels"
     made_with = ", ".join(f"{name} {version}" for name, version in card.versions.items())
     parts = [
         f"# {card.name}",
-        _introduction(card, sum(validated_on.values())),
+        _introduction_of_labels(card) if has_several else _introduction(card, sum(validated_on.values())),
         "## Data",
         f"`{DATA_FILE}` lists every image by its sha256. Digest: `{card.data_digest}`.",
-        _table(("label", "trained on", "validated on", "precision", "recall", "F1"), images),
-        "## Confusion matrix",
-        "Validation images by true label (row) and predicted label (column).",
-        _table(("", *card.labels), confused),
-        f"![confusion matrix]({CONFUSION_FILE})",
-        "## Calibration",
-        _calibration(card),
+        *(_label_tables if has_several else _class_tables)(card, trained_on, validated_on),
         "## Training",
         _table(("setting", "value"), [(key, f"`{value}`") for key, value in card.hyperparameters.items()]),
         f"![loss and accuracy by epoch]({CURVES_FILE})",
@@ -41,6 +31,57 @@ def model_card(card: Card, trained_on: dict[str, int], validated_on: dict[str, i
         _use(card),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _class_tables(card: Card, trained_on: dict[str, int], validated_on: dict[str, int]) -> list[str]:
+    images = [_class_row(card, label, trained_on[label], validated_on[label]) for label in card.labels]
+    confused = [
+        (f"**{label}**", *map(str, row))
+        for label, row in zip(card.labels, card.metrics["confusion_matrix"], strict=True)
+    ]
+    return [
+        _table(("label", "trained on", "validated on", "precision", "recall", "F1"), images),
+        "## Confusion matrix",
+        "Validation images by true label (row) and predicted label (column).",
+        _table(("", *card.labels), confused),
+        f"![confusion matrix]({CONFUSION_FILE})",
+        "## Calibration",
+        _calibration(card),
+    ]
+
+
+def _label_tables(card: Card, trained_on: dict[str, int], validated_on: dict[str, int]) -> list[str]:
+    rows, lines = [], []
+    for label in card.labels:
+        found, line = card.metrics["per_label"][label], card.metrics["calibration"]["per_label"][label]
+        names = ("average_precision", "precision", "recall", "f1")
+        shares = ("-" if found[name] is None else f"{found[name]:.3f}" for name in names)
+        rows.append((label, str(trained_on[label]), str(validated_on[label]), str(found["known"]), *shares))
+        numbers = (line[name] for name in ("slope", "offset", "error_before", "error_after"))
+        lines.append((label, *(f"{number:.3f}" for number in numbers)))
+    head = ("label", "trained on", "validated on", "of known", "average precision", "precision", "recall", "F1")
+    return [
+        "Images that show each label. Precision, recall and F1 are those at a probability of 0.5.",
+        _table(head, rows),
+        f"![probabilities of images with and without each label]({CONFUSION_FILE})",
+        "## Calibration",
+        "The head gives slope x logit + offset of what it had learned (Platt scaling), fitted to the validation "
+        "images. Expected calibration error of each label before and with it:",
+        _table(("label", "slope", "offset", "error before", "error with it"), lines),
+    ]
+
+
+def _introduction_of_labels(card: Card) -> str:
+    metrics = card.metrics
+    area = metrics["mean_average_precision"]
+    return (
+        f"A classifier with {len(card.labels)} labels, each yes or no by itself, made by `python -m train fit` on "
+        f"{card.created_at}.\n"
+        f"It takes {_taken(card)} and gives a raw score (logit) of each label: above 0 is yes.\n\n"
+        f"**Mean average precision {'-' if area is None else f'{area:.3f}'}**, and {metrics['val_accuracy']:.3f} of "
+        "the known answers right, on images that it was not trained on, from the same source as its training images: "
+        f"expect less on others.{_base(card)}"
+    )
 
 
 def _introduction(card: Card, validated_on: int) -> str:

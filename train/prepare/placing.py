@@ -63,7 +63,7 @@ def place_all(
     """
     kept = [one for one in examined if one.is_usable]
     groups = _groups(kept, near_bits)
-    labels = [one.candidate.label for one in kept]
+    labels = [(one.candidate.label,) for one in kept]
     splits: list[Split | None] = (
         [*split_groups(labels, groups, shares, seed)]
         if shares

@@ -11,11 +11,13 @@ import numpy as np
 from eoltag.audit.risk_control import SCALES, Point, RiskCurve, Scale, risk_curve
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
+from eoltag.records import Scores
 from train.evaluate.classify import EngineChoice
 from train.evaluate.images import HELD_BACK, SplitChoice, find_images
 from train.evaluate.label_map import read_label_map
 from train.evaluate.run import left_out
 from train.evaluate.scoring import InTraining, ScoredSet, count_trained_on, score_images, wanted
+from train.images.answers import Answers
 from train.package.data_table import read_data_table
 from train.package.model_card import README_FILE, with_thresholds
 from train.records import ImageSet, Split
@@ -107,6 +109,7 @@ class Selection:
                 "left_out": self.scored.left_out,
                 "in_training": self.in_training,
             },
+            "output_kind": self.package.card.output_kind,
             "on": self.target.scale,
             "max_error": self.target.max_error,
             "confidence_level": self.target.confidence_level,
@@ -137,7 +140,10 @@ def select_thresholds(package: Package, target: RiskTarget) -> Selection:
         if not 0 < value < 1:
             raise SettingsError(f"{name}: wanted a share above 0 and below 1, such as 0.05. Received: {value:g}")
     mapping = read_label_map(target.label_map, package.card.labels)
-    found = find_images(target.data, package.card.labels, target.split, mapping)
+    has_several = package.card.output_kind == "labels"
+    if has_several and target.label_map:
+        raise DataError(f"{package.path}: --map: is for packages of classes. Received: a package of labels")
+    found = find_images(target.data, package.card.labels, target.split, mapping, has_several=has_several)
     in_training = read_data_table(package)
     _check_unseen(package, target, found, in_training)
     keep = wanted(target.split, is_unseen_only=target.is_unseen_only)
@@ -214,6 +220,8 @@ def _risk_curves(
 ) -> list[RiskCurve]:
     logits, truth = scored.logits[rows], scored.truth[rows]
     scores = logits if scale == "logit" else card.probabilities(logits)
+    if card.output_kind == "labels":
+        return _label_curves(found, scores, scored.answers[rows], scale, target)
     predicted = logits.argmax(axis=1)
     top = scores[np.arange(len(rows)), predicted]
     return [
@@ -227,6 +235,18 @@ def _risk_curves(
         )
         for at, label in enumerate(found.labels)
     ]
+
+
+def _label_curves(
+    found: ImageSet, scores: Scores, answers: Answers, scale: Scale, target: RiskTarget
+) -> list[RiskCurve]:
+    """Each label by itself: all images whose answer is known could be given it. scores, answers: (N, C)."""
+    curves = []
+    for at, label in enumerate(found.labels):
+        known = ~np.isnan(answers[:, at])
+        wrong = answers[known, at] == 0
+        curves.append(risk_curve(label, scale, scores[known, at], wrong, target.max_error, target.confidence_level))
+    return curves
 
 
 def _curve_document(one: RiskCurve) -> dict[str, Any]:

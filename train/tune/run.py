@@ -34,11 +34,11 @@ def tune(
     """
     started = time.monotonic()
     check_out(out, data)
-    listing = training_images(data)
+    base = search.start_settings()
+    listing = training_images(data, has_several=base.has_several)
     start_keras()
     from train.fit.loop import start_network
 
-    base = search.start_settings()
     start_network(base, len(listing.labels))  # before the images: it is quick to say what is wrong
     first = read_dataset(listing, base.spec)
     runner = TrialRunner(listing, {base.spec: first}, {}, FeatureCache(out / FEATURES_FOLDER))

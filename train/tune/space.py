@@ -13,6 +13,7 @@ from train.settings import FitSettings, read_override
 from train.tune.dimension import Dimension, Entry, Parameter, Pick, check_value, dimension
 
 NOT_SEARCHED: Final = {
+    "output": "it says what the data are, and models of two kinds are not compared",
     "name": "it changes no result",
     "seed": "all trials must be compared on one split; give --seed",
     "validation_fraction": "all trials must be compared on one split; put it into [base]",

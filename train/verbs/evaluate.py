@@ -18,6 +18,9 @@ trained on, by content: the answer says how many of DIR are among them, --unseen
 validation takes just those that `fit` held back. With --out all of it is a page to look at (index.html), with every
 misclassified image.
 
+Of a package of several labels each label is measured by itself, over the images whose answer is known: average
+precision, precision, recall and F1; DIR may be a CSV, as for `fit`.
+
 With --tags it is the tags of an output of jobs/tag_bundles.py that are judged, rules and all: precision and recall of
 each, against a CSV or TSV with the columns eolMediaURL (or url) and tag (or label).
 
@@ -53,7 +56,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def add_images(parser: ArgumentParser, *, is_optional: bool = False) -> None:
     """What `evaluate` and `thresholds` both ask: which images, which runtime."""
-    data = "folder of classes, split folder, or manifest"
+    data = "folder of classes, split folder, or manifest; of several labels also a CSV"
     parser.add_argument("data", type=Path, nargs="?" if is_optional else None, metavar="DIR", help=data)
     add_split(parser)
     parser.add_argument("--unseen", action="store_true", help="leave out images that the model was trained on")
@@ -75,8 +78,10 @@ def _split(name: str) -> str:
 
 
 def _run(options: Namespace) -> Answer:
+    from train.evaluate.labels.registry import evaluate_package
+    from train.evaluate.labels.report import write_label_report
     from train.evaluate.report import MARKER, write_report
-    from train.evaluate.run import Request, evaluate
+    from train.evaluate.run import Evaluation, Request
     from train.fit.attempts import find_package
     from train.report.pages import check_report_folder
 
@@ -99,12 +104,16 @@ def _run(options: Namespace) -> Answer:
         breakdowns=tuple(options.breakdown),
         label_map=options.map,
     )
-    evaluation = evaluate(package, request)
-    if options.out is not None:
-        write_report(evaluation, options.out, overwrite=options.overwrite)
+    evaluation = evaluate_package(package, request)
     document = evaluation.document()
     code = ExitCode.DONE if document["images"]["evaluated"] else ExitCode.TOO_MANY_FAILURES
-    return Answer(document, _text(document, options.out), code)
+    if isinstance(evaluation, Evaluation):
+        if options.out is not None:
+            write_report(evaluation, options.out, overwrite=options.overwrite)
+        return Answer(document, _text(document, options.out), code)
+    if options.out is not None:
+        write_label_report(evaluation, options.out, overwrite=options.overwrite)
+    return Answer(document, _text_of_labels(document, options.out), code)
 
 
 def _judge_tags(options: Namespace) -> Answer:
@@ -155,6 +164,29 @@ def _text(found: dict[str, Any], out: Path | None) -> str:
         lines.append(f"{images['unreadable']} images could not be read")
     if out is not None:
         lines.append(f"{out}/index.html: the report, with {len(found['misclassified'])} misclassified images")
+    return "\n".join(lines)
+
+
+def _text_of_labels(found: dict[str, Any], out: Path | None) -> str:
+    images = found["images"]
+    if not images["evaluated"]:
+        return f"{found['data']}: none of {images['unreadable']} images could be read"
+    width = max(map(len, ("label", *found["labels"])))
+    lines = [f"{'label':{width}}  images  of known  average precision  precision  recall     F1"]
+    for label, row in found["per_label"].items():
+        area = "-" if row["average_precision"] is None else f"{row['average_precision']:.3f}"
+        shares = f"{row['precision']:9.3f}  {row['recall']:6.3f}  {row['f1']:5.3f}"
+        lines.append(f"{label:{width}}  {row['support']:6d}  {row['known']:8d}  {area:>17}  {shares}")
+    area = found["mean_average_precision"]
+    lines += [
+        f"mean average precision {'-' if area is None else f'{area:.4f}'} on {images['evaluated']} images, "
+        f"{found['accuracy']:.4f} of the known answers right at 0.5, macro F1 {found['macro_f1']:.4f}",
+        *(f"note: {note}" for note in found["notes"]),
+    ]
+    if images["unreadable"]:
+        lines.append(f"{images['unreadable']} images could not be read")
+    if out is not None:
+        lines.append(f"{out}/index.html: the report, with {len(found['wrong'])} wrong answers")
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from eoltag.errors import SettingsError
 from train.cli import Answer, Verb
@@ -18,6 +18,10 @@ card.json and a README.md with plots. --resume goes on with the newest attempt t
 base that the config builds, or that it names as features_of. --labels is a CSV with the columns label, one of
 eolMediaURL (or url), identifier and content_sha256, and perhaps split (train, validation, test), group (images of one
 never sit on two sides) and judged (by a person: see judged_weight); `prepare judgements --labels-out` writes one.
+
+With output = "labels" in the config an image may show several labels, or none: its file stands in several folders of
+DIR (or in `none`), or --data is a CSV with path (files or URLs), labels and absent, joined by |; what stands in neither
+is unknown. In the CSV of --labels the columns are then labels and absent as well.
 
 A path to --out means its chosen attempt, for every verb and job: the best by validation accuracy, unless --choose names
 another. DIR/chosen.json says which it is.
@@ -35,7 +39,7 @@ examples:
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.toml", help="settings; see conf/train/")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, metavar="DIR", help="one folder of images per label")
+    source.add_argument("--data", type=Path, metavar="DIR", help="one folder of images per label; or a CSV, see above")
     source.add_argument("--features", type=Path, metavar="OUTPUT", help="output directory that keeps features")
     parser.add_argument("--labels", type=Path, metavar="FILE.csv", help="with --features: what the images show")
     parser.add_argument("--weights", metavar="PATH", help="of the base: imagenet, none, or a .h5 or .keras file")
@@ -84,12 +88,18 @@ def _run(options: Namespace) -> Answer:
             settings, options.data, options.out, is_resumed=options.resume, begin_with=options.begin_with
         )
     text = (
-        f"{summary['package']}: version {summary['model_version']}, validation accuracy "
+        f"{summary['package']}: version {summary['model_version']}, {_average_precision(summary)}validation accuracy "
         f"{summary['val_accuracy']:.3f} ({summary['images']['train']} images trained on, "
         f"{summary['images']['validation']} validated, {len(summary['skipped'])} skipped), "
         f"best of {summary['epochs_run']} epochs in {summary['seconds']:.0f} s\n{summary['choice']}"
     )
     return Answer(summary, text)
+
+
+def _average_precision(summary: dict[str, Any]) -> str:
+    """Of several labels, before the share of right answers, which says little of rare ones."""
+    found = summary["metrics"].get("mean_average_precision")
+    return "" if found is None else f"mean average precision {found:.3f}, "
 
 
 def _chosen(options: Namespace) -> Answer:

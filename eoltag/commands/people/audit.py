@@ -16,6 +16,7 @@ from eoltag.audit.thresholds import Promise, thresholds_again
 from eoltag.errors import DataError, ExitCode, UsageError
 from eoltag.judgements.record import agreed, read
 from eoltag.local import files
+from eoltag.local.streams import say
 from eoltag.report.certificate import certificate_page, certificate_text
 
 EXAMPLES = """\
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.images is not None:
             sample = draw_sample(options.output, options.task, _positive(options.images), options.seed)
-            print(_drawn_text(options.output, sample))
+            say(_drawn_text(options.output, sample))
         else:
             _certify(options)
     except UsageError as problem:
@@ -120,7 +121,7 @@ def _certify(options: argparse.Namespace) -> None:
     files.write_text(str(output / FOLDER / f"{task}.json"), json.dumps(document, indent=2) + "\n")
     page = output / "report" / f"certificate_{task}.html"
     files.write_text(str(page), certificate_page(document))
-    print(json.dumps(document, indent=2) if options.json else f"{certificate_text(document)}\npage: {page}")
+    say(json.dumps(document, indent=2) if options.json else f"{certificate_text(document)}\npage: {page}")
 
 
 def _promises(output: Path, task: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from eoltag.audit.sample import find_sample
 from eoltag.errors import ExitCode, OutputError, UsageError
 from eoltag.judgements.exchange import label_studio_tasks, read_csv, read_label_studio, write_csv
 from eoltag.judgements.record import Judgement, agreed, append, latest, read
+from eoltag.local.streams import say
 
 EXAMPLES = """\
 examples:
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.output.is_dir():
             raise OutputError(f"{options.output}: no such output directory")
-        print(_run(options))
+        say(_run(options))
     except UsageError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return int(problem.exit_code)

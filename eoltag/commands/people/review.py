@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eoltag.errors import ExitCode, OutputError, UsageError
+from eoltag.local.streams import say
 
 EXAMPLES = """\
 examples:
@@ -93,7 +94,7 @@ def _serve(options: argparse.Namespace) -> None:
     hosts = frozenset(f"{host}:{port}" for host in (options.host, "127.0.0.1", "localhost"))
     app = make_app(Review(output, items, known_tags(output, tasks), drawn, token, hosts))
     shown = "127.0.0.1" if options.host == "0.0.0.0" else options.host
-    print(f"{len(items):,} images to judge; open http://{shown}:{port}/?token={token}", flush=True)
+    say(f"{len(items):,} images to judge; open http://{shown}:{port}/?token={token}")
     uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)).run(sockets=[listener])
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eoltag.records import Scores
 
 
@@ -38,6 +41,28 @@ class OutputSql:
         return {name: text.format(**names) for name, text in asdict(self).items()}
 
 
+def best_label(logits: Scores) -> NDArray[np.int64]:
+    """The number of the label with the highest logit, (N, 1)."""
+    best: NDArray[np.int64] = logits.argmax(axis=1)[:, np.newaxis]
+    return best
+
+
+def lead_of_best(logits: Scores) -> Scores:
+    """By how much the best of the logits (N, C) is above the next, (N,)."""
+    ordered = np.sort(logits, axis=1)
+    ahead: Scores = ordered[:, -1] - ordered[:, -2]
+    return ahead
+
+
+def against_others(logits: Scores, column: int, temperature: float) -> NDArray[np.float64]:
+    """temperature * ln(p / (1 - p)) of one label, (N,), where p is its part of the softmax."""
+    others = np.delete(logits, column, axis=1).astype(np.float64) / temperature
+    highest = others.max(axis=1)
+    rest = highest + np.log(np.exp(others - highest[:, np.newaxis]).sum(axis=1))
+    against: NDArray[np.float64] = logits[:, column] - temperature * rest
+    return against
+
+
 @dataclass(frozen=True, slots=True)
 class OutputKind:
     """How the logits of a network are read."""
@@ -50,6 +75,12 @@ class OutputKind:
     """The same in Spark SQL, for deciding."""
     duckdb: OutputSql
     """The same for DuckDB, for people who query the tables."""
+    answers: Callable[[Scores], NDArray[np.int64]] = best_label
+    """Logits (N, C) to what they answer, (N, K): arithmetic that changes none of these tags alike."""
+    leads: Callable[[Scores], Scores] = lead_of_best
+    """How far the logits (N, C) of each image are from another answer, (N,)."""
+    odds: Callable[[Scores, int, float], NDArray[np.float64]] = against_others
+    """temperature * ln(p / (1 - p)) of the label in a column, (N,), from logits (N, C) and the temperature."""
 
     def verdicts(self, logits: Scores, labels: Sequence[str], temperature: float) -> list[Verdict]:
         """One verdict for each row of `logits` (N, C). Raises ValueError where C is not the number of labels."""

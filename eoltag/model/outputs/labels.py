@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eoltag.model.outputs.kind import OutputKind, OutputSql
 from eoltag.records import Scores
@@ -31,4 +32,29 @@ _DUCKDB: Final = OutputSql(
     scores="map({labels}, list_transform({raw}, lambda x: " + _ONE + "))",
 )
 
-LABELS: Final = OutputKind(sigmoid, "each label by itself, so that an image may show several, or none", _SPARK, _DUCKDB)
+
+def _answers(logits: Scores) -> NDArray[np.int64]:
+    """1 for each label that is more likely there than not, (N, C)."""
+    return (logits >= 0).astype(np.int64)
+
+
+def _leads(logits: Scores) -> Scores:
+    """How far the logit of any label is from 0, (N,)."""
+    nearest: Scores = np.abs(logits).min(axis=1)
+    return nearest
+
+
+def _odds(logits: Scores, column: int, _: float) -> NDArray[np.float64]:
+    """The logit itself, (N,), in which other labels have no part."""
+    return logits[:, column].astype(np.float64)
+
+
+LABELS: Final = OutputKind(
+    sigmoid,
+    "each label by itself, so that an image may show several, or none",
+    _SPARK,
+    _DUCKDB,
+    answers=_answers,
+    leads=_leads,
+    odds=_odds,
+)

@@ -15,6 +15,7 @@ from eoltag.decide.task import (
     bundle_columns,
     expressions,
     extra_columns,
+    given_expression,
     rule_conditions,
     rule_expression,
     tag_expression,
@@ -44,7 +45,8 @@ def check_task(session: SparkSession, task: Task) -> None:
     for rule in task.file.rules:
         if rule.tag_sql is not None:
             _analyse(flat, rule.tag_sql, f"{task.path}: tag_sql of rule '{rule.name}'")
-    for assembled in (tag_expression(task), rule_expression(task)):
+    assembled_all = [given_expression(task)] if task.file.multiple else [tag_expression(task), rule_expression(task)]
+    for assembled in assembled_all:
         _analyse(flat, assembled, f"{task.path}: its rules, taken together")
     extras = [
         _analyse(flat, expression, f"{task.path}: extra column '{name}'", name)

@@ -1,14 +1,24 @@
 """Facts to tags: joins every bundle row with its answer and the scores of its content, and applies the rules."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DoubleType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, DoubleType, StringType, StructField, StructType
 
-from eoltag.decide.task import Task, bundle_columns, extra_columns, rule_expression, tag_expression, text_literal
+from eoltag.decide.several import JOINER
+from eoltag.decide.task import (
+    Task,
+    bundle_columns,
+    extra_columns,
+    given_expression,
+    rule_expression,
+    tag_expression,
+    text_literal,
+)
 from eoltag.model.outputs import OUTPUTS
 from eoltag.model.package import Card
 from eoltag.records import Outcome
@@ -115,7 +125,8 @@ def tag_found(found: DataFrame, task: Task, carried: str) -> DataFrame:
 
     found: IDENTITY, the bundle columns of the task, its worker_columns, and the column `carried`.
     """
-    tag, rule = F.expr(tag_expression(task)).alias("tag"), F.expr(rule_expression(task)).alias("rule")
+    given = tags_given(task)
+    tag, rule = given["tag"].alias("tag"), given["rule"].alias("rule")
     return _decision_input(found, task, [carried]).select(F.col(quoted(carried)), *FLAT, tag, rule)
 
 
@@ -134,10 +145,12 @@ def tag_rows(rows: DataFrame, facts: Facts, task: Task) -> DataFrame:
 
 def _tagged(flat: DataFrame, task: Task, said: str | None) -> DataFrame:
     """The tags table from what rules see (_decision_input). said: the column with what people say, if there is one."""
-    tag, rule = F.expr(tag_expression(task)), F.expr(rule_expression(task))
+    given = tags_given(task)
     if said is not None:
-        is_said = (F.col("outcome") == Outcome.OK.value) & F.col(quoted(said)).isNotNull()
-        tag, rule = F.when(is_said, F.col(quoted(said))).otherwise(tag), F.when(is_said, PERSON).otherwise(rule)
+        judged = F.col(quoted(said))
+        by_person = {"tag": judged, "rule": F.lit(PERSON), "tags": F.split(judged, re.escape(JOINER))}
+        is_said = (F.col("outcome") == Outcome.OK.value) & judged.isNotNull()
+        given = {name: F.when(is_said, by_person[name]).otherwise(column) for name, column in given.items()}
     by_model = F.create_map(
         *[
             part
@@ -150,8 +163,7 @@ def _tagged(flat: DataFrame, task: Task, said: str | None) -> DataFrame:
         "outcome",
         "detail",
         "http_status",
-        tag.alias("tag"),
-        rule.alias("rule"),
+        *[column.alias(name) for name, column in given.items()],
         *bundle_columns(task),
         *task.file.features,
         *[F.expr(expression).alias(name) for name, expression in extra_columns(task).items()],
@@ -159,6 +171,23 @@ def _tagged(flat: DataFrame, task: Task, said: str | None) -> DataFrame:
         by_model.alias("models"),
         "fetched_at",
     )
+
+
+def tags_given(task: Task) -> dict[str, Column]:
+    """tag and rule; of a task with several tags also `tags`, each once, in the order of the rules."""
+    if not task.file.multiple:
+        return {"tag": F.expr(tag_expression(task)), "rule": F.expr(rule_expression(task))}
+    given = F.expr(given_expression(task))
+    names = F.transform(given, lambda one: one["tag"])
+    once = F.filter(given, lambda one, at: F.array_position(names, one["tag"]) == at + 1)
+    tags, rules = F.transform(once, lambda one: one["tag"]), F.transform(once, lambda one: one["rule"])
+    is_tagged = F.size(tags) > 0
+    missing = F.when(F.size(tags) == 0, F.lit(task.file.missing))
+    return {
+        "tag": F.when(is_tagged, F.array_join(tags, JOINER)).otherwise(missing),
+        "rule": F.when(is_tagged, F.array_join(rules, JOINER)),
+        "tags": tags,
+    }
 
 
 def decision_schema(task: Task) -> StructType:
@@ -172,6 +201,7 @@ def tags_schema(task: Task) -> StructType:
     columns = _bundle_fields(task)
     columns += _fields(("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at"))
     columns += [StructField(name, StringType()) for name in ("tag", "rule")]
+    columns += [StructField("tags", ArrayType(StringType()))] if task.file.multiple else []
     return StructType([*columns, *[StructField(name, StructType(_fields(TAG_MODEL))) for name in task.packages]])
 
 
@@ -221,10 +251,11 @@ def _columns(model: str, card: Card, version: str, task: Task) -> dict[str, Colu
 
 
 def verdict_columns(raw: str, card: Card) -> dict[str, Column]:
-    """label, confidence, logit and scores from an array of raw numbers. raw: SQL."""
+    """label, confidence, logit, scores and logits from an array of raw numbers. raw: SQL."""
     labels = f"array({', '.join(text_literal(label) for label in card.labels)})"
     sql = OUTPUTS[card.output_kind].spark.filled(raw, labels, f"{card.temperature!r}D")
-    return {name: F.expr(text) for name, text in sql.items()}
+    columns = {name: F.expr(text) for name, text in sql.items()}
+    return {**columns, "logits": F.expr(f"map_from_arrays({labels}, {raw})")}
 
 
 def _flat(task: Task) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -17,7 +17,7 @@ from eoltag.spark.decide.judgements import PERSON
 from eoltag.spark.tables.answers import with_answers
 from eoltag.spark.tables.facts import IMAGES, read_facts
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tags import read_tags
+from eoltag.spark.tables.tags import one_tag_a_row, read_tags
 
 _BY_MACHINE: Final = f"eoltag {__version__}"
 
@@ -75,7 +75,8 @@ def _media(output: Output, tasks: Sequence[Task]) -> DataFrame:
 
 def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFrame:
     """Every tag of every image once; none for an image that no rule tagged."""
-    said = tags.where((F.col("outcome") == Outcome.OK.value) & (F.col("tag") != task.file.missing))
+    single = one_tag_a_row(tags, task)
+    said = single.where((F.col("outcome") == Outcome.OK.value) & (F.col("tag") != task.file.missing))
     once = said.groupBy("eolMediaURL", "tag").agg(F.min("rule").alias("rule"), F.max("confidence").alias("confidence"))
     terms = {tag: task.file.publish.term_of(tag) for tag in published.tags}
     kind = task.file.publish.assertion_type or task.name
@@ -95,7 +96,7 @@ def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFr
         _of_tag({tag: term.value for tag, term in terms.items()}).alias("assertionValue"),
         _of_tag({tag: term.value_iri for tag, term in terms.items()}).alias("assertionValueIRI"),
         _of_tag({tag: term.source for tag, term in terms.items()}).alias("assertionValueSource"),
-        _of_tag({tag: error_of(published.certificate, tag) for tag in terms}).alias("assertionError"),
+        _of_tag(_errors(task, published, terms)).alias("assertionError"),
         F.when(is_person, "a person").otherwise(_BY_MACHINE).alias("assertionBy"),
         F.lit(_models(task, published)).alias("assertionProtocols"),
         F.lit(key).alias("assertionProtocol_fk"),
@@ -106,6 +107,11 @@ def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFr
             F.concat(F.lit("confidence "), F.format_string("%.4f", F.col("confidence").cast("double"))),
         ).alias("assertionRemarks"),
     )
+
+
+def _errors(task: Task, published: PublishedTask, tags: Iterable[str]) -> dict[str, str]:
+    """What a certificate says of each tag; of several tags an image it speaks of their combinations, and of no tag."""
+    return {} if task.file.multiple else {tag: error_of(published.certificate, tag) for tag in tags}
 
 
 def _of_tag(values: Mapping[str, str]) -> Column:

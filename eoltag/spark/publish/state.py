@@ -15,7 +15,7 @@ from eoltag.spark.report.warranty import CERTIFICATES, renew_certificate_page
 from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.facts import hash_sum
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tags import read_tags
+from eoltag.spark.tables.tags import one_tag_a_row, read_tags
 
 _NOT_SAID: Final = ("fetched_at",)
 """Columns that say nothing of a tag: asking a server again must not make another publication of the same tags."""
@@ -64,7 +64,7 @@ def describe_task(output: Output, task: Task) -> PublishedTask:
     """What a manifest says of a task as it is decided now."""
     note, tags = read_note(output, task.name), read_tags(output, task.name)
     rows, digest = rows_digest(tags)
-    counted = tags.where(F.col("tag").isNotNull()).groupBy("tag").count().orderBy("tag").collect()
+    counted = one_tag_a_row(tags, task).where(F.col("tag").isNotNull()).groupBy("tag").count().orderBy("tag").collect()
     return PublishedTask(
         rows=rows,
         tags={tag: int(number) for tag, number in counted},

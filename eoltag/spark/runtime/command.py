@@ -11,7 +11,7 @@ from eoltag.errors import ExitCode, OutputError, UsageError, did_you_mean
 from eoltag.local import log, signals
 from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
-from eoltag.local.streams import print_anything
+from eoltag.local.streams import print_anything, say
 from eoltag.places import install_command
 from eoltag.spark.runtime.java import end_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
@@ -180,4 +180,4 @@ def complain(message: str, exit_code: ExitCode) -> ExitCode:
 def show(document: dict[str, Any], text: str, *, as_json: bool) -> None:
     """The one thing that goes to stdout; machines that read the log find it there as well."""
     log.event("done", **document)
-    print(json.dumps(document, indent=2) if as_json else text, flush=True)
+    say(json.dumps(document, indent=2) if as_json else text)

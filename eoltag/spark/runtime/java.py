@@ -18,22 +18,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from eoltag.errors import UsageError
 from eoltag.local import signals
 from eoltag.local.processes import kill_session
 from eoltag.local.scratch import JAVA
+from eoltag.spark.runtime.java_stderr import JavaStderr
 from eoltag.spark.runtime.machine import suit_spark
 
 _log: Final = logging.getLogger(__name__)
 _POLL_S: Final = 0.02
 _LAUNCHER_OPTIONS: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Options of the short-lived JVM that puts together the command line of the real one."""
-_REMOVING: Final = '; code=$?; rm -rf -- "$JAVA_FOLDER"; rmdir -- "${JAVA_FOLDER%/*}" 2>/dev/null; exit $code'
-"""However the JVM ends, what it leaves on the disk goes, and the folder of a job that was killed with it."""
-_WITHOUT_WARNING: Final = '"$0" "$@" 2> >(exec grep --line-buffered -vxF "$SILENCED" >&2)'
-_WITH_BARS: Final = "spark.ui.showConsoleProgress=true"
-"""These come without line breaks, for which a filter of lines would wait."""
-_SILENCED: Final = "WARNING: Using incubator modules: jdk.incubator.vector"
-"""Logged at every start, about a module that Spark itself asks for."""
+_RUNNING: Final = (
+    '"$0" "$@"; code=$?; rm -rf -- "$JAVA_FOLDER"; '
+    'kill -0 "$PPID" 2>/dev/null || rmdir -- "${JAVA_FOLDER%/*}" 2>/dev/null; exit $code'
+)
+"""However the JVM ends, what it leaves on the disk goes, and the folder of a job that was killed with it: a job that
+lives on needs its folder, to say what is wrong."""
+_KEPT_BACK_S: Final = 15.0
+"""One that takes longer to start may be fetching packages, as it then says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class _Java:
     folder: Path
     connection: Path
     """Where it will write its port and secret."""
+    stderr: JavaStderr
 
 
 _on_its_way: list[_Java] = []
@@ -64,18 +68,19 @@ def start_java() -> None:
     with signals.deferred():
         folder = Path(tempfile.mkdtemp(prefix=JAVA))
         connection = folder / "connection"
-        environment = {"SPARK_LAUNCHER_OPTS": _LAUNCHER_OPTIONS, **suited, "SILENCED": _SILENCED}
+        environment = {"SPARK_LAUNCHER_OPTS": _LAUNCHER_OPTIONS, **suited}
         environment |= {"SPARK_CONNECT_MODE": "0", "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection)}
         environment |= {"JAVA_FOLDER": str(folder), "TMPDIR": str(folder)}
         environment["SPARK_SUBMIT_OPTS"] = f'{os.environ.get("SPARK_SUBMIT_OPTS", "")} "-Djava.io.tmpdir={folder}"'
-        how = '"$0" "$@"' if _WITH_BARS in options else _WITHOUT_WARNING
         process = subprocess.Popen(
-            ["bash", "-c", how + _REMOVING, str(_spark_home() / "bin" / "spark-submit"), *shlex.split(options)],
+            ["bash", "-c", _RUNNING, str(_spark_home() / "bin" / "spark-submit"), *shlex.split(options)],
             stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=environment,
             start_new_session=True,  # Ctrl-C is for this process, which puts things in order first
         )
-        _on_its_way.append(_Java(process, folder, connection))
+        assert process.stderr is not None, "a pipe"
+        _on_its_way.append(_Java(process, folder, connection, JavaStderr(process.stderr)))
 
 
 def has_java() -> bool:
@@ -85,20 +90,32 @@ def has_java() -> bool:
 
 
 def await_java() -> None:
-    """Wait until the JVM listens, and pass on where. If it has ended, pyspark starts one and reports what is wrong."""
+    """Wait until the JVM listens, and pass on where. Raises UsageError where it ended before, with its own words."""
     if not _on_its_way:
         return
     java = _on_its_way[-1]
     _in_use.append(java)
     _on_its_way.pop()
-    while not java.connection.is_file() and java.process.poll() is None:
+    patient_until = time.monotonic() + _KEPT_BACK_S
+    while not java.connection.is_file():
+        if java.process.poll() is not None:
+            raise UsageError(
+                f"Java ended before Spark had started (exit code {java.process.returncode}): {java.stderr.last_words()}"
+            )
+        if time.monotonic() > patient_until:
+            java.stderr.pass_on()
         time.sleep(_POLL_S)
-    if java.connection.is_file():
-        written = java.connection.read_bytes()
-        port, length = struct.unpack_from("!ii", written)
-        os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
-        os.environ["PYSPARK_GATEWAY_SECRET"] = written[-length:].decode()
-        java.connection.unlink()
+    written = java.connection.read_bytes()
+    port, length = struct.unpack_from("!ii", written)
+    os.environ["PYSPARK_GATEWAY_PORT"] = str(port)
+    os.environ["PYSPARK_GATEWAY_SECRET"] = written[-length:].decode()
+    java.connection.unlink()
+
+
+def hear_java() -> None:
+    """Let people see what Java says from now on, and has said so far."""
+    for java in _in_use:
+        java.stderr.pass_on()
 
 
 def stop_java() -> None:

@@ -2,6 +2,9 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import MutableMapping
 from itertools import pairwise
 from pathlib import Path
@@ -10,19 +13,23 @@ from typing import Final
 from eoltag.errors import UsageError
 
 OLDEST_SPARK: Final = 4
+_WHAT_PYTHON: Final = "import sys, pyspark, eoltag; print(*sys.version_info[:2], sep='.')"
 _UTF_8: Final = re.compile(r"utf-?8", re.IGNORECASE)
 _CORE: Final = re.compile(r"spark-core_[\d.]+-(\d+)[\d.]*.*\.jar")
 
 
 def suit_spark(environment: MutableMapping[str, str], options: str) -> None:
-    """Change the environment that the JVM gets. Raises UsageError where SPARK_HOME names no Spark that is new enough.
+    """Change the environment that the JVM gets. Raises UsageError: no bash, Spark, or Python fit for it.
 
     A host name that does not resolve would keep a local Spark from starting, an ASCII locale would spoil names in other
     letters, and a `token.py` in the current directory would take the place of Python's own in the workers.
     options: as PYSPARK_SUBMIT_ARGS has them.
     """
+    if shutil.which("bash", path=environment.get("PATH")) is None:
+        raise UsageError(f"bash is not on PATH ({environment.get('PATH')}); Spark's own start scripts need it")
     _check_home(environment.get("SPARK_HOME", ""))
     if _is_local(options):
+        _check_python(environment.get("PYSPARK_PYTHON", ""))
         environment.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
     environment.setdefault("PYTHONSAFEPATH", "1")
     locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
@@ -35,6 +42,21 @@ def _is_local(options: str) -> bool:
     masters = [word for before, word in pairwise(words) if before == "--master"]
     masters += [word.removeprefix("--master=") for word in words if word.startswith("--master=")]
     return any(master == "local" or master.startswith("local[") for master in masters)
+
+
+def _check_python(python: str) -> None:
+    """Refuse a Python for the workers that is not as the driver's; each of their tasks would fail, with a trace."""
+    if python in ("", sys.executable):
+        return
+    wanted = f"{sys.version_info.major}.{sys.version_info.minor}"
+    advice = f"wanted Python {wanted} with eoltag, as this one, or nothing; unset it"
+    try:
+        done = subprocess.run([python, "-c", _WHAT_PYTHON], capture_output=True, text=True, check=False)
+    except OSError as problem:
+        raise UsageError(f"PYSPARK_PYTHON: {python} cannot be run ({problem.strerror}); {advice}") from problem
+    if done.returncode or done.stdout.strip() != wanted:
+        said = [done.stdout.strip(), *done.stderr.strip().splitlines()][-1]
+        raise UsageError(f"PYSPARK_PYTHON: {python} cannot run eoltag ({said}); {advice}")
 
 
 def _check_home(home: str) -> None:

@@ -3,12 +3,14 @@
 import logging
 from typing import Any, Final, Protocol
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from eoltag.errors import SettingsError
+from eoltag.errors import SettingsError, UsageError
 from eoltag.local.signals import own_handlers
-from eoltag.spark.runtime.java import await_java
+from eoltag.spark.runtime.java import await_java, hear_java
+from eoltag.spark.runtime.java_stderr import told
 
 _log: Final = logging.getLogger(__name__)
 FEW_ROWS: Final = 10_000
@@ -32,13 +34,18 @@ class Configuration(Protocol):
 
 
 def open_session(name: str) -> SparkSession:
-    """The session that spark-submit configured, with what correctness asks for on top."""
+    """The session that spark-submit configured, with what correctness asks for on top. Raises UsageError: no Spark."""
     is_new = SparkContext._active_spark_context is None
     if is_new:
         _log.info("starting Spark")
     await_java()
-    with own_handlers():  # pyspark puts its own one in, which would cancel jobs by way of their stack traces
-        session = _open(name)
+    try:
+        with own_handlers():  # pyspark puts its own one in, which would cancel jobs by way of their stack traces
+            session = _open(name)
+    except Py4JError as problem:
+        _, _, java_said = str(problem).rpartition("\n: ")
+        raise UsageError(f"Spark could not be started: {told(java_said)}") from problem
+    hear_java()
     if is_new and not is_local(session.sparkContext.getConf()):
         from eoltag.spark.runtime.executors import watch_for_executors  # a local start need not wait for it
 

@@ -49,8 +49,10 @@ FEATURES: Final = FactTable(
 )
 PIXELS: Final = FactTable("pixels", schemas.PIXELS, "content_sha256", None, ("content_sha256",), 50_000, True)
 
-FACTS: Final = (SCORES, MEASURES, FEATURES, PIXELS, IMAGES)
-"""In the order in which a wave commits them: an image is answered when all that it gave is there."""
+FACTS: Final = (PIXELS, FEATURES, MEASURES, SCORES, IMAGES)
+"""In the order in which a wave commits them. A content that has all its measures and scores is not looked at again, so
+what else it gave is there before; an image is answered when all of that is.
+"""
 
 
 def has_facts(output: Output, table: FactTable, partition: str | None = None) -> bool:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, ParamSpec, TypeVar
 
 from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrameReader, SparkSession
 
 from eoltag.local import files as local_files
@@ -35,6 +36,10 @@ def _os_errors(method: Callable[P, R]) -> Callable[P, R]:
             is_missing = "java.io.FileNotFoundException" in str(problem.java_exception.toString())
             kind = FileNotFoundError if is_missing else OSError
             raise kind(str(problem.java_exception.getMessage())) from problem
+        except (
+            CapturedException
+        ) as problem:  # what pyspark makes of Java's IllegalArgumentException, such as for a host
+            raise OSError(str(problem).splitlines()[0]) from problem
 
     return called
 

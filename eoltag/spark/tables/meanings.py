@@ -93,6 +93,7 @@ PREDICTION_MEANINGS: Final[dict[str, str]] = {
     "confidence": "the probability of that label, as the output kind and the temperature of the model's card give it",
     "logit": "the raw score of that label; EOL's published thresholds are of this kind",
     "scores": "the probability of every label",
+    "logits": "the raw score of every label",
     **_PICTURE,
     **{
         name: f"{feature.meaning}, {feature.low:g} to {feature.high:g}; a column where some image was measured"
@@ -111,8 +112,9 @@ TAG_MEANINGS: Final[dict[str, str]] = {
     "A transient failure never takes the place of an image that was read",
     "detail": "why the image failed, in words",
     "http_status": "the last HTTP status",
-    "tag": "the tag; the task's `missing` where no rule held; null where the image failed",
-    "rule": "the rule that gave the tag; null where none held",
+    "tag": "the tag; the task's `missing` where no rule held; null where the image failed. With `multiple = true` "
+    "several joined by `|`, which the further column `tags` holds as a list",
+    "rule": "the rule that gave the tag, or several joined by `|`; null where none held",
     "label": "best label of the first model",
     "confidence": "its probability",
     "logit": "its raw score",

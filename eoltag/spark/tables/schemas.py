@@ -152,6 +152,7 @@ PREDICTED: Final[dict[str, DataType]] = {
     "confidence": FloatType(),
     "logit": FloatType(),
     "scores": MapType(StringType(), FloatType()),
+    "logits": MapType(StringType(), FloatType()),
     **{name: ANSWER[name] for name in ("width", "height", "color_mode", "bytes", "content_sha256", "perceptual_hash")},
     "model_version": StringType(),
     "fetched_at": TimestampType(),

@@ -1,13 +1,18 @@
 """The tags table, tags/task=T: the current decision for every bundle row of a task, replaced whole."""
 
+import re
 from typing import Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from eoltag.decide.several import JOINER
+from eoltag.decide.task import Task
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 
+TAG_NUMBER: Final = "tag number"
+"""A column that no task can have."""
 _ONLY: Final = "part-0.parquet"
 _UNSORTED: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "ancestry")
 
@@ -40,6 +45,27 @@ def place_tags(output: Output, task: str) -> None:
         output.swap_file(f"{staged}/{parts[0]}", f"tags/task={task}/{_ONLY}")
     else:  # under names of their own: who has listed the old ones gets an error, and no mixture
         output.swap(staged, f"tags/task={task}")
+
+
+def one_tag_a_row(tags: DataFrame, task: Task) -> DataFrame:
+    """Rows of a task with several tags, a row for each: `tag` and `rule` are of that tag alone.
+
+    An image without a tag keeps its one row. TAG_NUMBER counts the rows of an image from 0. Of a task with one tag an
+    image the rows are as they are.
+    """
+    if not task.file.multiple:
+        return tags.withColumn(TAG_NUMBER, F.lit(0))
+    rules = F.split("rule", re.escape(JOINER))
+    one_each = F.when(F.size(rules) == F.size("tags"), rules).otherwise(F.array_repeat("rule", F.size("tags")))
+    pairs = F.when(F.size("tags") > 0, F.arrays_zip(F.col("tags"), one_each.alias("rules")))
+    columns = [name for name in tags.columns if name not in ("tag", "rule")]
+    spread = tags.select("*", F.posexplode_outer(pairs).alias(TAG_NUMBER, "one tag"))
+    return spread.select(
+        *columns,
+        F.coalesce(F.col("one tag")["tags"], "tag").alias("tag"),
+        F.coalesce(F.col("one tag")["rules"], "rule").alias("rule"),
+        F.coalesce(TAG_NUMBER, F.lit(0)).alias(TAG_NUMBER),
+    )
 
 
 def _staged(output: Output) -> str:

@@ -38,6 +38,23 @@ def test_an_image_is_close_where_a_logit_is_near_a_threshold() -> None:
     assert found.tolist() == [True, True, False, False]
 
 
+def test_an_image_of_several_labels_is_close_where_any_of_them_is_near_yes_or_no() -> None:
+    card = CARD.model_copy(update={"output_kind": "labels"})
+    assert close_calls(scores((2, 1.9, -3), (2, 0.4, -3), (2, 3, -0.4)), card).tolist() == [False, True, True]
+    with_threshold = card.model_copy(update={"thresholds": {"map": 0.9}})
+    border = float(np.log(9))
+    found = close_calls(scores((9, 9, border - 0.4), (9, 9, border + 0.6)), with_threshold)
+    assert found.tolist() == [True, False]
+
+
+def test_arithmetic_agrees_where_every_label_stays_on_its_side() -> None:
+    card = CARD.model_copy(update={"output_kind": "labels"})
+    exact = scores((2, 1, -3), (2, 1, -3))
+    assert compare(exact, scores((2, 1, -3), (1, 2, -3)), card).same_label == 1.0
+    assert compare(exact, scores((2, 1, -3), (2, -1, -3)), card).same_label == 0.5
+    assert compare(exact, scores((2, 1, -3), (1, 2, -3)), CARD).same_label == 0.5
+
+
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
 def test_an_image_is_close_where_a_probability_is_near_a_threshold(temperature: float) -> None:
     card = CARD.model_copy(update={"thresholds": {"good": 0.9}, "temperature": temperature})

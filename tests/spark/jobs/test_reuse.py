@@ -20,6 +20,8 @@ from eoltag.model.package import Package, unpack
 from eoltag.settings import FetchSettings, ReuseSettings, Settings
 from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import TagRequest
+from eoltag.spark.tables.facts import FactTable, append_facts
+from eoltag.spark.tables.output import Output
 from tests.support.flat import predictions
 from tests.support.loopback import Loopback
 from tests.support.pictures import save
@@ -101,6 +103,32 @@ def logits(version: str) -> dict[str, list[float]]:
     """Content -> the raw numbers of a model."""
     rows = pq.read_table(f"out/scores/model_version={version}").to_pylist()
     return {row["content_sha256"]: row["scores"] for row in rows}
+
+
+def test_whatever_table_a_kill_comes_before_the_next_run_keeps_all_that_an_undisturbed_one_keeps(
+    server: Loopback, tag: Callable[..., Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = [server.url(f"/files/{number}.jpg") for number in range(IMAGES)]
+    write_tiny_based_package(Path("one"), ("a", "b"), seed=1)
+    appended: list[str] = []
+
+    def dies_after(tables: int) -> Callable[..., int]:
+        def append(output: Output, table: FactTable, *rest: Any) -> int:
+            if len(appended) == tables:
+                raise RuntimeError("killed")
+            appended.append(table.name)
+            return append_facts(output, table, *rest)
+
+        return append
+
+    for tables in range(1, 4):  # of pixels, features, scores and images
+        appended.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr("eoltag.spark.predict.commits.append_facts", dies_after(tables))
+            with pytest.raises(RuntimeError, match="killed"):
+                tag(urls, "one", reuse={"features": True, "pixels": 32})
+    tag(urls, "one", reuse={"features": True, "pixels": 32})
+    assert counts() == {"images": IMAGES, "scores": IMAGES, "features": IMAGES, "pixels": IMAGES}
 
 
 def test_later_models_are_answered_from_features_then_from_pixels_without_a_request(

@@ -2,12 +2,14 @@
 
 import os
 import struct
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from eoltag.errors import UsageError
 from eoltag.spark.runtime import java
 
 LISTENS = """#!/bin/bash
@@ -19,6 +21,10 @@ mv "$_PYSPARK_DRIVER_CONN_INFO_PATH.new" "$_PYSPARK_DRIVER_CONN_INFO_PATH"
 read -r _
 """
 FAILS = """#!/bin/bash
+echo "WARNING: Using incubator modules: jdk.incubator.vector" >&2
+echo "26/11/29 16:00:00 WARN Utils: Your hostname resolves to a loopback address" >&2
+echo 'Exception in thread "main" org.apache.spark.SparkException: Could not parse Master URL: nonsense' >&2
+printf '\tat org.apache.spark.deploy.SparkSubmit.main(SparkSubmit.scala)\n\t... 3 more\n' >&2
 exit 1
 """
 
@@ -57,6 +63,7 @@ def test_pyspark_is_told_where_java_listens_and_all_but_its_usual_warning_is_hea
     java.start_java()
     java.start_java()  # once is enough
     java.await_java()
+    java.hear_java()
     assert (os.environ["PYSPARK_GATEWAY_PORT"], os.environ["PYSPARK_GATEWAY_SECRET"]) == ("4711", "open sesame")
     (one,) = java._in_use
     assert one.process.poll() is None, "it waits for its standard input to end"
@@ -90,11 +97,25 @@ def running_in(session: int) -> list[str]:
     return [path.name for path in Path("/proc").glob("[0-9]*") if is_running(path) and of_session(path, session)]
 
 
-def test_java_that_ends_by_itself_is_left_to_pyspark(home: Path) -> None:
+def test_java_that_ends_by_itself_is_told_in_one_line_and_its_folder_goes_but_not_the_jobs(
+    home: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    of_job = tmp_path_factory.mktemp("of_job")
+    monkeypatch.setattr(tempfile, "tempdir", str(of_job))
     submit(home, FAILS)
     java.start_java()
-    java.await_java()
+    with pytest.raises(UsageError) as told:
+        java.await_java()
+    assert str(told.value) == (
+        "Java ended before Spark had started (exit code 1): "
+        "org.apache.spark.SparkException: Could not parse Master URL: nonsense"
+    )
     assert "PYSPARK_GATEWAY_PORT" not in os.environ
+    assert capfd.readouterr().err == ""
+    assert [*of_job.iterdir()] == []
 
 
 def test_a_job_that_stops_before_it_needs_java_leaves_none_behind(home: Path) -> None:

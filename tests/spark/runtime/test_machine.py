@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,37 @@ def test_a_job_with_a_stale_spark_home_ends_before_anything_is_started(tmp_path:
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("error: SPARK_HOME: /no/where holds no bin/spark-submit")
+
+
+def test_a_python_of_the_workers_that_cannot_run_eoltag_is_refused_before_each_of_their_tasks_fails() -> None:
+    suit_spark({"PYSPARK_PYTHON": sys.executable}, LOCAL)
+    with pytest.raises(
+        UsageError, match=r"^PYSPARK_PYTHON: /no/where cannot be run \(No such file or directory\); wanted "
+    ):
+        suit_spark({"PYSPARK_PYTHON": "/no/where"}, LOCAL)
+    with pytest.raises(
+        UsageError, match=r"^PYSPARK_PYTHON: /bin/echo cannot run eoltag \(.*\); wanted Python 3\.\d+ with"
+    ):
+        suit_spark({"PYSPARK_PYTHON": "/bin/echo"}, LOCAL)
+    suit_spark({"PYSPARK_PYTHON": "/no/where"}, "--master yarn pyspark-shell")  # there it names a file of the executors
+
+
+def test_spark_needs_bash(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^bash is not on PATH \(.+\); Spark's own start scripts need it$"):
+        suit_spark({"PATH": str(tmp_path)}, LOCAL)
+
+
+@pytest.mark.spark
+def test_settings_that_spark_cannot_start_with_end_a_job_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "eoltag", "verify", str(tmp_path), "--spark-conf", "spark.driver.memory=100m"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_")}
+    done = subprocess.run(
+        command, env={**own, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120, check=False
+    )
+    last = done.stderr.splitlines()[-1]
+    assert (done.returncode, last.partition(":")[0]) == (2, "error")
+    assert "Spark could not be started: org.apache.spark.SparkIllegalArgumentException: " in last
+    assert "at org.apache" not in done.stderr
 
 
 @pytest.mark.slow

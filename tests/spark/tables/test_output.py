@@ -307,6 +307,17 @@ def test_an_output_that_is_a_file_is_refused(session: SparkSession, tmp_path: Pa
         begin(Output(session, str(tmp_path / "file"), "run"))
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("hdfs://no-such-host.invalid:1/out", "UnknownHostException"), ("nofs://bucket/out", "No FileSystem for scheme")],
+)
+def test_an_address_that_nothing_answers_to_is_refused_in_one_line(
+    session: SparkSession, address: str, said: str
+) -> None:
+    with pytest.raises(OutputError, match=f"^{address}: .*{said}[^\\n]*$"):
+        open_output(session, address)
+
+
 def test_runs_sort_by_name_as_they_began_also_within_a_second(session: SparkSession, tmp_path: Path) -> None:
     before = open_output(session, str(tmp_path)).run_id
     for _ in range(20):

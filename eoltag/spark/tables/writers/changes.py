@@ -8,12 +8,13 @@ from pyspark.sql import functions as F
 from eoltag.decide.task import Task, tsv_columns, tsv_condition
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.writers.export import (
+    PLACE,
     SUFFIX,
     drop_others,
+    exported_rows,
     find_parts,
     headers_of,
     lines_of,
-    with_models,
     write_files,
 )
 from eoltag.spark.tables.writers.registry import writers_of
@@ -30,14 +31,15 @@ def export_changes(output: Output, task: Task, tags: DataFrame, gone: DataFrame 
     any more, with the tag that they had; a changed row stands there too where the task's `where` leaves it out now.
     """
     folder, names = f"{FOLDER}/{task.name}", list[str]()
-    now = with_models(tags, task).where(F.expr(tsv_condition(task)) & (F.col("outcome") == "ok"))
+    now = exported_rows(tags, task).where(F.expr(tsv_condition(task)) & (F.col("outcome") == "ok"))
     sides = [(now, {kind: tsv_columns(task) for kind in ("new", "changed")})]
     if gone is not None:
         there = now.select("bundle", "eolMediaURL").distinct()
-        left = gone.join(there, on=["bundle", "eolMediaURL"], how="left_anti").withColumn(SUFFIX, F.lit(GONE))
+        left = gone.join(there, on=["bundle", "eolMediaURL"], how="left_anti")
+        left = left.withColumn(SUFFIX, F.lit(GONE)).withColumn(PLACE, F.col("bundle_row"))
         sides.append((left, {GONE: [(name, name) for name in _GONE_COLUMNS]}))
     for rows, columns in sides:
-        found, ordered = find_parts(rows), rows.repartition("bundle").sortWithinPartitions("bundle", "bundle_row")
+        found, ordered = find_parts(rows), rows.repartition("bundle").sortWithinPartitions("bundle", PLACE)
         for writer in writers_of(task):
             lines, headers = lines_of(ordered, columns, writer), headers_of(columns, writer)
             names += write_files(output, lines, headers, found, writer, folder)

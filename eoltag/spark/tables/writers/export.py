@@ -13,7 +13,7 @@ from eoltag.decide.task import Task, tsv_columns, tsv_condition
 from eoltag.records import Outcome
 from eoltag.spark.tables.files import configured
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tags import read_tags
+from eoltag.spark.tables.tags import TAG_NUMBER, one_tag_a_row, read_tags
 from eoltag.spark.tables.writers import delta, registry
 from eoltag.spark.tables.writers.delta import wants_delta, write_delta
 from eoltag.spark.tables.writers.registry import writers_of
@@ -25,6 +25,10 @@ FAILED: Final = "failures"
 SUFFIX: Final = "file suffix"
 """The column that says how the file of a row ends; no column of a task can have this name."""
 
+PLACE: Final = "place in file"
+"""The column that numbers the rows of a bundle, more than one for a bundle row where each tag has a row."""
+_MOST_TAGS: Final = 1 << 16
+"""Rows of one image, at most."""
 Pairs = Sequence[tuple[str, str]]
 """(header, SQL expression over the tags table) of each column."""
 FAILURE_COLUMNS: Final = ("eolMediaURL", "identifier", "dataObjectVersionID", "outcome", "http_status", "detail")
@@ -40,7 +44,7 @@ def export_tags(output: Output, task: Task) -> None:
     task does not name any more, are dropped; a Delta table, which has a history, stays.
     """
     written = read_tags(output, task.name)
-    tags = with_models(written, task).withColumn(SUFFIX, _suffix(task))
+    tags = exported_rows(written, task).withColumn(SUFFIX, _suffix(task))
     found = find_parts(tags)
     wanted = writers_of(task)
     columns = {TAGGED: tsv_columns(task), FAILED: [(name, name) for name in FAILURE_COLUMNS]}
@@ -113,13 +117,20 @@ class Part:
 
 def find_parts(tags: DataFrame) -> list[Part]:
     """Which files there will be. tags: with the column SUFFIX."""
-    return [Part(*row) for row in tags.groupBy("bundle", SUFFIX).agg(F.min("bundle_row")).collect()]
+    return [Part(*row) for row in tags.groupBy("bundle", SUFFIX).agg(F.min(PLACE)).collect()]
 
 
 def _suffix(task: Task) -> Column:
     """How the file of a row ends; NULL for rows in neither: not predicted yet, or left out by the task's `where`."""
     is_ok, is_wanted = F.col("outcome") == Outcome.OK.value, F.expr(tsv_condition(task))
     return F.when(is_ok & is_wanted, TAGGED).when(F.col("outcome").isNotNull() & ~is_ok, FAILED)
+
+
+def exported_rows(tags: DataFrame, task: Task) -> DataFrame:
+    """The tags as the task wants them in files, one row a line, with PLACE and a column for each model."""
+    rows = one_tag_a_row(tags, task) if task.file.tag_rows == "each" else tags.withColumn(TAG_NUMBER, F.lit(0))
+    place = F.col("bundle_row") * _MOST_TAGS + F.col(TAG_NUMBER)
+    return with_models(rows, task).withColumn(PLACE, place)
 
 
 def with_models(tags: DataFrame, task: Task) -> DataFrame:
@@ -133,12 +144,12 @@ def headers_of(columns: Mapping[str, Pairs], writer: TableWriter) -> dict[str, s
 
 
 def lines_of(tags: DataFrame, columns: Mapping[str, Pairs], writer: TableWriter) -> DataFrame:
-    """bundle, bundle_row, suffix, line of every row. tags: with the column SUFFIX, one of those of `columns`."""
+    """bundle, place, suffix, line of every row. tags: with PLACE, and SUFFIX, which is one of those of `columns`."""
     line: Column = F.lit(None).cast("string")
     for suffix, pairs in columns.items():
         cells = [Cell(header, expression, F.expr(expression)) for header, expression in pairs]
         line = F.when(F.col(SUFFIX) == suffix, writer.line(cells)).otherwise(line)
-    return tags.select("bundle", "bundle_row", F.col(SUFFIX).alias("suffix"), line.alias("line"))
+    return tags.select("bundle", F.col(PLACE).alias("place"), F.col(SUFFIX).alias("suffix"), line.alias("line"))
 
 
 def _write_lines(
@@ -155,12 +166,12 @@ def _write_lines(
     header: Column = F.lit(None).cast("string")
     for suffix, text in headers.items():
         header = F.when(F.col("suffix") == suffix, F.lit(text)).otherwise(header)
-    headed = F.when(F.col("bundle_row") == F.col("first"), F.concat_ws("\n", header, "line"))  # without NULL
+    headed = F.when(F.col("place") == F.col("first"), F.concat_ws("\n", header, "line"))  # without NULL
     placed = lines.join(F.broadcast(places), on=["bundle", "suffix"], how="inner").select(
-        "file", "bundle_row", headed.otherwise(F.col("line")).alias("line")
+        "file", "place", headed.otherwise(F.col("line")).alias("line")
     )
     if len(wanted) > _MOST_OPEN:
-        placed = placed.sortWithinPartitions("file", "bundle_row")
+        placed = placed.sortWithinPartitions("file", "place")
     # A task that keeps all its files open takes rows as they come; Spark would sort them otherwise.
     open_files = len(wanted) if len(wanted) <= _MOST_OPEN else 0
     with configured(output.session, "spark.sql.maxConcurrentOutputFileWriters", open_files):
