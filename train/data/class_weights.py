@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import SettingsError
-from train.data.dataset import Dataset
 from train.images.answers import Answers
 
 
@@ -36,16 +35,12 @@ def loss_weights(choice: str, answers: Answers, labels: Sequence[str], train: ND
     return weights
 
 
-def judged_weights(factor: float, dataset: Dataset) -> NDArray[np.float32]:
-    """How often each example counts for who said what it shows, (N,): `factor` times where a person judged this image.
-
-    Raises SettingsError where nothing is marked as judged, and it would matter.
-    """
-    is_judged = [example.image.is_judged for example in dataset.examples]
+def judged_weights(factor: float, is_judged: Sequence[bool]) -> NDArray[np.float32]:
+    """How often every example counts, (N,): `factor` times where a person has judged it. Raises SettingsError."""
     if factor != 1 and not any(is_judged):
         raise SettingsError(
-            f"judged_weight: no image of {dataset.folder} is marked as judged; wanted what `prepare judgements` "
-            "writes: the folder with its manifest, or its table of labels"
+            "judged_weight: no image is marked as judged; wanted what `prepare judgements` writes: the folder with its "
+            f"manifest, or its table of labels, or judged_weight = 1. Received: {factor:g}"
         )
     return np.where(is_judged, factor, 1.0).astype(np.float32)
 

@@ -81,6 +81,11 @@ class Dataset:
         """What is known of every example, (N, C)."""
         return answers_of([example.image for example in self.examples], self.labels)
 
+    @property
+    def is_judged(self) -> list[bool]:
+        """Of every example: whether its answer is what a person said of this very image."""
+        return [example.image.is_judged for example in self.examples]
+
     def counts(self, rows: Indices) -> dict[str, int]:
         """Images that show a label, of every label among those rows."""
         counted = (self.answers[rows] == 1).sum(axis=0).tolist()

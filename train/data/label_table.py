@@ -8,7 +8,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from eoltag.errors import DataError
 from train.cli import log
@@ -27,6 +27,8 @@ KEY_OF: Final[dict[str, Key]] = {
 FILE_KEYS: Final[dict[str, Key]] = {"path": "path", "eolMediaURL": "path", "url": "path"}
 """The same where the CSV names files or URLs of images, to be read themselves."""
 ALL_OTHERS: Final = "*"
+OF_IMAGES: Final = ("split", "judged", "group")
+"""Columns that any table may have: see LabelledName."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def merged(path: Path, lines: Sequence[LabelledName], what: str) -> LabelledName
         raise DataError(
             f"{path}: lines {lines[0].line} and {lines[-1].line} put the same picture into two splits ({what})"
         )
-    return LabelledName(first.line, first.name, JOINER.join(present), first.split, present, absent)
+    is_judged = any(line.is_judged for line in lines)
+    return replace(first, label=JOINER.join(present), present=present, absent=absent, is_judged=is_judged)
 
 
 def _labels_of(row: LabelledName) -> tuple[str, ...]:
@@ -126,7 +129,7 @@ def _checked(table: LabelTable) -> LabelTable:
 
 def _key_column(path: Path, columns: list[str], keys: Mapping[str, Key], *, has_several: bool) -> str:
     """The column that names the images. Raises DataError for columns that are unknown, missing or one too many."""
-    known = ("labels", "absent", "split", *keys) if has_several else ("label", "split", "judged", "group", *keys)
+    known = (*(("labels", "absent") if has_several else ("label",)), *OF_IMAGES, *keys)
     unknown = [column for column in columns if column not in known]
     if unknown:
         raise DataError(f"{path}: unknown column {unknown[0]!r}; known here: {', '.join(known)}")
@@ -142,29 +145,26 @@ def _key_column(path: Path, columns: list[str], keys: Mapping[str, Key], *, has_
 def _rows(path: Path, reader: "csv.DictReader[str]", column: str) -> Iterator[LabelledName]:
     for row in _lines(path, reader):
         name, label = (_required(path, reader, row, key) for key in (column, "label"))
-        judged, group = (row.get(key, "").strip() for key in ("judged", "group"))
-        yield LabelledName(
-            reader.line_num, _name(name, column), label, _split(path, reader, row),
-            is_judged=bool(judged), group=group or None,
-        )  # fmt: skip
+        found = LabelledName(reader.line_num, _name(name, column), label, _split(path, reader, row))
+        yield replace(found, **_said_of_image(row))
 
 
 def _several_rows(path: Path, reader: "csv.DictReader[str]", column: str) -> Iterator[LabelledName]:
     """Lines of which nothing is known are left out, and counted."""
     lines = [
         (reader.line_num, _name(_required(path, reader, row, column), column), _split(path, reader, row),
-         _listed(row.get("labels", "")), _listed(row.get("absent", "")))
+         _said_of_image(row), _listed(row.get("labels", "")), _listed(row.get("absent", "")))
         for row in _lines(path, reader)
     ]  # fmt: skip
     labels = sorted({label for *_, present, absent in lines for label in (*present, *absent) if label != ALL_OTHERS})
     silent = 0
-    for line, name, split, present, absent in lines:
+    for line, name, split, more, present, absent in lines:
         if ALL_OTHERS in absent:
             absent = tuple(label for label in labels if label not in present)
         if not present and not absent:
             silent += 1
             continue
-        said = LabelledName(line, name, JOINER.join(present), split, present, absent)
+        said = LabelledName(line, name, JOINER.join(present), split, present, absent, **more)
         yield merged(path, [said], name)
     if silent:
         log(f"{path}: {silent:,} lines say nothing of any label and are left out")
@@ -190,6 +190,10 @@ def _split(path: Path, reader: "csv.DictReader[str]", row: Mapping[str, str]) ->
     if word and split is None:
         raise DataError(f"{path}: line {reader.line_num}: split: wanted train, validation or test. Received: {word!r}")
     return split
+
+
+def _said_of_image(row: Mapping[str, str]) -> dict[str, Any]:
+    return {"is_judged": bool(row.get("judged", "").strip()), "group": row.get("group", "").strip() or None}
 
 
 def _name(name: str, column: str) -> str:

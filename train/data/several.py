@@ -82,7 +82,9 @@ def _from_table(table: LabelTable, fetch: FetchSettings) -> ImageSet:
 
 def _of_lines(table: LabelTable, image: LabelledImage, lines: Sequence[LabelledName]) -> LabelledImage:
     one = merged(table.path, lines, image.shown)
-    return replace(image, label=one.label, present=one.present, absent=one.absent)
+    return replace(
+        image, label=one.label, present=one.present, absent=one.absent, is_judged=one.is_judged, group=one.group
+    )
 
 
 def _places(table: LabelTable, fetch: FetchSettings) -> dict[str, Path]:

@@ -168,7 +168,9 @@ def _example(table: LabelTable, content: str, lines: Sequence[LabelledName], loo
     first = lines[0]
     if first.present or first.absent:
         one = merged(table.path, lines, f"content {content}")
-        several = LabelledImage(Path(content), one.name, one.label, one.split, None, one.present, one.absent)
+        several = LabelledImage(
+            Path(content), one.name, one.label, one.split, None, one.present, one.absent, one.is_judged, one.group
+        )
         return Example(several, content, None, looks)
     for other in lines[1:]:
         if (other.label, other.split) != (first.label, first.split):
@@ -177,7 +179,7 @@ def _example(table: LabelTable, content: str, lines: Sequence[LabelledName], loo
                 f"picture (content {content})"
             )
     is_judged, group = any(line.is_judged for line in lines), first.group
-    image = LabelledImage(Path(content), first.name, first.label, first.split, None, is_judged=is_judged, group=group)
+    image = LabelledImage(Path(content), first.name, first.label, first.split, is_judged=is_judged, group=group)
     return Example(image, content, None, looks)
 
 

@@ -15,10 +15,11 @@ from eoltag.errors import DataError
 from eoltag.records import Scores
 from train.architectures import Network, build
 from train.cli import log
+from train.data.class_weights import judged_weights
 from train.data.dataset import Dataset, Indices
 from train.fit.checkpoints import Checkpoint, Epoch, State
 from train.fit.features import FeatureCache, Features, predict_rows
-from train.fit.outputs import TRAINED_KINDS, Targets, TrainedKind, targets_of
+from train.fit.outputs import TRAINED_KINDS, Targets, TrainedKind
 from train.fit.phases import Phase, PhaseInputs, phase_inputs, phases
 from train.images.answers import Answers
 from train.optimization.multi_step import StepExecutor
@@ -100,7 +101,8 @@ def learn(
     saved = checkpoint.load() if checkpoint else None
     state, arrays = saved or (State(), {})
     kind, answers = TRAINED_KINDS[settings.output], dataset.answers
-    targets = targets_of(settings, dataset, train)
+    by_person = judged_weights(settings.judged_weight, dataset.is_judged)
+    targets = kind.targets(settings, answers, dataset.labels, train).weighted(by_person)
     run = _Run(settings, dataset, train, validation, kind, answers, targets, state, checkpoint, on_epoch, log)
     plan = phases(settings)
     for number in range(state.phase, len(plan)):

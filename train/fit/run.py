@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eoltag.errors import SettingsError, UsageError
 from eoltag.model.package import Package
 from train.cli import log, start_keras
+from train.data.class_weights import judged_weights
 from train.data.dataset import Dataset, read_dataset, split, training_images
 from train.fit.attempts import (
     CURVES_FILE,
@@ -23,7 +24,7 @@ from train.fit.attempts import (
 )
 from train.fit.checkpoints import Epoch
 from train.fit.choosing import choose_after, said
-from train.fit.outputs import targets_of
+from train.fit.outputs import TRAINED_KINDS
 from train.fit.package import write_package
 from train.fit.plots import draw_curves
 from train.package.staging import staged
@@ -83,7 +84,8 @@ def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, start
 
     dataset, attempt = inputs.dataset, inputs.attempt
     rows = split(dataset, settings.validation_fraction, settings.seed)
-    targets_of(settings, dataset, rows[0])  # refuses weights before an attempt is begun
+    TRAINED_KINDS[settings.output].targets(settings, dataset.answers, dataset.labels, rows[0])  # refuses class weights
+    judged_weights(settings.judged_weight, dataset.is_judged)
     if attempt is None:
         attempt = start_attempt(out, settings, inputs.source, dataset.digest(), inputs.earlier)
     else:

@@ -72,8 +72,9 @@ def _from_folders(
 
 def _from_rows(folder: Path, rows: dict[Path, ManifestRow]) -> Iterator[LabelledImage]:
     for path, row in rows.items():
-        shown = path.relative_to(folder).as_posix()
-        yield LabelledImage(path, shown, row.label, row.split, row, is_judged=_is_judged(row))
+        yield LabelledImage(
+            path, path.relative_to(folder).as_posix(), row.label, row.split, row, is_judged=_is_judged(row)
+        )
 
 
 def _is_judged(row: ManifestRow | None) -> bool:

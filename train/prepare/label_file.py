@@ -66,7 +66,7 @@ def write_label_file(
     groups = _groups(output, contents, near_bits)
     splits: Sequence[Split | None] = [line.split for line in lines]
     if shares:
-        splits = split_groups([line.label for line in lines], groups, shares, seed)
+        splits = split_groups([(line.label,) for line in lines], groups, shares, seed)
     try:
         with path.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)

@@ -20,12 +20,16 @@ def drift_since(
     old_tags, old_confidences = before
     return {
         task: {
-            "confidence": round(stability_index(old_confidences[task], confidences[task]), 4),
-            "tags": round(stability_index(old_tags[task], tags[task]), 4),
+            "confidence": _index(old_confidences[task], confidences[task]),
+            "tags": _index(old_tags[task], tags[task]),
         }
         for task in tags
         if task in old_tags and task in old_confidences
     }
+
+
+def _index(before: Mapping[str, int], now: Mapping[str, int]) -> float:
+    return round(stability_index(dict(before.items()), dict(now.items())), 4)
 
 
 def _run_before(output: Output, bundles: Collection[str]) -> tuple[Shares, Shares] | None:

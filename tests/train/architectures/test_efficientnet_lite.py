@@ -37,10 +37,10 @@ has_weights = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("EfficientNetLite0", 4_694_008), ("EfficientNetLite2", 6_136_152)])
+@pytest.mark.parametrize(("name", "parameters"), [("EfficientNetLite0", 4_652_008), ("EfficientNetLite2", 6_092_072)])
 def test_the_networks_have_their_published_parameters(name: str, parameters: int) -> None:
     model = efficientnet_lite(name, None, (64, 64, 3), include_top=True)
-    assert model.count_params() == parameters
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == parameters
     assert model.get_layer("stem_conv").kernel.shape[-1] == 32
     assert model.get_layer("top_conv").kernel.shape[-1] == 1280
     assert not any("squeeze" in layer.name or "swish" in layer.name for layer in model.layers)

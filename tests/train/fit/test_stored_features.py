@@ -18,11 +18,11 @@ from tests.support.bases import HEAD_CONFIG, SIDE_PX, save_base_weights
 from tests.support.pictures import save_two_classes
 from tests.support.stored_features import StoredOutput, content_of, url_of
 from train.__main__ import main
+from train.data.class_weights import judged_weights
 from train.data.dataset import read_dataset, split
 from train.data.label_table import read_label_table
 from train.data.stored_features import read_stored_dataset
 from train.fit.attempts import find_package
-from train.fit.outputs import targets_of
 from train.package.runtimes import predict
 from train.settings import FitSettings, read_fit_settings
 
@@ -155,9 +155,8 @@ def test_groups_stay_on_one_side_and_judged_images_may_count_more(stored: Stored
     groups = [{dataset.examples[at].image.group for at in side} for side in (train, validation)]
     assert not groups[0] & groups[1]
     assert len(groups[0] | groups[1]) == COUNT // 4
-    weights = targets_of(FitSettings(class_weights="balanced", judged_weight=3.0), dataset, train).weights
-    expected = [3.0 if CONTENTS.index(example.sha256) < 10 else 1.0 for example in dataset.examples]
-    np.testing.assert_allclose(weights, expected, rtol=0.3)  # the two labels are not quite as frequent
+    weights = judged_weights(3.0, dataset.is_judged).tolist()
+    assert weights == [3.0 if CONTENTS.index(example.sha256) < 10 else 1.0 for example in dataset.examples]
 
 
 def test_a_url_stands_for_what_it_last_gave_whatever_failed_since(stored: StoredOutput, tmp_path: Path) -> None:
@@ -217,7 +216,7 @@ def test_pictures_with_one_perceptual_hash_stay_on_one_side_unless_they_are_flat
 @pytest.mark.parametrize(
     ("columns", "rows", "message"),
     [
-        (("url", "label", "splt"), [], "unknown column 'splt'; known here: label, split, judged, group, content_sha256, "),
+        (("url", "label", "splt"), [], "unknown column 'splt'; known here: label, split, content_sha256, "),
         (("url",), [], "wanted the column label and one of content_sha256, eolMediaURL, url, "),
         (("url", "identifier", "label"), [], "wanted the column label and one of content_sha256"),
         (("url", "label"), [], "wanted two labels or more. Received: none"),

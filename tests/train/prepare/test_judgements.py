@@ -15,12 +15,11 @@ from tests.support.loopback import Loopback
 from tests.support.pictures import encoded, picture, save
 from tests.support.stored_features import StoredOutput
 from train.__main__ import main
+from train.data.class_weights import judged_weights
 from train.data.dataset import read_dataset, split
 from train.data.label_table import read_label_table
-from train.fit.outputs import targets_of
 from train.images.manifest import FILE_NAME, read_manifest
 from train.records import ManifestRow, Split
-from train.settings import FitSettings
 
 COUNT = 24
 
@@ -123,16 +122,13 @@ def test_copies_of_judged_images_never_sit_on_two_sides_and_are_overruled(tmp_pa
     assert of_picture == {0: {Split.VAL}, 1: {Split.VAL}, 2: {Split.TRAIN}, 3: {Split.TRAIN}}
     assert sum(row.judged_by is not None for row in kept) == 21
     dataset = read_dataset(tmp_path / "set", _spec())
-    train, validation = split(dataset, 0.2, 0)
+    _, validation = split(dataset, 0.2, 0)
     assert {dataset.examples[at].image.split for at in validation} == {Split.VAL}
-    settings = FitSettings(judged_weight=3.0)
-    weights = targets_of(settings, dataset, train).weights
-    is_judged = [example.image.is_judged for example in dataset.examples]
-    assert weights.tolist() == [3.0 if judged else 1.0 for judged in is_judged]
-    assert sum(is_judged) == 21
+    assert judged_weights(3.0, dataset.is_judged).tolist() == [3.0 if judged else 1.0 for judged in dataset.is_judged]
+    assert sum(dataset.is_judged) == 21
     unmarked = read_dataset(tmp_path / "set/images", InputSpec(32, 32, "stretch", "bilinear"))
-    with pytest.raises(SettingsError, match=r"judged_weight: no image of .* is marked as judged"):
-        targets_of(settings, unmarked, train)
+    with pytest.raises(SettingsError, match="judged_weight: no image is marked as judged"):
+        judged_weights(3.0, unmarked.is_judged)
 
 
 def test_labels_alone_carry_groups_that_no_split_parts(

@@ -29,6 +29,10 @@ class Targets:
         """Those of some examples."""
         return Targets(self.values[rows], self.weights[rows])
 
+    def weighted(self, by: NDArray[np.float32]) -> "Targets":
+        """The same, each example counting so many times as much, (N,)."""
+        return Targets(self.values, self.weights * by)
+
 
 @dataclass(frozen=True, slots=True)
 class Solved:

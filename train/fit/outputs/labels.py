@@ -63,6 +63,7 @@ def _solve(settings: FitSettings, features: NDArray[np.float32], targets: Target
     from train.optimization.solving import SIGMOID, solve_head
 
     answers, weights = np.split(targets.values, 2, axis=1)
+    weights = weights * targets.weights[:, None]
     smooth = answers * (1 - settings.label_smoothing) + settings.label_smoothing / 2
     found = []
     for at in range(answers.shape[1]):
