@@ -98,7 +98,7 @@ def test_lines_on_one_picture_are_joined(tmp_path: Path) -> None:
         (("path,labels,absent", "0.jpg,flower,flower", "1.jpg,fruit,"), "lines 2 and 2 say that 'flower' is there and"),
         (("path,labels,absent", "0.jpg,a,b", "0.jpg,b,"), "lines 3 and 2 say that 'b' is there and absent in the"),
         (("path,labels,split", "0.jpg,a,train", "0.jpg,b,val"), "lines 2 and 3 put the same picture into two splits"),
-        (("path,label", "0.jpg,a"), "unknown column 'label'; known here: labels, absent, split, path"),
+        (("path,label", "0.jpg,a"), "unknown column 'label'; known here: labels, absent, split, judged, group, path"),
         (("labels,absent", "a,b"), "wanted the column labels and one of path, eolMediaURL, url"),
         (("path,labels", "0.jpg,a"), "wanted two labels or more. Received: a"),
     ],

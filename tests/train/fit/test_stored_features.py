@@ -216,7 +216,7 @@ def test_pictures_with_one_perceptual_hash_stay_on_one_side_unless_they_are_flat
 @pytest.mark.parametrize(
     ("columns", "rows", "message"),
     [
-        (("url", "label", "splt"), [], "unknown column 'splt'; known here: label, split, content_sha256, "),
+        (("url", "label", "splt"), [], "unknown column 'splt'; known here: label, split, judged, group, "),
         (("url",), [], "wanted the column label and one of content_sha256, eolMediaURL, url, "),
         (("url", "identifier", "label"), [], "wanted the column label and one of content_sha256"),
         (("url", "label"), [], "wanted two labels or more. Received: none"),
