@@ -80,6 +80,7 @@ def other_schema() -> None:
     Path("out/_schema.json").write_text('{"schema_version": 99}')
 
 
+@pytest.mark.damages_output
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
