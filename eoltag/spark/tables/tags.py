@@ -56,14 +56,19 @@ def one_tag_a_row(tags: DataFrame, task: Task) -> DataFrame:
     if not task.file.multiple:
         return tags.withColumn(TAG_NUMBER, F.lit(0))
     rules = F.split("rule", re.escape(JOINER))
-    one_each = F.when(F.size(rules) == F.size("tags"), rules).otherwise(F.array_repeat("rule", F.size("tags")))
-    pairs = F.when(F.size("tags") > 0, F.arrays_zip(F.col("tags"), one_each.alias("rules")))
+    is_of_all = F.size(rules) != F.size("tags")  # a person's, or none
+    pairs = F.transform(
+        "tags",
+        lambda tag, at: F.struct(
+            tag.alias("tag"), F.when(is_of_all, F.col("rule")).otherwise(F.get(rules, at)).alias("rule")
+        ),
+    )
     columns = [name for name in tags.columns if name not in ("tag", "rule")]
     spread = tags.select("*", F.posexplode_outer(pairs).alias(TAG_NUMBER, "one tag"))
     return spread.select(
         *columns,
-        F.coalesce(F.col("one tag")["tags"], "tag").alias("tag"),
-        F.coalesce(F.col("one tag")["rules"], "rule").alias("rule"),
+        F.coalesce(F.col("one tag")["tag"], "tag").alias("tag"),
+        F.coalesce(F.col("one tag")["rule"], "rule").alias("rule"),
         F.coalesce(TAG_NUMBER, F.lit(0)).alias(TAG_NUMBER),
     )
 

@@ -97,12 +97,13 @@ def test_images_are_linked_by_content_page_and_likeness_but_not_by_what_is_missi
 )
 def test_no_group_is_in_two_splits(images: list[tuple[str, int]], seed: int) -> None:
     labels, groups = [label for label, _ in images], [group for _, group in images]
-    splits = split_groups([(label,) for label in labels], groups, SHARES, seed)
+    strata = [(label,) for label in labels]
+    splits = split_groups(strata, groups, SHARES, seed)
     seen: defaultdict[int, set[str]] = defaultdict(set)
     for group, split in zip(groups, splits, strict=True):
         seen[group].add(split)
     assert all(len(found) == 1 for found in seen.values())
-    assert splits == split_groups([(label,) for label in labels], groups, SHARES, seed)
+    assert splits == split_groups(strata, groups, SHARES, seed)
 
 
 @settings(deadline=None)
@@ -118,7 +119,7 @@ def test_images_without_company_are_split_to_the_image(counts: list[int], seed: 
 
 
 def test_another_seed_splits_otherwise() -> None:
-    one, two = (split_groups(["a"] * 40, range(40), SHARES, seed) for seed in (1, 2))
+    one, two = (split_groups([("a",)] * 40, range(40), SHARES, seed) for seed in (1, 2))
     assert one != two
     assert Counter(one) == Counter(two) == {"train": 32, "val": 4, "test": 4}
 
