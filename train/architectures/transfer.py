@@ -1,7 +1,6 @@
 """A pretrained base with a new head, cut where the second phase begins to train."""
 
 import math
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,15 +48,20 @@ def transfer(settings: FitSettings, classes: int) -> Network:
     return Network(model, base, features, top, trunk, tail)
 
 
+def make_base(spec: Base, **options: Any) -> Any:
+    """keras.Model of a base. options: `weights`, `include_top`, `input_shape`, as keras.applications takes them."""
+    if spec.builder in SIZES:
+        return efficientnet_lite(spec.builder, **options)
+    return getattr(keras.applications, spec.builder)(**options)
+
+
 def _base(settings: FitSettings, spec: Base) -> Any:
     options: dict[str, Any] = {"include_top": False, "input_shape": (settings.side_px, settings.side_px, 3)}
     if settings.architecture.startswith("mobilenet"):
         options["alpha"] = settings.alpha
     wanted = f"{settings.architecture} of alpha {settings.alpha:g}" if "alpha" in options else settings.architecture
-    is_lite = spec.builder in SIZES
-    build = partial(efficientnet_lite, spec.builder) if is_lite else getattr(keras.applications, spec.builder)
     try:
-        base = build(weights="imagenet" if settings.weights == "imagenet" else None, **options)
+        base = make_base(spec, weights="imagenet" if settings.weights == "imagenet" else None, **options)
     except Exception as problem:  # sizes that a base refuses; a download that fails in any of many ways
         raise SettingsError(
             f"{wanted} at {settings.side_px} pixels with weights '{settings.weights}' cannot be made: "

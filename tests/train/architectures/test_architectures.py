@@ -1,7 +1,7 @@
 """Networks by name: sizes, scaling, blocks, parameters. tests/spark/jobs/test_architectures.py trains them."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,9 +19,8 @@ from train.settings import OWN_SIDE_PX, ArchitectureName, FitSettings
 
 start_keras()
 
-from train.architectures import build  # noqa: E402
+from train.architectures import build, transfer  # noqa: E402
 from train.architectures.bases import BASES, first_layer  # noqa: E402
-from train.architectures.efficientnet_lite import SIZES, efficientnet_lite  # noqa: E402
 
 NAMES = get_args(ArchitectureName)
 
@@ -75,8 +74,6 @@ def test_the_sizes_are_those_that_the_networks_were_published_for() -> None:
 def test_the_pixels_reach_the_base_as_it_was_trained_on_them(name: str, wanted: str) -> None:
     import keras
 
-    from train.architectures import transfer
-
     settings = FitSettings(architecture=wanted, weights="none")  # type: ignore[arg-type]
     given = keras.Input((2, 2, 3), dtype="uint8")
     network = keras.Model(given, transfer._scaled(given, settings, BASES[wanted]))
@@ -110,11 +107,7 @@ def test_every_block_can_be_named(name: str) -> None:
 
     keras.backend.clear_session()
     spec = BASES[name]
-    options: dict[str, Any] = {"include_top": False, "weights": None, "input_shape": (96, 96, 3)}
-    if spec.builder in SIZES:
-        base = efficientnet_lite(spec.builder, **options)
-    else:
-        base = getattr(keras.applications, spec.builder)(**options)
+    base = transfer.make_base(spec, include_top=False, weights=None, input_shape=(96, 96, 3))
     starts = [first_layer(base, spec, block) for block in spec.blocks]
     assert None not in starts
     assert starts == sorted(set(starts))  # type: ignore[type-var]
