@@ -31,7 +31,8 @@ def loss_weights(choice: str, answers: Answers, labels: Sequence[str], train: ND
     if set(found) != set(labels):
         raise _other_labels(choice, found, labels)
     by_target = np.array([found[label] for label in labels], np.float32)
-    return by_target[answers.argmax(axis=1)]
+    weights: NDArray[np.float32] = by_target[answers.argmax(axis=1)]
+    return weights
 
 
 def answer_weights(
