@@ -140,7 +140,7 @@ def test_a_head_of_several_labels_from_stored_features_gives_calibrated_logits_i
         for engine in ("openvino", "keras")
     ]
     logits = [engine.logits(features) for engine in by_engine]
-    np.testing.assert_allclose(*logits, atol=1e-4)
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-4)
     refitted = fit_platt(logits[0], truth)
     np.testing.assert_allclose(refitted.slopes, 1.0, atol=0.6)  # on other images than those of the fit
     text = (package.path / "README.md").read_text()
