@@ -176,7 +176,7 @@ def test_the_tables_hold_what_a_user_was_promised(
     # fmt: off
     assert list(row) == [
         "eolMediaURL", "dataObjectVersionID", "model_version", "engine", "source", "label", "confidence", "logit",
-        "scores", "outcome", "detail", "http_status", "attempts", "width", "height", "color_mode", "bytes",
+        "scores", "logits", "outcome", "detail", "http_status", "attempts", "width", "height", "color_mode", "bytes",
         "content_sha256", "perceptual_hash", "rendition", "fetched_at", "run_id",
     ]
     # fmt: on
