@@ -486,6 +486,7 @@ def test_a_plan_names_rules_that_never_fire_only_where_something_is_scored() -> 
     assert "fired" not in plan_text(plan, {}, [])
 
 
+@pytest.mark.damages_output
 def test_a_value_that_a_rule_cannot_take_ends_in_one_line_that_names_the_rule(
     run: Callable[..., Row], server: Loopback, pictures: list[str], output_folder: Path, task: Path, tmp_path: Path
 ) -> None:
