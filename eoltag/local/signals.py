@@ -10,8 +10,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from eoltag.local.log import line_of
 
@@ -89,17 +89,28 @@ def _forget() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+class _Deaf:
+    """What a module of a library takes for Python's `signal`: it can put no handler in."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(signal, name)
+
+    def signal(self, _number: int, _handler: Any) -> None:
+        """Nothing happens."""
+
+
 @contextmanager
-def own_handlers() -> Iterator[None]:
-    """Inside, a library may put its own handler of Ctrl-C in, which is replaced before it hears of any."""
+def own_handlers(library: ModuleType) -> Iterator[None]:
+    """Inside, a module that would put its own handlers in cannot, and signals are heard as before."""
     if not _state.is_installed:
         yield
         return
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    theirs = library.__dict__["signal"]
+    library.__dict__["signal"] = _Deaf()
     try:
         yield
     finally:
-        install()
+        library.__dict__["signal"] = theirs
 
 
 def ignore() -> None:

@@ -118,6 +118,11 @@ def hear_java() -> None:
         java.stderr.pass_on()
 
 
+def why_java_failed() -> str:
+    """The reason that a JVM has logged for having no Spark; nothing where it has logged none, or was passed on."""
+    return _in_use[-1].stderr.reason() if _in_use else ""
+
+
 def stop_java() -> None:
     """End a JVM that nobody has waited for: the job stops before it needs one."""
     while _on_its_way:

@@ -13,6 +13,7 @@ _PATIENCE_S: Final = 5.0
 _MOST_LINES: Final = 3
 _LONGEST: Final = 300
 """Characters of what Java said."""
+_REASON: Final = re.compile(r"Application has been killed\. Reason: (.+)")
 _UNTELLING: Final = re.compile(r"\s+at |\s*\.\.\. \d+ more|WARNING:|\S+ \S+ (WARN|INFO) |Using Spark's default log4j")
 """The calls of a stack trace, and lines of a log."""
 
@@ -40,6 +41,12 @@ class JavaStderr:
         self._reader.join(timeout=_PATIENCE_S)
         with self._lock:
             return told(bytes(self._kept or b"").decode(errors="replace"))
+
+    def reason(self) -> str:
+        """Why Spark gave up, where it has logged that: an unreachable master is told nowhere else."""
+        with self._lock:
+            found = _REASON.search(bytes(self._kept or b"").decode(errors="replace"))
+        return found[1].strip() if found else ""
 
     def _read(self) -> None:
         with self._pipe as pipe:

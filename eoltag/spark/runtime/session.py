@@ -5,11 +5,12 @@ from typing import Any, Final, Protocol
 
 from py4j.protocol import Py4JError
 from pyspark import SparkContext
+from pyspark.core import context
 from pyspark.sql import SparkSession
 
 from eoltag.errors import SettingsError, UsageError
 from eoltag.local.signals import own_handlers
-from eoltag.spark.runtime.java import await_java, hear_java
+from eoltag.spark.runtime.java import await_java, hear_java, why_java_failed
 from eoltag.spark.runtime.java_stderr import told
 
 _log: Final = logging.getLogger(__name__)
@@ -40,11 +41,11 @@ def open_session(name: str) -> SparkSession:
         _log.info("starting Spark")
     await_java()
     try:
-        with own_handlers():  # pyspark puts its own one in, which would cancel jobs by way of their stack traces
+        with own_handlers(context):  # pyspark's own one would cancel jobs by way of their stack traces
             session = _open(name)
     except Py4JError as problem:
         _, _, java_said = str(problem).rpartition("\n: ")
-        raise UsageError(f"Spark could not be started: {told(java_said)}") from problem
+        raise UsageError(f"Spark could not be started: {why_java_failed() or told(java_said)}") from problem
     hear_java()
     if is_new and not is_local(session.sparkContext.getConf()):
         from eoltag.spark.runtime.executors import watch_for_executors  # a local start need not wait for it

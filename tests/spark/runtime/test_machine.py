@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,23 @@ def test_settings_that_spark_cannot_start_with_end_a_job_in_one_line(tmp_path: P
     assert (done.returncode, last.partition(":")[0]) == (2, "error")
     assert "Spark could not be started: org.apache.spark.SparkIllegalArgumentException: " in last
     assert "at org.apache" not in done.stderr
+
+
+@pytest.mark.spark
+def test_ctrl_c_is_heard_while_a_cluster_lets_spark_wait(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "eoltag", "verify", str(tmp_path), "--master", "spark://127.0.0.1:1"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_")}
+    job = subprocess.Popen(
+        command, env={**own, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert job.stderr is not None
+    assert any("starting Spark" in line for line in job.stderr)
+    time.sleep(5)  # for a minute nobody answers it
+    job.send_signal(signal.SIGINT)
+    _, said = job.communicate(timeout=20)
+    assert (job.returncode, said.count("\n")) == (130, 1)
+    assert said.startswith("interrupted: ")
 
 
 @pytest.mark.slow
