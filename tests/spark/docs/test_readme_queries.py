@@ -42,7 +42,9 @@ def test_the_spark_snippet_and_its_questions_give_the_right_answers(
 def test_spark_takes_every_expression_of_the_task_files(session: SparkSession, content: str) -> None:
     file = TaskFile.model_validate(tomllib.loads(content))
     size = CardInput(height=32, width=32)
-    card = Card(card_version=1, name="plants", labels=("flower", "fruit"), input=size, files={})
+    card = Card(
+        card_version=1, name="plants", labels=("flower", "fruit"), input=size, files={}, thresholds={"flower": 0.5}
+    )
     check_task(
         session, Task(Path("mine.toml"), file, {name: Package(Path(name), card, VERSION) for name in file.models})
     )
