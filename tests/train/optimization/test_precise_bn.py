@@ -63,6 +63,7 @@ def test_the_averages_are_those_of_all_images_and_nothing_is_dropped_out() -> No
     assert (first.momentum, second.momentum, drop.rate) == (0.99, 0.9, 0.5)
 
 
+@pytest.mark.slow  # half a minute
 def test_one_epoch_from_nothing_tells_pictures_apart_and_its_weights_are_those_of_the_training(
     sample: Sample, tmp_path: Path
 ) -> None:

@@ -143,6 +143,7 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train.tune.study.GRACE_S", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_grace")
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(
     unbroken: Path, space: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
