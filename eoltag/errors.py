@@ -56,7 +56,8 @@ class ExitCode(IntEnum):
     TOO_MANY_FAILURES = 3
     """Done, but more rows failed than `--max-failure-rate` allows; `classify`: no image could be read."""
     REFUSED = 4
-    """A guard refused to publish, and nothing was switched; `verify`: something is wrong."""
+    """A guard refused to publish, and nothing was switched; a run's tags or confidences have drifted further than a
+    task allows; `verify`: something is wrong."""
 
 
 class EolTagError(Exception):

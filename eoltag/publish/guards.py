@@ -106,7 +106,7 @@ def refusals(
             f"{limits.max_failure_rate:.1%} are allowed"
         )
     found += _flips(task, rules, measured.comparison, limits)
-    found += drifts(task, rules, measured)
+    found += drifts(task, rules, measured.drift, "the current publication")
     if rules.agreement is not None and (measured.agreement or 0.0) < rules.agreement.floor:
         first, second = rules.agreement.models
         found.append(
@@ -151,14 +151,14 @@ def _flips(task: str, rules: TaskPublish, comparison: Comparison | None, limits:
     return found
 
 
-def drifts(task: str, rules: TaskPublish, measured: Measured) -> list[str]:
-    """What has drifted further than the task allows, a sentence each."""
+def drifts(task: str, rules: TaskPublish, drift: Mapping[str, float], against: str) -> list[str]:
+    """What has drifted further than the task allows, a sentence each. against: what the indices are held against."""
     if rules.max_drift is None:
         return []
     return [
-        f"task {task}: {what} drifted: population stability index {index:.2f} against the current publication; "
+        f"task {task}: {what} drifted: population stability index {index:.2f} against {against}; "
         f"{rules.max_drift:.2f} is allowed"
-        for what, index in measured.drift.items()
+        for what, index in drift.items()
         if index > rules.max_drift
     ]
 

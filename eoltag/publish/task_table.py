@@ -36,8 +36,9 @@ class TaskPublish(Strict):
     """The same for single tags: tag -> share."""
     agreement: Agreement | None = None
     max_drift: float | None = Field(None, gt=0, strict=False)
-    """Population stability index of confidences, and of tags, against the current publication, at most; 0.25 is
-    commonly called a large change. Above it nothing is published, and the certificate lapses."""
+    """Population stability index of confidences, and of tags, against the run before and against the current
+    publication, at most; 0.25 is commonly called a large change. Above it a run ends with exit code 4, nothing is
+    published, and the certificate lapses."""
     certificate: bool = False
     """The task is published only with a certificate of its audit that holds for its present models."""
 

@@ -2,13 +2,14 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from eoltag.decide.keeping import keeping
-from eoltag.decide.task import read_tasks
+from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode
 from eoltag.publish.guards import Limits
 from eoltag.report import Summary, plan_text, summary_text
@@ -23,7 +24,7 @@ from eoltag.spark.predict.remote import fetch_package
 from eoltag.spark.predict.waves import estimated_s, run_waves
 from eoltag.spark.predict.work import Progress, work_of
 from eoltag.spark.predict.workers import choose_engine, tag_worker
-from eoltag.spark.publish.publishing import Published, publish
+from eoltag.spark.publish.publishing import Published, lapse_where_drifted, publish
 from eoltag.spark.publish.versions import read_current
 from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import has_page, write_report
@@ -74,17 +75,29 @@ def tag_bundles(request: TagRequest) -> ExitCode:
             return _show_plan(run)
         with locked(run.output, request.settings.run.lock_stale_s):
             summary = _tag(run, started)
-            is_over = summary.failure_rate > request.settings.run.max_failure_rate
-            published = _publish(run) if request.is_publishing and not is_over else None
-    document, text = summary.as_dict(), summary_text(summary)
+            drifted = [line for task in tasks for line in _drift(run, task, summary)]
+            published = _publish(run) if request.is_publishing and not _is_over(request, summary) else None
+    return _end(run, summary, published, drifted)
+
+
+def _is_over(request: TagRequest, summary: Summary) -> bool:
+    return summary.failure_rate > request.settings.run.max_failure_rate
+
+
+def _end(run: Run, summary: Summary, published: Published | None, drifted: Sequence[str]) -> ExitCode:
+    """Show what a run has done, and why its exit code is not 0. drifted: a sentence for each thing that has."""
+    request, document, text = run.request, summary.as_dict(), summary_text(summary)
     if published is not None:
         document["publication"], text = published.document(), f"{text}\n{published.text(run.output)}"
     show(document, text, as_json=request.as_json)
     code = published.exit_code if published is not None else ExitCode.DONE
-    code = ExitCode.TOO_MANY_FAILURES if is_over else code
+    code = ExitCode.REFUSED if drifted else code
+    code = ExitCode.TOO_MANY_FAILURES if _is_over(request, summary) else code
     if request.metrics is not None:
         write_metrics(summary, code, request.metrics)
-    if is_over:
+    for line in drifted:
+        complain(line, code)
+    if _is_over(request, summary):
         allowed = request.settings.run.max_failure_rate
         complain(f"{summary.failure_rate:.1%} of the rows failed, {allowed:.1%} are allowed", code)
     return code
@@ -94,6 +107,10 @@ def _publish(run: Run) -> Published:
     """Let readers have these tags, where no guard refuses."""
     settings = run.request.settings.publish
     return publish(run.output, run.tasks, settings, Limits(settings.max_flip_rate, settings.max_failure_rate))
+
+
+def _drift(run: Run, task: Task, summary: Summary) -> list[str]:
+    return lapse_where_drifted(run.output, task, summary.drift.get(task.name, {}), "the run before")
 
 
 def _check(run: Run) -> None:

@@ -95,8 +95,7 @@ def publish(
     if reasons:
         page = None if is_dry_run else write_refusal(output, reasons, measured)
         for task in () if is_dry_run else tasks:
-            if drifted := drifts(task.name, task.file.publish, measured[task.name]):
-                lapse_certificate(output, task.name, drifted[0])
+            lapse_where_drifted(output, task, measured[task.name].drift, "the current publication")
         return Published(None, "", reasons, measured, page)
     if is_dry_run:
         return Published(_planned(output, published, state, settings), PLANNED)
@@ -110,6 +109,17 @@ def publish(
     switch_to(output, manifest.version)
     forget_old(output, settings.keep)
     return Published(manifest, how, measured=measured)
+
+
+def lapse_where_drifted(output: Output, task: Task, drift: Mapping[str, float], against: str) -> list[str]:
+    """Let the certificate of a task lapse where its tags or confidences have drifted further than it allows.
+
+    Returns a sentence for each that has. against: what the indices are held against.
+    """
+    found = drifts(task.name, task.file.publish, drift, against)
+    if found:
+        lapse_certificate(output, task.name, found[0])
+    return found
 
 
 def _check(output: Output, tasks: Sequence[Task], before: Manifest | None, without: Sequence[str]) -> None:

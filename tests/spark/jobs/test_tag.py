@@ -405,6 +405,20 @@ def test_too_many_failures_end_with_exit_code_three(run: Callable[..., Row], ser
     assert run(urls, Settings(fetch=FETCH, run=RunSettings(max_failure_rate=1.0)))["exit"] == ExitCode.DONE
 
 
+def test_a_run_that_drifts_further_than_its_task_allows_ends_with_exit_code_four(
+    run: Callable[..., Row], server: Loopback, pictures: list[str], task: Path
+) -> None:
+    assert run([server.url(f"/files/{name}") for name in pictures[:4]])["exit"] == ExitCode.DONE
+    text = task.read_text().replace('tag_sql = "label"', "tag_sql = \"'other'\"")
+    task.write_text(text)
+    found = run()
+    assert found["exit"] == ExitCode.DONE, "nothing is held against a limit that nobody has set"
+    assert found["drift"]["kind"]["tags"] > 1
+    task.write_text(f"{text.replace('other', 'another')}[publish]\nmax_drift = 1.0\n")
+    assert run()["exit"] == ExitCode.REFUSED
+    assert run()["exit"] == ExitCode.DONE, "tags as in the run before have not drifted"
+
+
 def test_a_sample_is_the_same_for_one_seed(run: Callable[..., Row], server: Loopback, pictures: list[str]) -> None:
     urls = [server.url(f"/files/{name}") for name in pictures[:20]]
     assert run(urls, sample=5, seed=1)["images_fetched"] == 5
