@@ -36,11 +36,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `venv`, in which the wheel is installed without extras."""
     folder = tmp_path_factory.mktemp("wheel")
     wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder)]
-    subprocess.run([*wheel, str(ROOT)], check=True)
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    (built,) = folder.glob("*.whl")
     pip = [str(folder / "venv/bin/python"), "-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt")]
-    subprocess.run([*pip, str(built)], check=True)
+    for command in ([*wheel, str(ROOT)], [sys.executable, "-m", "venv", str(folder / "venv")]):
+        assert run(folder, *command).returncode == 0
+    (built,) = folder.glob("*.whl")
+    done = run(folder, *pip, str(built))  # pip that sees the checkout would find eoltag there already
+    assert done.returncode == 0, done.stderr
     return folder
 
 
