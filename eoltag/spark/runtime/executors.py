@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable
-from threading import Thread
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any, Final
 
 from pyspark import SparkContext
@@ -13,7 +14,23 @@ from eoltag.spark.runtime.session import Configuration
 
 PATIENCE_S: Final = 30.0
 _POLL_S: Final = 1.0
+_NOT_STARTED: Final = (
+    "Spark has not started yet, %.0f s more have passed: the cluster does not answer at the address of --master, or "
+    "its queue has no room for the job (YARN: see the page of its ResourceManager); Ctrl-C ends the job"
+)
 _log: Final = logging.getLogger(__name__)
+
+
+@contextmanager
+def patiently() -> Iterator[None]:
+    """Inside, Spark is starting on a cluster; each PATIENCE_S log that it has not, and what may be wrong."""
+    is_over = Event()
+    waiting = Waiting(is_over.is_set, lambda: _log.warning(_NOT_STARTED, PATIENCE_S), is_over.wait)
+    Thread(target=waiting.run, name="eoltag-start", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 def watch_for_executors(session: SparkSession) -> None:
@@ -27,7 +44,7 @@ class Waiting:
     """Asks for the number of executors until there is one."""
 
     def __init__(
-        self, executors: Callable[[], int], complain: Callable[[], None], sleep: Callable[[float], None] = time.sleep
+        self, executors: Callable[[], int], complain: Callable[[], None], sleep: Callable[[float], object] = time.sleep
     ) -> None:
         self._executors, self._complain, self._sleep = executors, complain, sleep
 

@@ -28,7 +28,7 @@ def suit_spark(environment: MutableMapping[str, str], options: str) -> None:
     if shutil.which("bash", path=environment.get("PATH")) is None:
         raise UsageError(f"bash is not on PATH ({environment.get('PATH')}); Spark's own start scripts need it")
     _check_home(environment.get("SPARK_HOME", ""))
-    if _is_local(options):
+    if runs_here(options):
         _check_python(environment.get("PYSPARK_PYTHON", ""))
         environment.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
     environment.setdefault("PYTHONSAFEPATH", "1")
@@ -37,7 +37,8 @@ def suit_spark(environment: MutableMapping[str, str], options: str) -> None:
         environment["LC_ALL"] = "C.UTF-8"
 
 
-def _is_local(options: str) -> bool:
+def runs_here(options: str) -> bool:
+    """Whether Spark runs on this machine alone. options: as PYSPARK_SUBMIT_ARGS has them."""
     words = shlex.split(options)
     masters = [word for before, word in pairwise(words) if before == "--master"]
     masters += [word.removeprefix("--master=") for word in words if word.startswith("--master=")]

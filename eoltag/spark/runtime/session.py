@@ -1,6 +1,8 @@
 """The Spark session, and what of its configuration the job needs to know."""
 
 import logging
+import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Protocol
 
 from py4j.protocol import Py4JError
@@ -12,6 +14,7 @@ from eoltag.errors import SettingsError, UsageError
 from eoltag.local.signals import own_handlers
 from eoltag.spark.runtime.java import await_java, hear_java, why_java_failed
 from eoltag.spark.runtime.java_stderr import told
+from eoltag.spark.runtime.machine import runs_here
 
 _log: Final = logging.getLogger(__name__)
 FEW_ROWS: Final = 10_000
@@ -41,7 +44,8 @@ def open_session(name: str) -> SparkSession:
         _log.info("starting Spark")
     await_java()
     try:
-        with own_handlers(context):  # pyspark's own one would cancel jobs by way of their stack traces
+        # pyspark's own handler would cancel jobs by way of their stack traces
+        with own_handlers(context), _waiting() if is_new else nullcontext():
             session = _open(name)
     except Py4JError as problem:
         _, _, java_said = str(problem).rpartition("\n: ")
@@ -53,6 +57,16 @@ def open_session(name: str) -> SparkSession:
         _log.info("Spark runs on %s, its UI at %s", session.sparkContext.master, session.sparkContext.uiWebUrl)
         watch_for_executors(session)
     return session
+
+
+def _waiting() -> AbstractContextManager[None]:
+    """While a cluster lets the job wait, somebody says so."""
+    options = os.environ.get("PYSPARK_SUBMIT_ARGS")
+    if options is None or runs_here(options):
+        return nullcontext()
+    from eoltag.spark.runtime.executors import patiently  # a local start need not wait for it
+
+    return patiently()
 
 
 def _open(name: str) -> SparkSession:

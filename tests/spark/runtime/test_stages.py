@@ -2,11 +2,12 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from eoltag.spark.runtime import progress
+from eoltag.spark.runtime import executors, progress
 from eoltag.spark.runtime.command import Parser
 from eoltag.spark.runtime.executors import PATIENCE_S, Waiting, asked_for
 from eoltag.spark.runtime.stages import ROOT, hide_stages, show_stages
@@ -103,3 +104,16 @@ def test_a_bar_with_nothing_to_show_says_nothing(
     with progress.progress_bar(total, lambda: (total, 0), is_quiet=is_quiet):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_a_cluster_that_does_not_let_spark_start_is_told_of_until_it_does(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(executors, "PATIENCE_S", 0.02)
+    monkeypatch.setattr(executors, "_POLL_S", 0.01)
+    with executors.patiently():
+        until = time.monotonic() + 5
+        while len(caplog.messages) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+    assert caplog.messages[0].startswith("Spark has not started yet, ")
+    assert caplog.messages[0].endswith("Ctrl-C ends the job")
