@@ -11,7 +11,6 @@ from eoltag.audit.intervals import Stratum, clopper_pearson, more_to_halve, stra
 from eoltag.audit.sample import Drawn, Sample
 from eoltag.judgements.record import Agreed
 
-FOLDER: Final = "certificates"
 _FAMILIES: Final = ("aceae", "idae")
 """How names of families of plants and of animals end (ICN, ICZN)."""
 _FEWEST_OF_SLICE: Final = 5

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 FOLDER: Final = "published"
+CERTIFICATES: Final = "certificates"
+"""Folder of an output directory: what audits have certified, TASK.json."""
 CURRENT_FILE: Final = "current.json"
 MANIFEST_FILE: Final = "manifest.json"
 """Written last: a folder without it is a publication that was broken off."""

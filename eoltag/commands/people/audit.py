@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eoltag.audit.certificate import FOLDER, certificate, judged_images
+from eoltag.audit.certificate import certificate, judged_images
 from eoltag.audit.sample import Sample, draw_sample, read_publication, read_samples
 from eoltag.audit.thresholds import Promise, thresholds_again
 from eoltag.errors import DataError, ExitCode, UsageError
 from eoltag.judgements.record import agreed, read
 from eoltag.local import files
 from eoltag.local.streams import say
+from eoltag.publish.manifest import CERTIFICATES
 from eoltag.report.certificate import certificate_page, certificate_text
 
 EXAMPLES = """\
@@ -118,7 +119,7 @@ def _certify(options: argparse.Namespace) -> None:
     if options.max_error is not None:
         promise = Promise(_share("--max-error", options.max_error), _share("--confidence", options.confidence))
         document["thresholds"] = thresholds_again(judged, sample.missing, promise)
-    files.write_text(str(output / FOLDER / f"{task}.json"), json.dumps(document, indent=2) + "\n")
+    files.write_text(str(output / CERTIFICATES / f"{task}.json"), json.dumps(document, indent=2) + "\n")
     page = output / "report" / f"certificate_{task}.html"
     files.write_text(str(page), certificate_page(document))
     say(json.dumps(document, indent=2) if options.json else f"{certificate_text(document)}\npage: {page}")

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, rule_conditions
 from eoltag.errors import OutputError
-from eoltag.publish.manifest import PublishedTask
-from eoltag.spark.report.warranty import CERTIFICATES, renew_certificate_page
+from eoltag.publish.manifest import CERTIFICATES, PublishedTask
+from eoltag.spark.report.warranty import renew_certificate_page
 from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.facts import hash_sum
 from eoltag.spark.tables.output import Output

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from eoltag.judgements.record import FOLDER, Judgement, agreed, latest, parse
+from eoltag.publish.manifest import CERTIFICATES
 from eoltag.report.certificate import certificate_page
 from eoltag.report.content import Warranty
 from eoltag.spark.tables.output import Output
 
-CERTIFICATES: Final = "certificates"
 _SHOWN: Final = frozenset({"judged", "lapsed", "models", "publication", "tags"})
 
 
