@@ -81,7 +81,8 @@ def cards() -> Iterator[Target]:
 @contextmanager
 def tasks() -> Iterator[Target]:
     """Task files, with the reader of rules; what Spark says of them comes later."""
-    from eoltag.decide.task import expressions, read_tasks, rule_expression, tag_expression
+    from eoltag.decide.tag_sql import rule_expression, tag_expression
+    from eoltag.decide.task import expressions, read_tasks
     from eoltag.errors import UsageError
 
     with tempfile.TemporaryDirectory(prefix="eoltag-fuzz-") as folder:

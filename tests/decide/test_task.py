@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from eoltag.decide.task import read_task, read_tasks, rule_expression, tag_expression, tsv_columns
+from eoltag.decide.tag_sql import rule_expression, tag_expression
+from eoltag.decide.task import read_task, read_tasks, tsv_columns
 from eoltag.errors import PackageError, TaskError
 
 MODEL = '[models.main]\npackage = "{package}"\n'

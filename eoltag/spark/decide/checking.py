@@ -10,15 +10,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import NullType, StructField, StructType
 
+from eoltag.decide.tag_sql import given_expression, rule_expression, tag_expression
 from eoltag.decide.task import (
     Task,
     bundle_columns,
     expressions,
     extra_columns,
-    given_expression,
     rule_conditions,
-    rule_expression,
-    tag_expression,
     tsv_columns,
     tsv_condition,
 )

@@ -10,15 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DoubleType, StringType, StructField, StructType
 
 from eoltag.decide.several import JOINER
-from eoltag.decide.task import (
-    Task,
-    bundle_columns,
-    extra_columns,
-    given_expression,
-    rule_expression,
-    tag_expression,
-    text_literal,
-)
+from eoltag.decide.tag_sql import given_expression, rule_expression, tag_expression
+from eoltag.decide.task import Task, bundle_columns, extra_columns, text_literal
 from eoltag.model.outputs import OUTPUTS
 from eoltag.model.package import Card
 from eoltag.records import Outcome
