@@ -103,7 +103,7 @@ class Hadoop:
 
 @contextmanager
 def hadoop(folder: Path, java: Path) -> Iterator[Hadoop]:
-    """HDFS with one data node, YARN with two node managers of 2 cores each; empty."""
+    """HDFS with one data node, YARN with two node managers, each with room for one executor of 2 GB; empty."""
     cluster = Hadoop(folder, java)
     ports = [free_port() for _ in range(8)]
     cluster.name_node = f"hdfs://127.0.0.1:{ports[0]}"
@@ -171,7 +171,7 @@ def _of_node(folder: Path, host: str) -> Mapping[str, str]:
         "yarn.nodemanager.webapp.address": f"{host}:{free_port()}",
         "yarn.nodemanager.local-dirs": str(folder / f"local-{host}"),
         "yarn.nodemanager.log-dirs": str(folder / f"logs-{host}"),
-        "yarn.nodemanager.resource.memory-mb": "5120",
+        "yarn.nodemanager.resource.memory-mb": "3072",  # an executor of 2 GB, and at one node the application master
         "yarn.nodemanager.resource.cpu-vcores": "4",
         "yarn.nodemanager.vmem-check-enabled": "false",
         "yarn.nodemanager.pmem-check-enabled": "false",

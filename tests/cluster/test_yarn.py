@@ -28,10 +28,8 @@ def cluster(tmp_path: Path, java: Path) -> Iterator[Hadoop]:
         yield running
 
 
-def on_yarn(scene: Scene, cluster: Hadoop) -> Scene:
-    """The scene with bundle, package and output on HDFS, and two executors on YARN."""
-    cluster.shell("-mkdir", "-p", "/scene")
-    cluster.shell("-put", str(scene.folder / "list.txt"), str(scene.folder / "package"), "/scene")
+def on_yarn(scene: Scene, cluster: Hadoop, executors: int) -> Scene:
+    """The scene with bundle, package and output on HDFS, and so many executors on YARN, for each a node."""
     settings = {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "1g",
@@ -40,10 +38,10 @@ def on_yarn(scene: Scene, cluster: Hadoop) -> Scene:
         "spark.executor.memory": "1g",
         "spark.executor.memoryOverhead": "1g",
         "spark.executor.cores": "2",
-        "spark.executor.instances": "2",
+        "spark.executor.instances": str(executors),
         "spark.sql.shuffle.partitions": "2",
         "spark.network.timeout": "60s",
-        # Both are there before the first task, else a quick run may end before the second one comes.
+        # All are there before the first task, else a quick run may end before the last one comes.
         "spark.scheduler.minRegisteredResourcesRatio": "1.0",
         "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
     }
@@ -51,6 +49,13 @@ def on_yarn(scene: Scene, cluster: Hadoop) -> Scene:
     environment = {"HADOOP_CONF_DIR": str(cluster.conf), "YARN_CONF_DIR": str(cluster.conf)}
     options = ("--master", "yarn", *words)
     return replace(scene, options=options, environment=environment).at(f"{cluster.name_node}/scene")
+
+
+def unpacked(scene: Scene, cluster: Hadoop) -> Scene:
+    """The same with executors' Python from the packed environment on HDFS."""
+    packed = ("--archives", f"{cluster.name_node}/public/worker-env.tar.gz#environment")
+    python = {"PYSPARK_PYTHON": "./environment/bin/python"}
+    return replace(scene, options=(*scene.options, *packed), environment={**scene.environment, **python})
 
 
 def committed(cluster: Hadoop) -> int:
@@ -62,7 +67,9 @@ def committed(cluster: Hadoop) -> int:
 def test_a_run_on_yarn_loses_its_driver_then_a_node_and_ends_as_a_local_one(
     right: Right, cluster: Hadoop, tmp_path: Path
 ) -> None:
-    scene = on_yarn(right.scene, cluster)
+    cluster.shell("-mkdir", "-p", "/scene")
+    cluster.shell("-put", str(right.scene.folder / "list.txt"), str(right.scene.folder / "package"), "/scene")
+    scene = on_yarn(right.scene, cluster, 2)
     packing = replace(scene, options=(*scene.options, "--pack-env"))
     job = packing.start(packing.tagging())
     wait_for("a wave", lambda: committed(cluster) > 0 or job.poll() is not None, 600)
@@ -73,12 +80,7 @@ def test_a_run_on_yarn_loses_its_driver_then_a_node_and_ends_as_a_local_one(
     # What everybody may read is unpacked once on each node, and not again for each job.
     cluster.shell("-mkdir", "/public")
     cluster.shell("-put", f"{ROOT}/build/worker-env.tar.gz", "/public")
-    packed = ("--archives", f"{cluster.name_node}/public/worker-env.tar.gz#environment")
-    scene = replace(
-        scene,
-        options=(*scene.options, *packed),
-        environment={**scene.environment, "PYSPARK_PYTHON": "./environment/bin/python"},
-    )
+    scene = unpacked(scene, cluster)
     asked = len(right.server.requests)
     job = scene.start(scene.tagging())
     wait_for("requests", lambda: len(right.server.requests) > asked + 150 or job.poll() is not None)
@@ -87,6 +89,7 @@ def test_a_run_on_yarn_loses_its_driver_then_a_node_and_ends_as_a_local_one(
     cluster.kill_node("127.0.0.2")
     _, err = job.communicate(timeout=600)
     assert job.returncode == 0, err[-4000:]
+    scene = unpacked(on_yarn(right.scene, cluster, 1), cluster)  # one node is left
     first = published(scene)
     said = all_jobs(scene)
     assert said["plan"]["requests"] == right.said["plan"]["requests"]
