@@ -16,6 +16,8 @@ from eoltag.local.processes import TOKEN, is_gone, own_token
 PREFIX: Final = "eoltag-"
 JAVA: Final = "java-"
 """So begins what holds the files of the JVM and its workers, which outlive Python for a moment and remove it."""
+CLOSED: Final = ".closed"
+"""This file in a process's folder says that the process needs it no more: who empties it removes it."""
 _folders: list[Path] = []
 
 
@@ -40,7 +42,9 @@ def close_scratch() -> None:
             if not path.name.startswith(JAVA):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         with suppress(OSError):
-            folder.rmdir()
+            (folder / CLOSED).touch()  # before looking: else the JVM might go in between, and nobody remove the folder
+        if not any(folder.glob(f"{JAVA}*")):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def drop_scratch() -> None:

@@ -21,7 +21,7 @@ from typing import Final
 from eoltag.errors import UsageError
 from eoltag.local import signals
 from eoltag.local.processes import kill_session
-from eoltag.local.scratch import JAVA
+from eoltag.local.scratch import CLOSED, JAVA
 from eoltag.spark.runtime.java_stderr import JavaStderr
 from eoltag.spark.runtime.machine import suit_spark
 
@@ -29,12 +29,15 @@ _log: Final = logging.getLogger(__name__)
 _POLL_S: Final = 0.02
 _LAUNCHER_OPTIONS: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Options of the short-lived JVM that puts together the command line of the real one."""
-_RUNNING: Final = (
-    '"$0" "$@"; code=$?; rm -rf -- "$JAVA_FOLDER"; '
-    'kill -0 "$PPID" 2>/dev/null || rmdir -- "${JAVA_FOLDER%/*}" 2>/dev/null; exit $code'
-)
-"""However the JVM ends, what it leaves on the disk goes, and the folder of a job that was killed with it: a job that
-lives on needs its folder, to say what is wrong."""
+_RUNNING: Final = f"""\
+"$0" "$@"; code=$?; rm -rf -- "$JAVA_FOLDER"; folder="${{JAVA_FOLDER%/*}}"
+if [ -e "$folder/{CLOSED}" ] || ! kill -0 "$PPID" 2>/dev/null; then
+    rm -f -- "$folder/{CLOSED}"; rmdir -- "$folder" 2>/dev/null
+fi
+exit $code
+"""
+"""However the JVM ends, what it leaves on the disk goes, and the folder of a job that is over: one that lives on needs
+its folder, to say what is wrong. A job that has ended is a process until its parent asks for its exit code."""
 _KEPT_BACK_S: Final = 15.0
 """One that takes longer to start may be fetching packages, as it then says."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from eoltag.errors import UsageError
+from eoltag.local import scratch
 from eoltag.spark.runtime import java
 
 LISTENS = """#!/bin/bash
@@ -148,3 +149,30 @@ def test_without_the_options_of_spark_submit_nothing_is_started(home: Path, monk
     monkeypatch.setattr(java, "has_java", lambda: True)
     java.start_java()
     assert java._on_its_way == []
+
+
+@pytest.mark.parametrize("is_java_first", [True, False])
+def test_the_folder_of_a_job_goes_though_nobody_has_asked_for_its_exit_code(
+    home: Path, monkeypatch: pytest.MonkeyPatch, *, is_java_first: bool
+) -> None:
+    """A process that has ended stays one until its parent asks; here it is this process, which lives on."""
+    monkeypatch.setattr(scratch, "_folders", [])
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    monkeypatch.setenv("TMPDIR", str(home))
+    folder = scratch.open_scratch()
+    submit(home, LISTENS)
+    java.start_java()
+    java.await_java()
+    (one,) = java._in_use
+    assert one.process.stdin is not None
+    if is_java_first:
+        one.process.stdin.close()
+        one.process.wait()
+        assert list(folder.iterdir()) == [], "the job may need it yet"
+        scratch.close_scratch()
+    else:
+        scratch.close_scratch()
+        assert one.folder.is_dir(), "Java needs it yet"
+        one.process.stdin.close()
+        one.process.wait()
+    assert not folder.exists()
