@@ -138,11 +138,11 @@ def run(world: World, kinds: list[str], until: float = float("inf")) -> Iterator
 
 def _guarded(name: str, world: World, until: float) -> Iterator[Told]:
     """What a kind tells; one that breaks is a fault, and the others go on."""
+    if time.monotonic() > until:
+        yield Told(name, skipped="out of time; --minutes gives it more")
+        return
     telling = KINDS[name](world)
     while True:
-        if time.monotonic() > until:
-            yield Told(name, skipped="out of time; --minutes gives it more")
-            return
         try:
             told = next(telling, None)
         except Exception as problem:
