@@ -16,6 +16,8 @@ _LONGEST: Final = 300
 _REASON: Final = re.compile(r"Application has been killed\. Reason: (.+)")
 _UNTELLING: Final = re.compile(r"\s+at |\s*\.\.\. \d+ more|WARNING:|\S+ \S+ (WARN|INFO) |Using Spark's default log4j")
 """The calls of a stack trace, and lines of a log."""
+_MUTE: Final = re.compile(r"[\w.$]+(Exception|Error)")
+"""An error that says nothing but its name."""
 
 
 class JavaStderr:
@@ -59,9 +61,13 @@ class JavaStderr:
 
 
 def told(said: str) -> str:
-    """What Java said without its stack traces, in one line."""
+    """What Java said without its stack traces, in one line; of an error without a word, where it came up."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not _UNTELLING.match(line)]
-    return "; ".join(lines[:_MOST_LINES]).removeprefix(_UNCAUGHT)[:_LONGEST] or "it said nothing"
+    words = "; ".join(lines[:_MOST_LINES]).removeprefix(_UNCAUGHT)[:_LONGEST]
+    if _MUTE.fullmatch(words):
+        calls = [line.strip() for line in said.splitlines() if line.strip().startswith("at ")]
+        words = " ".join([words, *calls[:_MOST_LINES]])
+    return words or "it said nothing"
 
 
 def _write(data: bytes) -> None:

@@ -12,6 +12,7 @@ import pytest
 from eoltag.errors import UsageError
 from eoltag.local import scratch
 from eoltag.spark.runtime import java
+from eoltag.spark.runtime.java_stderr import told
 
 LISTENS = """#!/bin/bash
 echo "WARNING: Using incubator modules: jdk.incubator.vector" >&2
@@ -176,3 +177,18 @@ def test_the_folder_of_a_job_goes_though_nobody_has_asked_for_its_exit_code(
         one.process.stdin.close()
         one.process.wait()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("java.io.IOException: no room\n\tat a.B.c(B.java:1)\n", "java.io.IOException: no room"),
+        (
+            "java.util.ConcurrentModificationException\n\tat a.B.c(B.java:1)\n\tat a.D.e(D.java:2)\n",
+            "java.util.ConcurrentModificationException at a.B.c(B.java:1) at a.D.e(D.java:2)",
+        ),
+        ("", "it said nothing"),
+    ],
+)
+def test_an_error_of_java_without_a_word_is_told_with_its_place(said: str, wanted: str) -> None:
+    assert told(said) == wanted
