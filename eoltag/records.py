@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,14 @@ Fit = Literal["stretch", "crop", "pad"]
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
 Measure = Literal["confidence", "logit"]
 """The two numbers that say how sure a model is; see model.outputs.Verdict."""
+
+JOINER: Final = "|"
+"""Between the tags of an image, and between the rules that gave them, where they stand as one text."""
+
+
+def parted(text: str | None) -> tuple[str, ...]:
+    """The tags or rules that one text joins by `|`, each once, in its order; none for None."""
+    return tuple(dict.fromkeys(part for one in (text or "").split(JOINER) if (part := one.strip())))
 
 
 class Outcome(StrEnum):

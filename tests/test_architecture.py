@@ -55,7 +55,7 @@ MAY_IMPORT = {
     "eoltag.publish": [],
     "eoltag.decide": ["eoltag.image.features", "eoltag.model", "eoltag.publish"],
     "eoltag.report": ["eoltag.fetch", "eoltag.publish"],
-    "eoltag.judgements": [],
+    "eoltag.judgements": ["eoltag.local"],
     "eoltag.audit": ["eoltag.judgements", "eoltag.local", "eoltag.publish"],
     "eoltag.review": ["eoltag.audit", "eoltag.judgements"],
     # What people read of the tables: SQL from the columns, the model records and the output kinds.
@@ -133,11 +133,11 @@ MAY_IMPORT = {
         "eoltag.bundle", "eoltag.bundle.formats", "eoltag.fetch", "eoltag.judgements", "train", "train.images",
     ],
     "train.prepare": [
-        "eoltag.bundle", "eoltag.fetch", "eoltag.image",
+        "eoltag.bundle", "eoltag.fetch", "eoltag.image", "eoltag.judgements",
         "train", "train.data", "train.images", "train.prepare.sources", "train.similar",
     ],
     "train.evaluate": [
-        "eoltag.bundle", "eoltag.image", "eoltag.local", "eoltag.model", "eoltag.model.engines",
+        "eoltag.bundle", "eoltag.image", "eoltag.judgements", "eoltag.local", "eoltag.model", "eoltag.model.engines",
         "eoltag.model.outputs", "eoltag.views", "train", "train.data", "train.images", "train.package", "train.report",
     ],
     "train.evaluate.labels": [
@@ -199,7 +199,7 @@ ROOMS_OF = {
     "optuna": ["train/tune/"],
     "sqlalchemy": ["train/tune/"],
     "aiohttp": ["eoltag/fetch/"],
-    "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py"],
+    "sqlglot": ["eoltag/decide/expressions.py", "eoltag/decide/cuts.py", "eoltag/decide/own_labels.py"],
     **{library: ["eoltag/model/engines/keras.py", "train/"] for library in ("keras", "tensorflow", "torch", "jax")},
     **{library: ["train/serving/", "eoltag/review/", "eoltag/commands/people/review.py"] for library in _SERVERS},
     "duckdb": ["eoltag/review/"],

@@ -1,5 +1,6 @@
 """Values that the verbs of training share: splits, labelled images, sets of them, files that cannot be read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -82,6 +83,11 @@ class ManifestRow:
         return self.is_kept and self.split in (None, Split.TRAIN)
 
 
+def strata_of(label: str, present: Iterable[str], absent: Iterable[str]) -> tuple[str, ...]:
+    """What a split divides evenly: the one label of an image, or each answer that is known of several."""
+    return (*present, *(f"no {name}" for name in absent)) or (label,)
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
     """One image file and what it shows."""
@@ -105,9 +111,8 @@ class LabelledImage:
 
     @property
     def strata(self) -> tuple[str, ...]:
-        """What a split divides evenly: its label, or each answer that is known of it."""
-        answers = (*self.present, *(f"no {label}" for label in self.absent))
-        return answers or (self.label,)
+        """What a split divides evenly; see strata_of."""
+        return strata_of(self.label, self.present, self.absent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from eoltag.audit.intervals import Stratum, clopper_pearson, more_to_halve, stratified_share
-from eoltag.audit.sample import Drawn, Sample
+from eoltag.audit.sample import Claim, Drawn, Sample
 from eoltag.judgements.record import Agreed
 
 _FAMILIES: Final = ("aceae", "idae")
@@ -21,29 +21,54 @@ class Judged:
     """An audited image with what people said of it."""
 
     image: Drawn
-    said: str
+    said: frozenset[str]
+    """The tags that it shows."""
+    disputed: frozenset[str] = frozenset()
+    """Of a task with several tags an image: those that people disagree on."""
+
+    def shows(self, tag: str) -> bool | None:
+        """Whether people see this tag; None where they disagree."""
+        return None if tag in self.disputed else tag in self.said
 
     @property
-    def is_right(self) -> bool:
-        """The published tag is what people say."""
-        return self.image.tag == self.said
+    def claims(self) -> list[Claim]:
+        """The published tags that are audited by it: the image is a random draw of these, and people agree on them."""
+        return [claim for claim in self.image.claims if claim.is_counted and self.shows(claim.tag) is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Audited:
+    """One published tag of one image, and whether it is right."""
+
+    image: Drawn
+    claim: Claim
+    is_right: bool
 
 
 def judged_images(sample: Sample, agreed: Iterable[Agreed]) -> list[Judged]:
-    """Those of a sample on which people agree."""
-    tags = {one.content_sha256: one.tag for one in agreed if one.task == sample.task and one.tag is not None}
-    return [Judged(one, tags[one.content_sha256]) for one in sample.images if one.content_sha256 in tags]
+    """Those of a sample on which people agree; of several tags an image, on some of them."""
+    said = {one.content_sha256: one for one in agreed if one.task == sample.task}
+    both = [(image, said[image.content_sha256]) for image in sample.images if image.content_sha256 in said]
+    if sample.has_several:
+        return [
+            Judged(image, frozenset(one.present), frozenset(one.disputed))
+            for image, one in both
+            if any(tag is not None for tag in one.said.values())
+        ]
+    return [Judged(image, frozenset({one.tag})) for image, one in both if one.tag is not None]
 
 
 def certificate(sample: Sample, judged: Sequence[Judged], promises: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """certificates/TASK.json.
+    """certificates/TASK.json. An image with several tags counts for each of them by itself.
 
     promises: tag -> `max_error` and `confidence`, as the thresholds of the model were chosen; empty where none were.
     """
-    by_tag: dict[str, list[Judged]] = defaultdict(list)
-    for one in judged:
-        by_tag[one.image.tag].append(one)
-    claims = [one for one in judged if one.image.tag != sample.missing]
+    claims = [
+        _Audited(one.image, claim, bool(one.shows(claim.tag)))
+        for one in judged
+        for claim in one.claims
+        if claim.tag != sample.missing
+    ]
     return {
         "task": sample.task,
         "publication": sample.publication,
@@ -54,21 +79,24 @@ def certificate(sample: Sample, judged: Sequence[Judged], promises: Mapping[str,
         "drawn": len(sample.images),
         "judged": len(claims),
         "right": sum(one.is_right for one in claims),
-        "tags": {tag: _of_tag(tag, sample, by_tag, promises.get(tag)) for tag in sample.rows},
-        "shares_of_other_tags": _others(sample, by_tag),
-        "slices": {name: _slices(claims, key) for name, key in _SLICES.items()},
+        "tags": {tag: _of_tag(tag, sample, claims, judged, promises.get(tag)) for tag in sample.rows},
+        "shares_of_other_tags": _others(sample, judged),
+        "slices": {name: _slices(claims, key, by_tag=sample.has_several) for name, key in _SLICES.items()},
         "agreement": [{**one, "share": one["same"] / one["images"]} for one in sample.agreement],
         "lapsed": None,
     }
 
 
 def _of_tag(
-    tag: str, sample: Sample, by_tag: Mapping[str, Sequence[Judged]], promise: Mapping[str, Any] | None
+    tag: str, sample: Sample, claims: Sequence[_Audited], judged: Sequence[Judged], promise: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Precision of a tag, and the share of published images that truly show it; the missing one claims nothing."""
-    mine = by_tag.get(tag, []) if tag != sample.missing else []
-    right = sum(one.is_right for one in mine)
-    share, low, high = stratified_share(_strata(tag, sample, by_tag))
+    """Precision of a tag, and the share of published images that truly show it; the missing one claims nothing.
+
+    The audited images of a tag are a simple random sample of all that have it (see draw), so its interval is exact.
+    """
+    mine = [one.is_right for one in claims if one.claim.tag == tag]
+    right = sum(mine)
+    share, low, high = stratified_share(_strata(tag, sample, judged))
     found: dict[str, Any] = {
         "rows": sample.rows[tag],
         "images": len(mine),
@@ -76,7 +104,7 @@ def _of_tag(
         "precision": right / len(mine) if mine else None,
         "interval": list(clopper_pearson(right, len(mine))) if mine else [0.0, 1.0],
         "more_to_halve": more_to_halve(right, len(mine)) if mine else None,
-        "published_share": sample.rows[tag] / sum(sample.rows.values()),
+        "published_share": sample.rows[tag] / sample.all_rows,
         "share": share,
         "share_interval": [low, high],
     }
@@ -86,39 +114,57 @@ def _of_tag(
     return found
 
 
-def _strata(tag: str, sample: Sample, by_tag: Mapping[str, Sequence[Judged]]) -> list[Stratum]:
-    return [
-        Stratum(rows, len(by_tag.get(name, [])), sum(one.said == tag for one in by_tag.get(name, [])))
-        for name, rows in sample.rows.items()
-    ]
+def _strata(tag: str, sample: Sample, judged: Sequence[Judged]) -> list[Stratum]:
+    """The strata of the draw, each parted by whether its images have the tag: the tag is the prediction.
+
+    Of several tags an image a part may have no audited image; then the stratum stays whole (post-stratification: Holt
+    and Smith, JRSS A 142 (1979)).
+    """
+    audited: dict[tuple[str, bool], list[bool]] = defaultdict(list)
+    for one in judged:
+        if (shows := one.shows(tag)) is not None:
+            audited[one.image.drawn_from, tag in one.image.tags].append(shows)
+    found = []
+    for stratum, rows in sample.strata.items():
+        with_tag = rows.get(tag, 0)
+        parts = [(rows[stratum] - with_tag, audited[stratum, False]), (with_tag, audited[stratum, True])]
+        parts = [(number, seen) for number, seen in parts if number]
+        if not all(seen for _, seen in parts):
+            parts = [(rows[stratum], audited[stratum, False] + audited[stratum, True])]
+        found += [Stratum(number, len(seen), sum(seen)) for number, seen in parts]
+    return found
 
 
-def _others(sample: Sample, by_tag: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:
+def _others(sample: Sample, judged: Sequence[Judged]) -> dict[str, Any]:
     """Tags that people saw and that nothing was published with."""
-    seen = {one.said for judged in by_tag.values() for one in judged} - sample.rows.keys()
+    seen = {tag for one in judged for tag in one.said} - sample.rows.keys()
     found = {}
     for tag in sorted(seen):
-        share, low, high = stratified_share(_strata(tag, sample, by_tag))
+        share, low, high = stratified_share(_strata(tag, sample, judged))
         found[tag] = {"share": share, "share_interval": [low, high]}
     return found
 
 
-def _slices(judged: Sequence[Judged], key: Callable[[Drawn], str | None]) -> list[dict[str, Any]]:
-    """Precision by a property of the image, the largest slices first; small ones together."""
-    groups: dict[str, list[Judged]] = defaultdict(list)
-    for one in judged:
-        groups[key(one.image) or "(unknown)"].append(one)
-    large = {name: group for name, group in groups.items() if len(group) >= _FEWEST_OF_SLICE}
-    rest = [one for name, group in groups.items() if name not in large for one in group]
-    if rest:
-        large["(others)"] = rest
-    return [_slice(name, group) for name, group in sorted(large.items(), key=lambda pair: (-len(pair[1]), pair[0]))]
+def _slices(claims: Sequence[_Audited], key: Callable[[_Audited], str | None], *, by_tag: bool) -> list[dict[str, Any]]:
+    """Precision by a property of the image, the largest slices first; small ones together. by_tag: each tag by itself.
+
+    Of several tags an image only those of one tag are images that were drawn by themselves.
+    """
+    groups: dict[tuple[str | None, str], list[bool]] = defaultdict(list)
+    for one in claims:
+        groups[one.claim.tag if by_tag else None, key(one) or "(unknown)"].append(one.is_right)
+    joined: dict[tuple[str | None, str], list[bool]] = defaultdict(list)
+    for (tag, name), group in groups.items():
+        joined[tag, name if len(group) >= _FEWEST_OF_SLICE else "(others)"] += group
+    ordered = sorted(joined.items(), key=lambda pair: (pair[0][0] or "", -len(pair[1]), pair[0][1]))
+    return [_slice(tag, name, group) for (tag, name), group in ordered]
 
 
-def _slice(name: str, group: Sequence[Judged]) -> dict[str, Any]:
-    right = sum(one.is_right for one in group)
+def _slice(tag: str | None, name: str, group: Sequence[bool]) -> dict[str, Any]:
+    right = sum(group)
     interval = list(clopper_pearson(right, len(group)))
-    return {"name": name, "images": len(group), "right": right, "precision": right / len(group), "interval": interval}
+    found = {"name": name, "images": len(group), "right": right, "precision": right / len(group), "interval": interval}
+    return found if tag is None else {"tag": tag, **found}
 
 
 def family_of(image: Drawn) -> str | None:
@@ -127,9 +173,9 @@ def family_of(image: Drawn) -> str | None:
     return next((name for name in reversed(names) if name.lower().endswith(_FAMILIES)), None)
 
 
-_SLICES: Final[Mapping[str, Callable[[Drawn], str | None]]] = {
-    "family": family_of,
-    "host": lambda image: urlsplit(image.url).hostname,
-    "color_mode": lambda image: image.color_mode,
-    "rule": lambda image: image.rule,
+_SLICES: Final[Mapping[str, Callable[[_Audited], str | None]]] = {
+    "family": lambda one: family_of(one.image),
+    "host": lambda one: urlsplit(one.image.url).hostname,
+    "color_mode": lambda one: one.image.color_mode,
+    "rule": lambda one: one.claim.rule,
 }

@@ -23,7 +23,7 @@ def clopper_pearson(right: int, of: int, confidence: float = CONFIDENCE) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Images of one tag: how many are published, and what was found among those that were audited."""
+    """Images that were as likely to be drawn: how many are published, and what was found among the audited ones."""
 
     rows: int
     audited: int

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +14,28 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from eoltag.audit.agreement import agreements
-from eoltag.audit.draw import allocate, draw
+from eoltag.audit.draw import draw_images, rates_of, strata_of, stratum_of
 from eoltag.errors import DataError, OutputError
 from eoltag.local import files
 from eoltag.publish.manifest import CURRENT_FILE, MANIFEST_FILE, Current, Manifest
 from eoltag.publish.manifest import FOLDER as PUBLISHED
-from eoltag.records import Outcome
+from eoltag.records import Outcome, parted
 
 FOLDER: Final = "audits"
 _COLUMNS: Final = ("bundle", "bundle_row", "eolMediaURL", "ancestry", "tag", "confidence", "outcome", "rule")
+_OF_SEVERAL: Final = "confidences"
+"""A further column, of a task that gives an image several tags: how sure each of them is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One tag of an audited image: the publication claims that the image shows it."""
+
+    tag: str
+    rule: str | None
+    confidence: float | None
+    is_counted: bool = True
+    """The image was drawn for this tag. Another one came in for a rarer tag, and is no random draw of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,7 @@ class Drawn:
     url: str
     content_sha256: str
     tag: str
+    """As published: several joined by `|`."""
     confidence: float | None
     bundle: str
     bundle_row: int
@@ -39,6 +53,25 @@ class Drawn:
     color_mode: str | None
     rule: str | None = None
     """The rule that gave the tag; `person` where people did."""
+    several: tuple[Claim, ...] = ()
+    """Of a task that gives an image several tags: each of them; one with the task's `missing` where it has none."""
+    stratum: str = ""
+    """Likewise: the stratum that it was drawn from; see eoltag.audit.draw."""
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Its tags, one or several."""
+        return self.several or (Claim(self.tag, self.rule, self.confidence),)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(claim.tag for claim in self.claims)
+
+    @property
+    def drawn_from(self) -> str:
+        """The stratum: a tag."""
+        return self.stratum or self.tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +92,20 @@ class Sample:
     images: list[Drawn] = field(default_factory=list)
     agreement: list[dict[str, Any]] = field(default_factory=list)
     """Of each two models over all published rows: `models`, `images`, `same`."""
+    has_several: bool = False
+    """The task may give an image several tags; `rows` then counts an image for each of its tags."""
+    several_strata: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Of such a task: stratum -> tag -> published rows in it with this tag."""
+
+    @property
+    def strata(self) -> dict[str, dict[str, int]]:
+        """Stratum, called by a tag that all its rows have -> tag -> rows of the stratum with this tag."""
+        return self.several_strata or {tag: {tag: rows} for tag, rows in self.rows.items()}
+
+    @property
+    def all_rows(self) -> int:
+        """Published rows of images that were read."""
+        return sum(counted[stratum] for stratum, counted in self.strata.items())
 
     @property
     def reason(self) -> str:
@@ -84,25 +131,42 @@ def draw_sample(output: Path, task: str, images: int, seed: int) -> Sample:
         raise DataError(
             f"--task: publication {manifest.version} has no task '{task}'; it has {', '.join(manifest.tasks)}"
         )
+    published = manifest.tasks[task]
     folder = output / PUBLISHED / manifest.version / "tags" / f"task={task}"
-    read = ds.dataset(folder, format="parquet")
-    table = read.to_table(columns=list(_COLUMNS), filter=ds.field("outcome") == Outcome.OK.value)
-    tags = table["tag"].to_pylist()
-    rows = dict(sorted(Counter(tags).items()))
+    read, has_several = ds.dataset(folder, format="parquet"), bool(published.content.get("multiple"))
+    table = _read_rows(read, has_several)
+    tags = [parted(tag) if has_several else (tag,) for tag in table["tag"].to_pylist()]
+    rows = dict(sorted(Counter(tag for each in tags for tag in each).items()))
     if not rows:
         raise DataError(f"{folder}: no image of task '{task}' was read, so there is nothing to audit")
-    places = draw(tags, allocate(rows, images), seed)
-    taken = table.take(places).to_pylist()
+    drawn_for, wanted = draw_images(tags, rows, images, seed)
+    rates = rates_of(rows, wanted)
+    taken = table.take(list(drawn_for)).to_pylist()
     contents = _contents(output, [row["eolMediaURL"] for row in taken])
-    drawn = [_drawn(row, contents) for row in taken if row["eolMediaURL"] in contents]
+    drawn = [
+        _drawn(row, contents[row["eolMediaURL"]], _claims(row, counted), rates)
+        for row, counted in zip(taken, drawn_for.values(), strict=True)
+        if row["eolMediaURL"] in contents
+    ]
     now = datetime.now(UTC)
     sample = Sample(
-        f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}", task, manifest.version, manifest.tasks[task].models, seed,
-        now.isoformat(), rows, str(manifest.tasks[task].content["missing"]), drawn,
-        [asdict(one) for one in agreements(read, list(manifest.tasks[task].models))],
+        f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}", task, manifest.version, published.models, seed,
+        now.isoformat(), rows, str(published.content["missing"]), drawn,
+        [asdict(one) for one in agreements(read, list(published.models))], has_several,
+        strata_of(tags, wanted) if has_several else {},
     )  # fmt: skip
     files.write_text(str(output / FOLDER / f"{sample.id}.json"), json.dumps(asdict(sample), indent=1) + "\n")
     return sample
+
+
+def _read_rows(read: ds.Dataset, has_several: bool) -> pa.Table:
+    """The published rows of images that were read. Raises DataError."""
+    if has_several and _OF_SEVERAL not in read.schema.names:
+        raise DataError(
+            f"{Path(read.files[0]).parent}: wanted the column {_OF_SEVERAL}; decide and publish the task again"
+        )
+    columns = [*_COLUMNS, *([_OF_SEVERAL] if has_several else [])]
+    return read.to_table(columns=columns, filter=ds.field("outcome") == Outcome.OK.value)
 
 
 def read_samples(output: Path, task: str | None = None) -> list[Sample]:
@@ -111,7 +175,7 @@ def read_samples(output: Path, task: str | None = None) -> list[Sample]:
     for path in sorted((output / FOLDER).glob("*.json")):
         try:
             document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Sample(**{**document, "images": [Drawn(**one) for one in document["images"]]}))
+            found.append(Sample(**{**document, "images": [_of_document(one) for one in document["images"]]}))
         except (OSError, ValueError, TypeError, KeyError) as problem:
             raise OutputError(f"{path}: cannot be read as an audit ({problem})") from problem
     return [one for one in found if task in (None, one.task)]
@@ -125,10 +189,35 @@ def find_sample(output: Path, audit: str) -> Sample:
     return samples[audit]
 
 
-def _drawn(row: Mapping[str, Any], contents: Mapping[str, tuple[str, str | None]]) -> Drawn:
-    content, color_mode = contents[row["eolMediaURL"]]
+def _of_document(one: Mapping[str, Any]) -> Drawn:
+    return Drawn(**{**one, "several": tuple(Claim(**claim) for claim in one.get("several", ()))})
+
+
+def _drawn(
+    row: Mapping[str, Any], content: tuple[str, str | None], claims: tuple[Claim, ...], rates: Mapping[str, float]
+) -> Drawn:
     said = {name: row[name] for name in ("tag", "confidence", "bundle", "bundle_row", "ancestry", "rule")}
-    return Drawn(url=row["eolMediaURL"], content_sha256=content, color_mode=color_mode, **said)
+    stratum = stratum_of([claim.tag for claim in claims], rates) if claims else ""
+    return Drawn(
+        url=row["eolMediaURL"],
+        content_sha256=content[0],
+        color_mode=content[1],
+        several=claims,
+        stratum=stratum,
+        **said,
+    )
+
+
+def _claims(row: Mapping[str, Any], counted: Collection[str]) -> tuple[Claim, ...]:
+    """The tags of a published row of a task with several; none of another one. counted: those it was drawn for."""
+    if _OF_SEVERAL not in row:
+        return ()
+    tags, rules = parted(row["tag"]), parted(row["rule"])
+    rules = rules if len(rules) == len(tags) else (row["rule"],) * len(tags)  # a person's, or none
+    sure = row[_OF_SEVERAL] or [row["confidence"]]
+    return tuple(
+        Claim(tag, rule, confidence, tag in counted) for tag, rule, confidence in zip(tags, rules, sure, strict=True)
+    )
 
 
 def _contents(output: Path, urls: list[str]) -> dict[str, tuple[str, str | None]]:

@@ -30,8 +30,9 @@ class Promise:
 def thresholds_again(judged: Sequence[Judged], missing: str, promise: Promise) -> dict[str, Any]:
     """For the certificate: for each tag the lowest confidence from which it keeps a promise, or why there is none.
 
-    judged: the audited images of a task. missing: the tag that claims nothing. Only confidences from which the tag is
-    published already can be found: what is below was never audited under it.
+    judged: the audited images of a task; one with several tags counts for each, with the confidence of that tag.
+    missing: the tag that claims nothing. Only confidences from which the tag is published already can be found: what is
+    below was never audited under it.
     """
     curves = _curves(judged, missing, promise)
     return {
@@ -43,14 +44,16 @@ def thresholds_again(judged: Sequence[Judged], missing: str, promise: Promise) -
 
 def _curves(judged: Sequence[Judged], missing: str, promise: Promise) -> Mapping[str, RiskCurve]:
     known = [
-        one for one in judged
-        if one.image.tag != missing and one.image.rule != PERSON and one.image.confidence is not None
-    ]  # fmt: skip
+        (claim, not one.shows(claim.tag))
+        for one in judged
+        for claim in one.claims
+        if claim.tag != missing and claim.rule != PERSON and claim.confidence is not None
+    ]
     found = {}
-    for tag in sorted({one.image.tag for one in known}):
-        mine = [one for one in known if one.image.tag == tag]
-        scores = np.array([one.image.confidence for one in mine], np.float64)
-        wrong = np.array([not one.is_right for one in mine], np.bool_)
+    for tag in sorted({claim.tag for claim, _ in known}):
+        mine = [(claim.confidence, is_wrong) for claim, is_wrong in known if claim.tag == tag]
+        scores = np.array([confidence for confidence, _ in mine], np.float64)
+        wrong = np.array([is_wrong for _, is_wrong in mine], np.bool_)
         found[tag] = risk_curve(tag, "probability", scores, wrong, promise.max_error, promise.confidence)
     return found
 

@@ -1,24 +1,21 @@
 """Tasks that give an image several tags: what `multiple = true` means, as SQL and as text."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Literal
 
-JOINER: Final = "|"
-"""Between the tags of an image, and between the rules that gave them, where they stand as one text."""
+from eoltag.records import JOINER
 
 TagRows = Literal["joined", "each"]
 """How several tags stand in the exported files: in one cell of one row, or in a row each."""
 
 
-def refused(names: Mapping[str, str], flip_rates: Mapping[str, float], rows: TagRows, *, multiple: bool) -> str | None:
+def refused(names: Mapping[str, str], rows: TagRows, *, multiple: bool) -> str | None:
     """Why a task file cannot be, None where it can. names: rule or tag -> what it is, for the message."""
     if not multiple:
         return "tag_rows: is for tasks with multiple = true" if rows != "joined" else None
     for name, what in names.items():
         if JOINER in name:
             return f"{what} '{name}': `{JOINER}` stands between several tags; wanted a name without it"
-    if flip_rates:
-        return "publish.max_flip_rates: is for tasks with one tag an image; wanted publish.max_flip_rate"
     return None
 
 

@@ -79,7 +79,7 @@ class TaskFile(Strict):
     """Further columns of the tags table: `NAME = "SQL"`."""
     multiple: bool = False
     """Every rule that holds gives its tag, not only the first: an image may get several. The table of tags then has the
-    list `tags`; `tag` and `rule` join them by `|`."""
+    lists `tags` and `confidences`; `tag` and `rule` join the tags and their rules by `|`."""
     tag_rows: TagRows = "joined"
     """With `multiple`: the exported files have one row for each image, tags joined (`joined`), or for each tag
     (`each`)."""
@@ -103,7 +103,7 @@ class TaskFile(Strict):
     @model_validator(mode="after")
     def _several_tags_are_told_apart(self) -> "TaskFile":
         names = {rule.name: "rule" for rule in self.rules} | {rule.tag: "tag" for rule in self.rules if rule.tag}
-        if reason := refused(names, self.publish.max_flip_rates, self.tag_rows, multiple=self.multiple):
+        if reason := refused({**names, self.missing: "missing"}, self.tag_rows, multiple=self.multiple):
             raise ValueError(reason)
         return self
 

@@ -2,17 +2,18 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError
 from eoltag.judgements.record import Judgement, now
+from eoltag.records import JOINER, parted
 
 _SAME: Final = ("content_sha256", "task", "shown_tag", "said_tag", "person", "judged_at", "drawn")
-COLUMNS: Final = {"eolMediaURL": "url", **{name: name for name in _SAME}}
-"""Column -> field of a judgement."""
+COLUMNS: Final = {"eolMediaURL": "url", **{name: name for name in _SAME}, "choices": "choices"}
+"""Column -> field of a judgement; `choices` is joined by `|`."""
 _WANTED: Final = ("content_sha256", "task", "said_tag")
 _CHOICE: Final = "tag"
 """The name of the choice in Label Studio's labelling configuration."""
@@ -25,9 +26,13 @@ def write_csv(path: Path, judgements: Iterable[Judgement]) -> int:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
         for one in judgements:
-            writer.writerow(["" if (value := getattr(one, field)) is None else value for field in COLUMNS.values()])
+            writer.writerow([_cell(getattr(one, field)) for field in COLUMNS.values()])
             number += 1
     return number
+
+
+def _cell(value: str | list[str] | None) -> str:
+    return JOINER.join(value) if isinstance(value, list) else value or ""
 
 
 def read_csv(path: Path, person: str) -> list[Judgement]:
@@ -54,21 +59,30 @@ def _of_row(row: dict[str, str], person: str) -> Judgement:
         said_tag=None if said == "?" else said,
         drawn=row.get("drawn") or "csv",
         judged_at=(row.get("judged_at") or "").strip() or now(),
+        choices=list(parted(row.get("choices"))),
     )
 
 
-def label_studio_tasks(judgements: Iterable[Judgement]) -> list[dict[str, Any]]:
-    """What Label Studio imports as tasks: the image, the shown tag as prediction, and what was said as annotation."""
+def label_studio_tasks(judgements: Iterable[Judgement], missing: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What Label Studio imports as tasks: the image, the shown tags as prediction, and what was said as annotation.
+
+    missing: task with several tags an image -> the tag of an image that shows none. There the tags to choose from stand
+    in `choices`, as `<Choices name="tag" toName="image" choice="multiple" value="$choices">` takes them.
+    """
     return [
         {
-            "data": {"image": one.url, "content_sha256": one.content_sha256, "task": one.task},
-            "predictions": [{"result": [_choice(one.shown_tag)]}] if one.shown_tag else [],
-            "annotations": [{"result": [_choice(one.said_tag)], "completed_by": {"email": one.person}}]
+            "data": {
+                "image": one.url, "content_sha256": one.content_sha256, "task": one.task,
+                **({"choices": [{"value": tag} for tag in (*one.choices, missing[one.task])]} if is_joined else {}),
+            },
+            "predictions": [{"result": [_choice(one.shown_tag, is_joined)]}] if one.shown_tag else [],
+            "annotations": [{"result": [_choice(one.said_tag, is_joined)], "completed_by": {"email": one.person}}]
             if one.said_tag
             else [],
         }
         for one in judgements
-    ]
+        for is_joined in [one.task in missing]
+    ]  # fmt: skip
 
 
 def read_label_studio(path: Path, person: str) -> list[Judgement]:
@@ -84,6 +98,7 @@ def _annotations(document: dict[str, Any], person: str) -> list[Judgement]:
     data, predictions = document["data"], document.get("predictions") or []
     shown = _chosen(predictions[0]) if predictions else None
     blank = Judgement(person, data["task"], data["image"], data["content_sha256"], shown, None, "label studio")
+    blank = replace(blank, choices=[choice["value"] for choice in data.get("choices", [])])
     found = []
     for annotation in document["annotations"]:
         if annotation.get("was_cancelled"):
@@ -95,12 +110,14 @@ def _annotations(document: dict[str, Any], person: str) -> list[Judgement]:
     return found
 
 
-def _choice(tag: str | None) -> dict[str, Any]:
-    return {"from_name": _CHOICE, "to_name": "image", "type": "choices", "value": {"choices": [tag]}}
+def _choice(tag: str, is_joined: bool) -> dict[str, Any]:
+    tags = list(parted(tag)) if is_joined else [tag]
+    return {"from_name": _CHOICE, "to_name": "image", "type": "choices", "value": {"choices": tags}}
 
 
 def _chosen(part: dict[str, Any]) -> str | None:
+    """What was chosen, joined where it is more than one; None for nothing."""
     chosen: Sequence[str] = [
         choice for one in part["result"] if one["from_name"] == _CHOICE for choice in one["value"]["choices"]
     ]
-    return chosen[0] if chosen else None
+    return JOINER.join(chosen) if chosen else None

@@ -3,13 +3,14 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from eoltag.errors import DataError
+from eoltag.records import parted
 
 FOLDER: Final = "judgements"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -26,7 +27,8 @@ class Judgement:
     content_sha256: str
     shown_tag: str | None
     said_tag: str | None
-    """The right tag as the person sees it; None where the person is unsure."""
+    """The right tag as the person sees it; None where the person is unsure. Of a task with several tags an image all
+    that it shows, joined by `|`, or the task's `missing`."""
     drawn: str
     """How the image came to be shown: `audit ID`, or an order such as `uncertain`."""
     models: dict[str, str] = field(default_factory=dict)
@@ -36,11 +38,19 @@ class Judgement:
     """The person has taken it back (undo); an earlier one holds again."""
     id: str = ""
     """A judgement that is sent twice, since nobody saw that it had arrived, is one judgement."""
+    choices: list[str] = field(default_factory=list)
+    """Of several tags an image: those that the person could choose from. One of them that is not said is absent, of
+    others nothing is known. Empty where only the shown ones are known to have been looked for."""
 
     @property
     def key(self) -> tuple[str, str]:
         """What is judged: a content, for a task."""
         return self.task, self.content_sha256
+
+    def denies(self, tag: str) -> bool:
+        """Of several tags an image: the person has looked for this one, and not found it."""
+        looked_for = self.choices or parted(self.shown_tag)
+        return self.said_tag is not None and tag in looked_for and tag not in parted(self.said_tag)
 
 
 def now() -> str:
@@ -129,11 +139,17 @@ class Agreed:
     """None where they disagree, or where nobody was sure."""
     said: dict[str, str | None]
     """Person -> tag."""
+    present: tuple[str, ...] = ()
+    """Of several tags an image: those that somebody said and nobody denied."""
+    absent: tuple[str, ...] = ()
+    """Likewise: those that somebody denied and nobody said."""
+    disputed: tuple[str, ...] = ()
+    """Likewise: those that somebody said and somebody denied."""
 
     @property
     def is_disputed(self) -> bool:
-        """Those who were sure do not say the same."""
-        return len({tag for tag in self.said.values() if tag is not None}) > 1
+        """Those who were sure do not say the same. The order of several tags says nothing."""
+        return len({frozenset(parted(tag)) for tag in self.said.values() if tag is not None}) > 1
 
 
 def agreed(judgements: Iterable[Judgement]) -> list[Agreed]:
@@ -143,7 +159,20 @@ def agreed(judgements: Iterable[Judgement]) -> list[Agreed]:
         groups.setdefault(one.key, []).append(one)
     found = []
     for (task, content), group in sorted(groups.items()):
-        sure = {one.said_tag for one in group if one.said_tag is not None}
-        tag = sure.pop() if len(sure) == 1 else None
-        found.append(Agreed(task, content, group[-1].url, tag, {one.person: one.said_tag for one in group}))
+        said = {one.person: one.said_tag for one in group}
+        one = Agreed(task, content, group[-1].url, None, said, *_by_tag(group))
+        tag = None if one.is_disputed else min((tag for tag in said.values() if tag is not None), default=None)
+        found.append(replace(one, tag=tag))
     return found
+
+
+def _by_tag(group: Sequence[Judgement]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Tags that are present, absent, disputed, as the judgements of one image have them."""
+    said = dict.fromkeys(tag for one in group for tag in parted(one.said_tag))
+    seen = dict.fromkeys(tag for one in group for tag in (*one.choices, *parted(one.shown_tag)))
+    denied = {tag for tag in (*said, *seen) if any(one.denies(tag) for one in group)}
+    return (
+        tuple(tag for tag in said if tag not in denied),
+        tuple(tag for tag in seen if tag in denied and tag not in said),
+        tuple(tag for tag in said if tag in denied),
+    )

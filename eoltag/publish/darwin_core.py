@@ -41,7 +41,7 @@ def file_of(table: str) -> str:
 def error_of(certificate: dict[str, Any] | None, tag: str) -> str:
     """How often an assertion with this tag is right, as the certificate has it, or that nobody has measured it."""
     audited = (certificate or {}).get("tags", {}).get(tag)
-    if audited is None:
+    if audited is None or audited["precision"] is None:
         return NOT_AUDITED
     low, high = audited["interval"]
     return (

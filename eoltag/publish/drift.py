@@ -24,3 +24,19 @@ def stability_index(before: Mapping[Group, int], now: Mapping[Group, int]) -> fl
     old_total, new_total = sum(olds.values()), sum(news.values())
     shares = [(olds[group] / old_total, news[group] / new_total) for group in groups]
     return sum((new - old) * log(new / old) for old, new in shares)
+
+
+def tags_index(before: Mapping[str, int], now: Mapping[str, int], images: tuple[int, int] | None = None) -> float:
+    """The index of the tags of a task. before, now: tag -> images.
+
+    images: how many there were before and now, where an image may have several tags. The shares of the tags then do not
+    add up to 1: each tag has an index of its own, of images with it and without, and the largest counts.
+    """
+    if images is None:
+        return stability_index(before, now)
+
+    def index(tag: str) -> float:
+        had, has = before.get(tag, 0), now.get(tag, 0)
+        return stability_index({True: had, False: images[0] - had}, {True: has, False: images[1] - has})
+
+    return max(map(index, before.keys() | now.keys()), default=0.0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from eoltag.publish.task_table import TaskPublish
+from eoltag.records import parted
 
 FEWEST_ROWS: Final = 50
 """The flips of a tag alone are held against its limit where it had so many rows: 3 flips of 4 rows say nothing."""
@@ -32,6 +33,8 @@ class Comparison:
     """(old tag, new tag) -> images that are in both, also of those that keep their tag."""
     flips: list[Flip] = field(default_factory=list)
     """The most confident ones."""
+    has_several: bool = False
+    """The task may give an image several tags; the moves are of whole lists, joined."""
 
     @property
     def tagged(self) -> int:
@@ -48,10 +51,18 @@ class Comparison:
         """Share of the tagged images whose tag flipped."""
         return self.flipped / self.tagged if self.tagged else 0.0
 
+    @property
+    def tags(self) -> list[str]:
+        """Those that images had."""
+        return sorted({tag for old, _ in self.moves for tag in self._each(old)})
+
     def of_tag(self, tag: str) -> tuple[int, int]:
         """Images that had this tag, and how many of them have it no more."""
-        had = {new: rows for (old, new), rows in self.moves.items() if old == tag}
-        return sum(had.values()), sum(rows for new, rows in had.items() if new != tag)
+        had = [(new, rows) for (old, new), rows in self.moves.items() if tag in self._each(old)]
+        return sum(rows for _, rows in had), sum(rows for new, rows in had if tag not in self._each(new))
+
+    def _each(self, text: str | None) -> tuple[str, ...]:
+        return parted(text) if self.has_several else () if text is None else (text,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +151,7 @@ def _flips(task: str, rules: TaskPublish, comparison: Comparison | None, limits:
             f"task {task}: {comparison.flipped:,} of {comparison.tagged:,} tags ({comparison.flip_rate:.1%}) differ "
             f"from publication {comparison.version}; {allowed:.1%} are allowed"
         )
-    for tag in sorted({old for old, _ in comparison.moves if old is not None}):
+    for tag in comparison.tags:
         of_tag = allowed if limits.is_strict else rules.max_flip_rates.get(tag, allowed)
         rows, flipped = comparison.of_tag(tag)
         if rows >= FEWEST_ROWS and flipped / rows > of_tag:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from eoltag.records import Cut, Measure, Outcome
+from eoltag.records import Cut, Measure, Outcome, parted
 
 PENDING: Final = "pending"
 """Counted for rows that no run has predicted yet."""
@@ -59,6 +59,8 @@ class Found(NamedTuple):
     """Sorting by this draws at random; see thumbnails.sample_order."""
     kept: tuple[tuple[str, str], ...] = ()
     """(name, value) of the columns that --keep took along, such as whose picture it is; none that is empty."""
+    confidences: tuple[float, ...] = ()
+    """Of several tags: how sure each of them is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ class Warranty:
     judged: int = 0
     """Images that anybody has judged."""
     right: int = 0
-    """Those on which people agree, and agree with the tag that they were shown."""
+    """Those on which people agree, and agree with the tag that they were shown; of several, each such tag."""
     wrong: int = 0
-    """Those on which people agree that another tag is right."""
+    """Those on which people agree that another tag is right; of several, each tag that is not."""
     disputed: int = 0
     people: int = 0
     certificate: Mapping[str, Any] | None = None
@@ -90,6 +92,29 @@ class TaskFacts:
     """(name, condition with thresholds filled in, tag)."""
     cuts: Sequence[Cut] = ()
     warranty: Warranty = Warranty()
+    has_several: bool = False
+    """The task may give an image several tags."""
+
+    def each(self, text: str | None) -> tuple[str, ...]:
+        """The tags, or the rules, of an image: one, or several that stand joined."""
+        return parted(text) if self.has_several else () if text is None else (text,)
+
+    def of_each_tag(self, row: Found) -> list[Found]:
+        """The row once for each of its tags, with the rule and the confidence of that tag."""
+        if not self.has_several:
+            return [row]
+        tags, rules = self.each(row.tag), self.each(row.rule)
+        rules = rules if len(rules) == len(tags) else (row.rule or "",) * len(tags)
+        sure = row.confidences or (row.confidence,)
+        return [
+            row._replace(tag=tag, rule=rule or None, confidence=confidence)
+            for tag, rule, confidence in zip(tags, rules, sure, strict=True)
+        ]
+
+    def of_one_tag(self, one: Counted) -> Counted:
+        """A count under one tag: that which is called like the label, else the first; a bar has one colour."""
+        tags = self.each(one.tag)
+        return one._replace(tag=one.label if one.label in tags else next(iter(tags), None))
 
     @property
     def has_valid_certificate(self) -> bool:

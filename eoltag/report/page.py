@@ -122,8 +122,8 @@ def _task(facts: TaskFacts, written: Written) -> TaskShown:
     fired: Counter[str] = Counter()
     for one in written.rows("tag", facts.name):
         if one.tag is not None:
-            sizes[one.tag] += one.rows
-            fired[one.rule or ""] += one.rows
+            sizes.update(dict.fromkeys(facts.each(one.tag), one.rows))
+            fired.update(dict.fromkeys(facts.each(one.rule) or ("",), one.rows))
     shown = sizes.most_common(MOST_TAGS)
     inks = tag_inks([tag for tag, _ in shown], facts.missing)
     return TaskShown(
@@ -132,7 +132,7 @@ def _task(facts: TaskFacts, written: Written) -> TaskShown:
         ok=ok,
         failed=failed,
         pending=pending,
-        tags=_tags(facts, written, shown, inks),
+        tags=_tags(facts, written, shown, inks, ok),
         other_tags=len(sizes) - len(shown),
         fired=dict(fired),
         charts=_charts(facts, written, inks),
@@ -142,22 +142,25 @@ def _task(facts: TaskFacts, written: Written) -> TaskShown:
     )
 
 
-def _tags(facts: TaskFacts, written: Written, sizes: Sequence[tuple[str, int]], inks: dict[str, Ink]) -> list[TagShown]:
+def _tags(
+    facts: TaskFacts, written: Written, sizes: Sequence[tuple[str, int]], inks: dict[str, Ink], ok: int
+) -> list[TagShown]:
+    """The tags with their galleries. ok: images that were read; one with several tags counts for each."""
     pictures = {key: jpeg for key, jpeg in written.thumbnails.items() if key[0] == facts.name}
     length = strip_length(len(pictures), len(sizes))
-    total = sum(rows for _, rows in sizes)
-    found = [row for row in written.found if row.task == facts.name and row.outcome == Outcome.OK]
+    read = [row for row in written.found if row.task == facts.name and row.outcome == Outcome.OK]
+    found = [each for row in read for each in facts.of_each_tag(row)]
     shown = []
     for tag, rows in sizes:
         mine = [row for row in found if row.tag == tag]
         strips = strips_of(mine, facts, pictures, length, is_whole=len(mine) == rows)
-        shown.append(TagShown(tag, rows, rows / total, inks[tag], strips))
+        shown.append(TagShown(tag, rows, rows / max(1, ok), inks[tag], strips))
     return shown
 
 
 def _charts(facts: TaskFacts, written: Written, inks: dict[str, Ink]) -> list[Chart]:
     charts = [
-        histograms(written.rows(measure, facts.name), model, measure, facts.cuts, inks)
+        histograms(list(map(facts.of_one_tag, written.rows(measure, facts.name))), model, measure, facts.cuts, inks)
         for model in facts.models
         for measure in ("confidence", "logit")
     ]

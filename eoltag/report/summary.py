@@ -109,6 +109,8 @@ class Summary:
     """Task -> what is otherwise than after the run before; no task that had no tags before."""
     confidences: dict[str, dict[str, int]] = field(default_factory=dict)
     """Task -> tenth of the confidence, `0` to `9` -> bundle rows that were read."""
+    images: dict[str, int] = field(default_factory=dict)
+    """Task that may give an image several tags -> bundle rows with a tag; fewer than the sum over its tags."""
     drift: dict[str, dict[str, float]] = field(default_factory=dict)
     """Task -> population stability index of `confidence` and of `tags` against the last run over the same bundles."""
 
@@ -205,7 +207,7 @@ def summary_text(summary: Summary) -> str:
         *_work_lines(summary.work),
     ]
     for task, tags in summary.tags.items():
-        lines.append(f"task {task}: {sum(tags.values()):,} images tagged or looked at")
+        lines.append(f"task {task}: {summary.images.get(task, sum(tags.values())):,} images tagged or looked at")
         lines += [f"  {tag:<24} {rows:>9,}" for tag, rows in sorted(tags.items(), key=lambda item: -item[1])]
         lines += _never_fired(summary.rules[task])
         lines += _changes_line(summary.changes.get(task))

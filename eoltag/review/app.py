@@ -14,16 +14,22 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from eoltag.judgements.follow import Follower
 from eoltag.judgements.record import Judgement, append, now
+from eoltag.records import parted
 from eoltag.review.pictures import Pictures, media_type
 from eoltag.review.queue import Item
 
 PAGE: Final = Path(__file__).parent / "page"
 PAGE_SIZE: Final = 60
 """Images that the browser asks for at a time."""
+
+
+LONGEST_TAG: Final = 200
+MOST_LETTERS: Final = 2_000
+"""Of several tags together."""
 
 
 class Said(BaseModel):
@@ -33,9 +39,16 @@ class Said(BaseModel):
     person: str = Field(min_length=1, max_length=64)
     task: str
     content_sha256: str
-    said_tag: str | None = Field(max_length=200)
+    said_tag: str | None = Field(max_length=MOST_LETTERS)
     is_withdrawn: bool = False
     id: str = Field(min_length=8, max_length=64)
+
+    @field_validator("said_tag")
+    @classmethod
+    def _is_short(cls, said: str | None) -> str | None:
+        if any(len(tag) > LONGEST_TAG for tag in parted(said)):
+            raise ValueError(f"a tag has at most {LONGEST_TAG} letters")
+        return said
 
 
 @dataclass(slots=True)
@@ -46,6 +59,8 @@ class Review:
     items: Sequence[Item]
     tags: dict[str, list[str]]
     """Task -> tags to choose from."""
+    missing: dict[str, str]
+    """Task that may give an image several tags -> the tag of an image that shows none of them."""
     drawn: str
     """How the images came to be shown, for the judgements."""
     token: str
@@ -83,7 +98,7 @@ def make_app(review: Review) -> FastAPI:
         done = len(review.by_key.keys() & said.keys())
         first_open = next((place for place, key in enumerate(review.by_key) if key not in said), len(review.items))
         return {"total": len(review.items), "done": done, "first_open": first_open, "start": start, "items": rows,
-                "tags": review.tags}  # fmt: skip
+                "tags": review.tags, "missing": review.missing}  # fmt: skip
 
     @app.get("/api/picture/{task}/{content}", dependencies=[allowed])
     def picture(task: str, content: str, size: Literal["large", "any"] = "any") -> Response:
@@ -110,7 +125,15 @@ def _judgement(review: Review, said: Said) -> Judgement:
     blank = Judgement(
         said.person, said.task, item.url, item.content_sha256, item.tag, said.said_tag, review.drawn, item.models, now()
     )
-    return replace(blank, is_withdrawn=said.is_withdrawn, id=said.id)
+    return replace(blank, is_withdrawn=said.is_withdrawn, id=said.id, choices=_choices(review, item, said.said_tag))
+
+
+def _choices(review: Review, item: Item, said: str | None) -> list[str]:
+    """The tags that the page has offered of an image with several, and those that the person has typed."""
+    if item.tags is None or said is None:
+        return []
+    offered = dict.fromkeys([*review.tags.get(item.task, []), *item.tags, *parted(said)])
+    return [tag for tag in offered if tag != review.missing.get(item.task)]
 
 
 def _guard(review: Review) -> Any:

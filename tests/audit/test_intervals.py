@@ -36,7 +36,7 @@ def audit(shown: np.ndarray, tagged: np.ndarray, images: int, seed: int) -> dict
     """One audit: strata by tag, with the hits of the tag `yes`."""
     tags = np.where(tagged, "yes", "no").tolist()
     rows = {tag: tags.count(tag) for tag in ("no", "yes")}
-    places = draw(tags, allocate(rows, images), seed)
+    places = list(draw([(tag,) for tag in tags], allocate(rows, images), seed))
     return {
         tag: Stratum(rows[tag], len(mine), int(shown[mine].sum()))
         for tag in rows
@@ -96,8 +96,9 @@ def test_a_rare_tag_gets_its_own_images_and_none_more_than_there_are() -> None:
 
 def test_a_draw_is_random_mixed_and_the_same_for_one_seed() -> None:
     tags = ["a"] * 500 + ["b"] * 500
-    drawn = draw(tags, {"a": 20, "b": 20}, 3)
-    assert drawn == draw(tags, {"a": 20, "b": 20}, 3) != draw(tags, {"a": 20, "b": 20}, 4)
+    rows, wanted = [(tag,) for tag in tags], {"a": 20, "b": 20}
+    drawn = list(draw(rows, wanted, 3))
+    assert drawn == list(draw(rows, wanted, 3)) != list(draw(rows, wanted, 4))
     assert sorted(tags[place] for place in drawn) == ["a"] * 20 + ["b"] * 20
     assert len(set(drawn)) == 40
     assert [tags[place] for place in drawn] != sorted(tags[place] for place in drawn)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eoltag.audit.certificate import Judged
 from eoltag.audit.draw import draw
-from eoltag.audit.sample import Drawn
+from eoltag.audit.sample import Claim, Drawn
 from eoltag.audit.thresholds import Promise, thresholds_again
 
 DRAWS = 400
@@ -36,9 +36,9 @@ def published(share: float, seed: int) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def audit(confidence: NDArray[np.float64], wrong: NDArray[np.bool_], seed: int) -> list[Judged]:
-    places = draw(["yes"] * len(wrong), {"yes": LABELS}, seed)
+    places = list(draw([("yes",)] * len(wrong), {"yes": LABELS}, seed))
     drawn = [Drawn("u", str(at), "yes", float(confidence[at]), "b", at, None, None, "sure") for at in places]
-    return [Judged(one, "no" if wrong[at] else "yes") for one, at in zip(drawn, places, strict=True)]
+    return [Judged(one, frozenset({"no" if wrong[at] else "yes"})) for one, at in zip(drawn, places, strict=True)]
 
 
 def error_at(confidence: NDArray[np.float64], wrong: NDArray[np.bool_], threshold: float) -> float:
@@ -66,7 +66,7 @@ def test_the_threshold_of_another_share_does_not_hold_any_more() -> None:
 
 def test_tags_of_people_and_the_missing_tag_choose_no_threshold_and_few_images_say_how_many_are_wanted() -> None:
     def one(number: int, tag: str, rule: str) -> Judged:
-        return Judged(Drawn("u", str(number), tag, 0.9, "b", number, None, None, rule), tag)
+        return Judged(Drawn("u", str(number), tag, 0.9, "b", number, None, None, rule), frozenset({tag}))
 
     judged = [one(n, "map", "sure") for n in range(58)] + [one(n, "map", "person") for n in range(58, 80)]
     judged += [one(n, "unsure", "none") for n in range(80, 90)]
@@ -78,3 +78,15 @@ def test_tags_of_people_and_the_missing_tag_choose_no_threshold_and_few_images_s
     )
     enough = thresholds_again([*judged, one(99, "map", "sure")], "unsure", PROMISE)["tags"]["map"]
     assert (enough["threshold"], enough["images"], enough["wrong"], enough["coverage"]) == (0.9, 59, 0, 1.0)
+
+
+def test_an_image_with_several_tags_counts_for_each_with_the_confidence_of_that_tag() -> None:
+    def one(number: int) -> Judged:
+        claims = (Claim("flower", "f", 0.9), Claim("fruit", "g", 0.6, is_counted=number < 70))
+        image = Drawn("u", str(number), "flower|fruit", 0.9, "b", number, None, None, "f|g", claims)
+        return Judged(image, frozenset({"flower", "fruit"}))
+
+    found = thresholds_again([one(number) for number in range(80)], "none", PROMISE)["tags"]
+    assert {tag: (one["threshold"], one["images"]) for tag, one in found.items()} == {
+        "flower": (0.9, 80), "fruit": (0.6, 70),
+    }  # fmt: skip

@@ -19,7 +19,7 @@ def test_a_rule_counts_wherever_it_gave_a_tag() -> None:
     [
         ({"multiple": True, "rules": [{"name": "a|b", "when": "true", "tag": "x"}]}, "stands between several tags"),
         ({"multiple": True, "rules": [{"name": "a", "when": "true", "tag": "x|y"}]}, "tag 'x|y'"),
-        ({"multiple": True, "publish": {"max_flip_rates": {"x": 0.1}}}, "wanted publish.max_flip_rate"),
+        ({"multiple": True, "missing": "x|y"}, "missing 'x|y'"),
         ({"tag_rows": "each"}, "is for tasks with multiple = true"),
     ],
 )

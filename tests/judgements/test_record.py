@@ -1,5 +1,6 @@
 """Judgements: appended by several people, taken back, agreed on or not."""
 
+import json
 import multiprocessing
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from eoltag.errors import DataError
 from eoltag.judgements.exchange import label_studio_tasks, read_csv, read_label_studio, write_csv
 from eoltag.judgements.record import Judgement, agreed, append, file_of, latest, now, read
+from eoltag.judgements.task_tags import TaskTags, read_task_tags
 
 ANNA = Judgement("Anna", "kind", "https://eol.org/a.jpg", "a" * 64, "map", "photo", "uncertain", {"main": "v"}, "1")
 
@@ -86,12 +88,52 @@ def test_csv_goes_out_and_comes_back(tmp_path: Path) -> None:
 
 
 def test_label_studio_goes_out_and_comes_back(tmp_path: Path) -> None:
-    import json
-
     file = tmp_path / "export.json"
-    file.write_text(json.dumps(label_studio_tasks([ANNA])))
+    file.write_text(json.dumps(label_studio_tasks([ANNA], {})))
     (back,) = read_label_studio(file, "Ben")
     assert (back.person, back.said_tag, back.shown_tag, back.content_sha256) == ("Anna", "photo", "map", "a" * 64)
     file.write_text('{"not": "a list of tasks"}')
     with pytest.raises(DataError, match="wanted Label Studio's JSON export"):
         read_label_studio(file, "Ben")
+
+
+SEVERAL = replace(ANNA, shown_tag="flower", said_tag="flower|fruit", choices=["flower", "fruit", "bud"])
+
+
+def test_people_agree_on_tags_one_by_one() -> None:
+    same = replace(SEVERAL, person="Ben", said_tag="fruit|flower", choices=["fruit", "flower"])
+    (one,) = agreed([SEVERAL, same])
+    assert (one.tag, one.is_disputed) == ("flower|fruit", False), "in whatever order"
+    assert (one.present, one.absent, one.disputed) == (("flower", "fruit"), ("bud",), ())
+    (one,) = agreed([SEVERAL, replace(same, said_tag="flower")])
+    assert (one.tag, one.is_disputed) == (None, True)
+    assert (one.present, one.absent, one.disputed) == (("flower",), ("bud",), ("fruit",))
+    (one,) = agreed([replace(SEVERAL, said_tag="fruit", choices=[])])
+    assert (one.present, one.absent) == (("fruit",), ("flower",)), "only the shown ones were looked for"
+    (one,) = agreed([replace(SEVERAL, said_tag=None)])
+    assert (one.present, one.absent, one.disputed) == ((), (), ())
+
+
+def test_several_tags_go_out_and_come_back(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [SEVERAL])
+    assert read_csv(tmp_path / "a.csv", "Ben") == [replace(SEVERAL, models={})]
+    (task,) = label_studio_tasks([SEVERAL], {"kind": "none"})
+    assert [choice["value"] for choice in task["data"]["choices"]] == ["flower", "fruit", "bud", "none"]
+    assert task["annotations"][0]["result"][0]["value"]["choices"] == ["flower", "fruit"]
+    (tmp_path / "a.json").write_text(json.dumps([task]))
+    (back,) = read_label_studio(tmp_path / "a.json", "Ben")
+    assert (back.said_tag, back.shown_tag) == ("flower|fruit", "flower")
+    kind = TaskTags(True, "none", ("flower",))
+    assert kind.said(back).choices == ["flower", "fruit", "bud"]
+    assert kind.said(replace(back, said_tag=" fruit |flower|")).said_tag == "fruit|flower"
+    assert TaskTags().said(back) == back
+    assert kind.choices("flower|fruit", None, "none") == ["flower", "fruit"]
+
+
+def test_what_is_known_of_a_task_comes_from_its_last_decision(tmp_path: Path) -> None:
+    rules = [{"name": "f", "tag": "flower"}, {"name": "g", "tag": "fruit"}, {"name": "h", "tag": "flower"}]
+    content = {"multiple": True, "missing": "none", "rules": [*rules, {"name": "i", "tag": None, "tag_sql": "label"}]}
+    (tmp_path / "decided").mkdir()
+    (tmp_path / "decided/kind.json").write_text(json.dumps({"task": {"content": content}}))
+    assert read_task_tags(tmp_path, "kind") == TaskTags(True, "none", ("flower", "fruit"))
+    assert read_task_tags(tmp_path, "other") == TaskTags()

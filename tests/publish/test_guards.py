@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from eoltag.publish.drift import stability_index
+from eoltag.publish.drift import stability_index, tags_index
 from eoltag.publish.guards import Comparison, Limits, Measured, refusals
 from eoltag.publish.task_table import Agreement, TaskPublish
 
@@ -108,3 +108,25 @@ def test_the_stability_index_is_that_of_the_textbook() -> None:
     assert stability_index({"a": 50, "b": 50}, {"a": 60, "b": 40}) == pytest.approx(0.04055, abs=1e-5)
     assert stability_index({"a": 99, "b": 1}, {"b": 100}) > 5
     assert stability_index({}, {"a": 1}) == 0
+
+
+def test_of_several_tags_an_image_each_is_held_against_its_own_limit() -> None:
+    moves: Moves = {("flower", "flower"): 900, ("flower|fruit", "flower"): 60, ("flower|fruit", "flower|fruit"): 40}
+    compared = replace(FINE, comparison=Comparison("V1", moves, has_several=True))
+    assert compared.comparison is not None
+    assert (compared.comparison.tags, compared.comparison.flipped) == (["flower", "fruit"], 60)
+    assert (compared.comparison.of_tag("flower"), compared.comparison.of_tag("fruit")) == ((1000, 0), (100, 60))
+    assert refused(compared) == [
+        "task kind: 60 of 100 images with tag 'fruit' (60.0%) have it no more; 10.0% are allowed"
+    ]
+    assert refused(compared, TaskPublish(max_flip_rates={"fruit": 0.6})) == []
+
+
+def test_the_shares_of_several_tags_drift_one_by_one() -> None:
+    before, now = {"flower": 500, "fruit": 100}, {"flower": 1000, "fruit": 800}
+    of_fruit = stability_index({1: 100, 0: 900}, {1: 800, 0: 1200})
+    assert tags_index(before, now, (1000, 2000)) == pytest.approx(of_fruit)
+    assert tags_index(before, before, (1000, 1000)) == 0.0
+    assert tags_index({"flower": 1000}, {"flower": 1000}, (1000, 2000)) > 0.25, "half of the images have it no more"
+    assert tags_index(before, now) == stability_index(before, now)
+    assert tags_index({}, {}, (0, 0)) == 0.0

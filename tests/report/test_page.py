@@ -316,3 +316,25 @@ def test_a_picture_carries_what_was_kept_of_its_row() -> None:
     text, _ = render(written(rows, thumbnails=5), "report/index.html")
     card = next(iter(read_html(text).all("figure", "card")))
     assert [fact.text for fact in card.all("span", "kept")] == ["rights: CC BY <b>Jo</b>", "sciname: Rosa"]
+
+
+def test_an_image_with_several_tags_stands_in_the_gallery_of_each_with_the_confidence_of_that_tag() -> None:
+    both = {"tag": "rose|thorn", "rule": "sure|sharp", "label": "roses", "confidence": 0.9, "confidences": (0.9, 0.4)}
+    rows = [found(n, **both) for n in range(6)]
+    rows += [found(n, tag="rose", rule="person", label="roses", confidence=0.8, confidences=(0.7,)) for n in (6, 7)]
+    rows += [found(8, tag="NA", rule=None, label="thorns", confidence=0.3)]
+    content = written(rows)
+    rules = [*content.tasks[0].rules, ("sharp", "scores['thorns'] > 0.3", "thorn")]
+    task = replace(content.tasks[0], has_several=True, rules=rules)
+    page = read_html(render(replace(content, tasks=[task]), "index.html")[0])
+    assert cells(page, "Tags") == [["rose", "8", "89%"], ["thorn", "6", "67%"], ["NA", "1", "11%"]]
+    assert [line[-1] for line in cells(page, "Rules, each that holds gives its tag")] == ["6", "6", "2", "1"]
+    shown = {
+        tag: {
+            card.attributes["data-confidence"]
+            for card in page.all("figure", "card")
+            if card.attributes["data-tag"] == tag
+        }
+        for tag in ("rose", "thorn", "NA", "rose|thorn")
+    }
+    assert shown == {"rose": {"0.9", "0.7"}, "thorn": {"0.4"}, "NA": {"0.3"}, "rose|thorn": set()}

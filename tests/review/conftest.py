@@ -1,6 +1,7 @@
 """An output directory that is written without Spark, and its review served on loopback."""
 
 import hashlib
+import json
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,25 @@ HOSTILE = (
 
 def content_of(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()
+
+
+Several = Sequence[tuple[str, float]]
+"""The tags of an image, each with its confidence."""
+
+
+def write_several(folder: Path, urls: Sequence[str], each: Sequence[Several]) -> None:
+    """As write_output, of a task that gives an image several tags, with its note."""
+    write_output(folder, urls, ["|".join(tag for tag, _ in one) or "none" for one in each])
+    path = folder / "tags/task=kind/part-0.parquet"
+    turns = [each[number % len(each)] for number in range(len(urls))]
+    table = pq.read_table(path, partitioning=None)
+    tags = pa.array([[tag for tag, _ in one] for one in turns], pa.list_(pa.string()))
+    sure = pa.array([[confidence for _, confidence in one] for one in turns], pa.list_(pa.float32()))
+    pq.write_table(table.append_column("tags", tags).append_column("confidences", sure), path)
+    rules = [{"name": name, "tag": name} for name in ("flower", "fruit", "bud")]
+    (folder / "decided").mkdir()
+    content = {"multiple": True, "missing": "none", "rules": rules}
+    (folder / "decided/kind.json").write_text(json.dumps({"task": {"content": content}}))
 
 
 def write_output(folder: Path, urls: Sequence[str], tags: Sequence[str | None] = ("map", "photo")) -> None:
@@ -81,7 +101,11 @@ def write_output(folder: Path, urls: Sequence[str], tags: Sequence[str | None] =
 
 def review_of(output: Path, host: str, items: Sequence[Item] | None = None) -> Review:
     found = read_items(output, Slice()) if items is None else items
-    return Review(output, found, known_tags(output, ()), "uncertain", TOKEN, frozenset({host}))
+    return Review(output, found, known_tags(output, ()), missing_of(found), "uncertain", TOKEN, frozenset({host}))
+
+
+def missing_of(items: Sequence[Item]) -> dict[str, str]:
+    return {item.task: "none" for item in items if item.tags is not None}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from eoltag.errors import OutputError
 from eoltag.judgements.record import latest, read
 from eoltag.review.queue import Slice, known_tags, read_items
-from tests.review.conftest import HOSTILE, TOKEN, content_of, served, write_output
+from tests.review.conftest import HOSTILE, TOKEN, content_of, served, write_output, write_several
 
 
 @pytest.fixture
@@ -111,3 +111,38 @@ def test_the_same_picture_in_two_rows_is_judged_once(tmp_path: Path) -> None:
 def test_a_folder_without_tags_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="its tags cannot be read for a review"):
         read_items(tmp_path, Slice())
+
+
+BOTH, FLOWER, NONE = (("flower", 0.9), ("fruit", 0.55)), (("flower", 0.7),), ()
+PLANTS = [f"https://eol.org/{number}.jpg" for number in range(6)]
+
+
+def test_an_image_with_several_tags_is_in_the_slice_of_each_by_the_confidence_of_that_tag(tmp_path: Path) -> None:
+    write_several(tmp_path, PLANTS, [BOTH, FLOWER, NONE])
+    assert known_tags(tmp_path, ()) == {"kind": ["flower", "fruit", "bud"]}, "a tag of no image may be chosen too"
+    fruits = read_items(tmp_path, Slice(tags=("fruit",)))
+    assert [(item.tag, item.tags, item.confidence) for item in fruits] == [
+        ("flower|fruit", ("flower", "fruit"), pytest.approx(0.55))
+    ] * 2
+    assert {item.tags for item in read_items(tmp_path, Slice())} == {("flower", "fruit"), ("flower",), ()}
+    flowers = read_items(tmp_path, Slice(tags=("flower",), order="least_sure"))
+    assert [item.confidence for item in flowers] == pytest.approx([0.7, 0.7, 0.9, 0.9])
+    assert len(read_items(tmp_path, Slice(tags=("flower",), least=0.8))) == 2
+    assert len(read_items(tmp_path, Slice(tags=("flower|fruit",)))) == 2
+
+
+def test_a_judgement_of_several_tags_says_what_could_be_chosen(tmp_path: Path) -> None:
+    write_several(tmp_path, PLANTS, [BOTH, FLOWER, NONE])
+    words = [said(1, PLANTS[0], "fruit|seed"), said(2, PLANTS[1], "none"), said(3, PLANTS[2], None)]
+    with served(tmp_path) as address:
+        base, headers = address.split("/?")[0], {"X-Token": TOKEN}
+        assert httpx.get(f"{base}/api/queue?person=Anna", headers=headers).json()["missing"] == {"kind": "none"}
+        assert httpx.post(f"{base}/api/judge", json=words, headers=headers).status_code == 200
+        long = [said(4, PLANTS[0], f"fruit|{'x' * 201}")]
+        assert httpx.post(f"{base}/api/judge", json=long, headers=headers).status_code == 422
+    one, none, unsure = read(tmp_path)
+    assert (one.shown_tag, one.said_tag, one.choices) == (
+        "flower|fruit", "fruit|seed", ["flower", "fruit", "bud", "seed"],
+    )  # fmt: skip
+    assert (none.said_tag, none.choices) == ("none", ["flower", "fruit", "bud"])
+    assert (unsure.said_tag, unsure.choices) == (None, [])

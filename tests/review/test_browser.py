@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eoltag.judgements.record import latest, read
-from tests.review.conftest import HOSTILE, served
+from tests.review.conftest import HOSTILE, served, write_several
 from tests.support.browser import Browser, Visit, browsing, find_browser
 
 PROGRAM = find_browser()
@@ -126,3 +126,20 @@ def test_nothing_sticks_out_on_narrow_and_wide_screens(
         visit.set_dark(is_dark)
         assert visit.ask("document.documentElement.scrollWidth <= innerWidth")
         assert visit.ask("[...document.images].every((one) => one.alt !== '')")
+
+
+def test_several_tags_are_switched_on_and_off_and_then_said_together(browser: Browser, tmp_path: Path) -> None:
+    write_several(tmp_path, [f"https://eol.org/{n}.jpg" for n in range(4)], [(("flower", 0.9), ("fruit", 0.5))])
+    with served(tmp_path) as address:
+        visit = begin(browser, address, "Anna")
+        choices = "[...document.querySelectorAll('#choices button')].map((one) => one.textContent)"
+        assert visit.ask(choices)[0] == "Enterit shows: flower|fruit"
+        press(visit, "1", "3")
+        assert visit.ask(choices)[0] == "Enterit shows: fruit|bud"
+        press(visit, "Enter", "Enter", "1", "2", "y", "b")
+        assert visit.ask("document.getElementById('judged').textContent") == "you said: none"
+        press(visit, "s", "g", "2", "Enter")
+        wait(visit, f"{SAVED} === 0")
+        assert visit.complaints == []
+    assert [one.said_tag for one in read(tmp_path)] == ["fruit|bud", "flower|fruit", "none", "flower"]
+    assert all(one.choices == ["flower", "fruit", "bud"] for one in read(tmp_path))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from eoltag.errors import DataError
+from eoltag.records import JOINER, parted
 from train.cli import log
-from train.images.answers import JOINER
 from train.records import Split
 
 Key = Literal["content_sha256", "eolMediaURL", "identifier", "path"]
@@ -153,7 +153,7 @@ def _several_rows(path: Path, reader: "csv.DictReader[str]", column: str) -> Ite
     """Lines of which nothing is known are left out, and counted."""
     lines = [
         (reader.line_num, _name(_required(path, reader, row, column), column), _split(path, reader, row),
-         _said_of_image(row), _listed(row.get("labels", "")), _listed(row.get("absent", "")))
+         _said_of_image(row), parted(row.get("labels", "")), parted(row.get("absent", "")))
         for row in _lines(path, reader)
     ]  # fmt: skip
     labels = sorted({label for *_, present, absent in lines for label in (*present, *absent) if label != ALL_OTHERS})
@@ -198,8 +198,3 @@ def _said_of_image(row: Mapping[str, str]) -> dict[str, Any]:
 
 def _name(name: str, column: str) -> str:
     return name.lower() if column == "content_sha256" else name
-
-
-def _listed(cell: str) -> tuple[str, ...]:
-    """The labels of a cell, each once."""
-    return tuple(dict.fromkeys(label for part in cell.split(JOINER) if (label := part.strip())))

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError, ImageError
+from eoltag.records import JOINER
 from eoltag.settings import FetchSettings
 from train.cli import log
 from train.data.label_table import LabelledName, LabelTable, merged, read_file_table
-from train.images.answers import JOINER
 from train.images.decoding import decode_ahead, log_skipped
 from train.images.downloads import DownloadFolder
 from train.images.files import read_image_file

@@ -1,7 +1,7 @@
 """How right the *tags* of an output are, rules and all: held against a table in which people say what each image is."""
 
 import csv
-from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eoltag.errors import DataError
+from eoltag.judgements.task_tags import TaskTags, read_task_tags
+from eoltag.records import parted
+from train.data.label_table import ALL_OTHERS
 from train.evaluate.metrics import wilson_interval
 
 URL_COLUMNS: Final = ("eolMediaURL", "url", "image_url", "mediaURL", "obj_url", "object_url")
@@ -19,36 +22,53 @@ LEVEL: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """What people say of one image."""
+
+    present: frozenset[str]
+    """The tags that are right."""
+    absent: frozenset[str] | None = None
+    """Those that are known to be wrong; None for all others."""
+
+    def shows(self, tag: str) -> bool | None:
+        """Whether this tag is right; None where nobody has said."""
+        if tag in self.present:
+            return True
+        return False if self.absent is None or tag in self.absent else None
+
+
+@dataclass(frozen=True, slots=True)
 class TagEvaluation:
-    """Tags and truth of every labelled image that the output holds."""
+    """Tags and truth of every labelled image that the output holds. An image with several tags counts for each."""
 
     output: Path
     task: str
-    pairs: tuple[tuple[str, str], ...]
-    """(what people say, the tag) of each image that was read."""
+    pairs: tuple[tuple[Truth, frozenset[str]], ...]
+    """(what people say, the tags) of each image that was read."""
     failed: int
     """Labelled images that could not be read, and have no tag."""
     absent: int
     """Labelled images that the output does not hold."""
 
     def document(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        hits = sum(truth == tag for truth, tag in self.pairs)
+        """Plain JSON values. accuracy: the share of images of which no tag is wrong, and none is missing."""
+        hits = sum(truth.present <= tags and all(map(_is_possible(truth), tags)) for truth, tags in self.pairs)
         low, high = wilson_interval(hits, len(self.pairs), LEVEL)
+        named = {tag for truth, tags in self.pairs for tag in (*truth.present, *tags)}
         return {
             "output": str(self.output),
             "task": self.task,
             "images": {"labelled": len(self.pairs), "failed": self.failed, "not_in_output": self.absent},
             "accuracy": hits / len(self.pairs) if self.pairs else None,
             "accuracy_interval": [low, high] if self.pairs else None,
-            "per_tag": {tag: self._measures(tag) for tag in sorted({tag for pair in self.pairs for tag in pair})},
+            "per_tag": {tag: self._measures(tag) for tag in sorted(named)},
         }
 
     def _measures(self, tag: str) -> dict[str, Any]:
-        """Shares of nothing are None."""
-        right = sum(pair == (tag, tag) for pair in self.pairs)
-        counts = Counter(at for pair in self.pairs for at, name in enumerate(pair) if name == tag)
-        truly, tagged = counts[0], counts[1]
+        """Over the images of which it is known whether they show the tag. Shares of nothing are None."""
+        answers = [(truth.shows(tag), tag in tags) for truth, tags in self.pairs if truth.shows(tag) is not None]
+        right = sum(shows and is_tagged for shows, is_tagged in answers if shows is not None)
+        truly, tagged = (sum(bool(answer[at]) for answer in answers) for at in range(2))
         return {
             "tagged": tagged,
             "labelled": truly,
@@ -60,14 +80,19 @@ class TagEvaluation:
         }
 
 
+def _is_possible(truth: Truth) -> Callable[[str], bool]:
+    return lambda tag: truth.shows(tag) is not False
+
+
 def evaluate_tags(output: Path, table: Path, task: str | None) -> TagEvaluation:
     """Hold the tags of a task against a labelled table. task: None where the output has one. Raises DataError."""
     name = _task(output, task)
-    truth, tags = _truth(table), _tags(output / "tags" / f"task={name}")
+    kind = read_task_tags(output, name)
+    truth, tags = _truth(table, kind), _tags(output / "tags" / f"task={name}", has_several=kind.has_several)
     known = {url: tags[url] for url in truth if url in tags}
     if not known:
         raise DataError(f"{table}: none of its {len(truth)} images is in the tags of task '{name}' in {output}")
-    pairs = tuple((truth[url], tag) for url, tag in known.items() if tag is not None)
+    pairs = tuple((truth[url], frozenset(each)) for url, each in known.items() if each is not None)
     return TagEvaluation(output, name, pairs, failed=len(known) - len(pairs), absent=len(truth) - len(known))
 
 
@@ -83,16 +108,17 @@ def _task(output: Path, asked: str | None) -> str:
     return asked or names[0]
 
 
-def _tags(folder: Path) -> dict[str, str | None]:
-    """URL -> tag; None where the image could not be read. A URL in several bundles has one tag."""
+def _tags(folder: Path, *, has_several: bool) -> dict[str, Sequence[str] | None]:
+    """URL -> tags; None where the image could not be read. A URL in several bundles has the same ones."""
     try:
         table = pq.read_table(folder, columns=["eolMediaURL", "tag"], partitioning=None)
     except (OSError, pa.ArrowException) as problem:
         raise DataError(f"{folder}: cannot be read as a table of tags ({str(problem).splitlines()[0]})") from problem
-    return dict(zip(table["eolMediaURL"].to_pylist(), table["tag"].to_pylist(), strict=True))
+    pairs = zip(table["eolMediaURL"].to_pylist(), table["tag"].to_pylist(), strict=True)
+    return {url: None if tag is None else parted(tag) if has_several else (tag,) for url, tag in pairs}
 
 
-def _truth(table: Path) -> dict[str, str]:
+def _truth(table: Path, kind: TaskTags) -> dict[str, Truth]:
     """URL -> what people say it is. Raises DataError."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
@@ -100,14 +126,28 @@ def _truth(table: Path) -> dict[str, str]:
             stream.seek(0)
             reader = csv.DictReader(stream, delimiter="\t" if "\t" in first else ",")
             header = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-            url, tag = (_column(table, header, names) for names in (URL_COLUMNS, TAG_COLUMNS))
-            found = {(row[url] or "").strip(): (row[tag] or "").strip() for row in reader}
+            url = _column(table, header, URL_COLUMNS)
+            if kind.has_several and "labels" in header:
+                found = {(row[url] or "").strip(): _answers(row, header, kind) for row in reader}
+            else:
+                tag = _column(table, header, TAG_COLUMNS)
+                said = {(row[url] or "").strip(): (row[tag] or "").strip() for row in reader}
+                each = {url: parted(tag) if kind.has_several else (tag,) for url, tag in said.items() if tag}
+                found = {url: Truth(frozenset(tags)) for url, tags in each.items()}
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise DataError(f"--labels {table}: cannot be read as a table ({problem})") from problem
-    found = {url: tag for url, tag in found.items() if url and tag}
+    found = {url: truth for url, truth in found.items() if url and (truth.present or truth.absent)}
     if not found:
         raise DataError(f"--labels {table}: wanted rows with a URL and a tag. Received: none")
     return found
+
+
+def _answers(row: dict[str, str], header: dict[str, str], kind: TaskTags) -> Truth:
+    """A row of a table with the columns `labels` and `absent`, as `fit` takes it: what stands in neither is unknown."""
+    present, absent = (frozenset(parted(row.get(header.get(name, ""), ""))) for name in ("labels", "absent"))
+    if ALL_OTHERS in absent:
+        return Truth(present or frozenset({kind.missing}))
+    return Truth(present, absent)
 
 
 def _column(table: Path, header: dict[str, str], names: tuple[str, ...]) -> str:

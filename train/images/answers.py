@@ -1,7 +1,6 @@
 """What is known of images as numbers: a row for each image, a column for each label."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +9,6 @@ from train.records import LabelledImage
 
 Answers = NDArray[np.float32]
 """(N, C): 1 where an image shows a label, 0 where it does not, NaN where nobody knows."""
-
-JOINER: Final = "|"
-"""Between the labels of an image where they stand as one text."""
 
 
 def answers_of(images: Sequence[LabelledImage], labels: Sequence[str]) -> Answers:

@@ -19,9 +19,10 @@ from train.prepare.download import Downloads
 from train.prepare.examine import Finish, examine_all
 from train.prepare.gather import Examined, gather, rejected
 from train.prepare.judged import of_content, overruled
+from train.prepare.label_file import LabelRow, write_labels
 from train.prepare.operations import AugmentSet
-from train.prepare.output import QUARANTINE, WEIGHTS, building
-from train.prepare.placing import copy_rejected, place_all
+from train.prepare.output import LABELS, QUARANTINE, WEIGHTS, building
+from train.prepare.placing import Placed, copy_rejected, place_all
 from train.prepare.report import Report, Sizes, make_report, write_report
 from train.prepare.sources.candidate import Candidate, Offer, check_labels
 from train.similar.groups import DISTANCE
@@ -53,7 +54,8 @@ class Plan:
 
 def prepare(offer: Offer, plan: Plan, downloads: Downloads | None) -> Report:
     """Writes the set to plan.out, which was checked before. Raises DataError where no image can be used."""
-    check_labels({candidate.label for candidate in offer.candidates})
+    check_labels({label for candidate in offer.candidates for label in candidate.labels})
+    has_several = any(candidate.has_answers for candidate in offer.candidates)
     with building(plan.out) as work:
         made = work / "made"
         examined = overruled(look_at_all(offer, plan, downloads, work), plan.near_bits)
@@ -62,18 +64,27 @@ def prepare(offer: Offer, plan: Plan, downloads: Downloads | None) -> Report:
         copies = add_copies(rows, made, plan.augment_to, plan.augment_set, plan.seed, plan.processes)
         if plan.is_quarantined:
             copy_rejected(placed, made / QUARANTINE)
-        weights = class_weights(Counter(row.label for row in [*rows, *copies] if row.is_learned))
-        (made / WEIGHTS).write_text(json.dumps(weights, indent=2, sort_keys=True) + "\n", "utf-8")
+        weights = {}
+        if has_several:  # whose recipe weighs each label by itself
+            write_labels(made / LABELS, "path", [_answers(one) for one in placed if one.path])
+        else:
+            weights = class_weights(Counter(row.label for row in [*rows, *copies] if row.is_learned))
+            (made / WEIGHTS).write_text(json.dumps(weights, indent=2, sort_keys=True) + "\n", "utf-8")
         sizes = Sizes(
             offered=len(offer.candidates),
             bytes_before=sum(one.finding.size_bytes for one in examined if one.is_usable),
             bytes_after=sum(path.stat().st_size for path in (made / IMAGES).rglob("*") if path.is_file()),
         )
         groups = [one.group for one in placed if one.path]
-        report = make_report(rows, copies, groups, sizes, weights, plan.seed, offer.notes)
+        report = make_report(rows, copies, groups, sizes, weights, plan.seed, offer.notes, has_several=has_several)
         write_report(made, report)
         write_manifest(made / FILE_NAME, [*rows, *copies])
     return report
+
+
+def _answers(one: Placed) -> LabelRow:
+    said = one.examined.candidate
+    return LabelRow(str(one.path), said.present, said.absent, said.judged_by is not None, f"{one.group}", one.split)
 
 
 def look_at_all(offer: Offer, plan: Plan, downloads: Downloads | None, work: Path) -> list[Examined]:

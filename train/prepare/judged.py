@@ -23,7 +23,7 @@ def of_content(candidate: Candidate, finding: Finding) -> Finding:
 
 
 def overruled(examined: Sequence[Examined], near_bits: int) -> list[Examined]:
-    """The same images; those that show what a judged one shows, under another class, are left out.
+    """The same images; those that show what a judged one shows, and of which another class is said, are left out.
 
     near_bits: see train.similar.groups.
     """
@@ -32,18 +32,18 @@ def overruled(examined: Sequence[Examined], near_bits: int) -> list[Examined]:
         return list(examined)
     keys = [(one.finding.sha256,) for one in usable]
     groups = groups_of([one.finding.fingerprint for one in usable], keys, near_bits)
-    said: defaultdict[int, set[str]] = defaultdict(set)
+    judged: defaultdict[int, list[Candidate]] = defaultdict(list)
     for one, group in zip(usable, groups, strict=True):
         if one.candidate.judged_by is not None:
-            said[group].add(one.candidate.label)
+            judged[group].append(one.candidate)
     group_of = {id(one): group for one, group in zip(usable, groups, strict=True)}
-    return [_overruled(one, said.get(group_of.get(id(one), -1), set())) for one in examined]
+    return [_overruled(one, judged.get(group_of.get(id(one), -1), [])) for one in examined]
 
 
-def _overruled(one: Examined, said: set[str]) -> Examined:
-    if one.candidate.judged_by is not None or not said or one.candidate.label in said:
+def _overruled(one: Examined, judged: Sequence[Candidate]) -> Examined:
+    if one.candidate.judged_by is not None or not judged or not all(map(one.candidate.contradicts, judged)):
         return one
-    detail = f"people say {', '.join(sorted(said))} of the same picture"
+    detail = f"people say {', '.join(sorted({other.label for other in judged}))} of the same picture"
     return Examined(one.candidate, one.finding._replace(outcome=Rejection.OVERRULED, detail=detail))
 
 

@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 from eoltag.bundle.names import expand_ranges
 from eoltag.errors import DataError
 from eoltag.fetch.download import download
+from eoltag.judgements.task_tags import read_task_tags
 from eoltag.settings import FetchSettings, read_settings
 from train.data.splitting import parse_shares
 from train.labels import read_labels
 from train.prepare.assemble import Plan, prepare
 from train.prepare.download import FOLDER, Downloads
 from train.prepare.examine import Finish
-from train.prepare.label_file import LabelFile, write_label_file
+from train.prepare.label_file import LabelFile, read_answers, write_label_file
 from train.prepare.output import check_output
 from train.prepare.preview import Preview, draw_preview
 from train.prepare.rating_lists import RatingLists, write_rating_lists
@@ -176,9 +177,12 @@ def _judgements(options: Namespace, work: Path) -> Offer:
     """The judged images, and those of a folder beside them."""
     classes = parse_renames(options.rename)
     offer = read_judgements(options.output, options.task, classes, work, is_fetched=options.fetch)
+    has_several = read_task_tags(options.output, options.task).has_several
+    if has_several and (options.augment_to or options.cap):
+        raise DataError("--augment-to, --cap: are for tasks that give an image one tag; leave them away")
     if options.also is None:
         return offer
-    others = read_folder(options.also)
+    others = read_answers(options.also) if has_several else read_folder(options.also)
     return Offer((*offer.candidates, *others.candidates), (*offer.notes, *others.notes))
 
 

@@ -13,11 +13,13 @@ from train.prepare.download import FOLDER as DOWNLOADS
 QUARANTINE: Final = "quarantine"
 WEIGHTS: Final = "class_weights.json"
 SHEET: Final = "augmented.jpg"
+LABELS: Final = "labels.csv"
+"""Of images with several labels: what each shows, and is known not to show, as `fit --data` takes it."""
 REPORT_TEXT: Final = "report.txt"
 REPORT_JSON: Final = "report.json"
 BUILDING: Final = ".building"
 
-_MADE: Final = (FILE_NAME, IMAGES, QUARANTINE, WEIGHTS, SHEET, REPORT_TEXT, REPORT_JSON)
+_MADE: Final = (FILE_NAME, IMAGES, QUARANTINE, LABELS, WEIGHTS, SHEET, REPORT_TEXT, REPORT_JSON)
 """The manifest first: a folder without one is not finished."""
 
 

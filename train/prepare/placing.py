@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from train.data.splitting import Shares, split_groups
 from train.images.manifest import IMAGES
@@ -13,6 +14,9 @@ from train.prepare.gather import Examined
 from train.prepare.judged import inherited
 from train.records import ManifestRow, Split
 from train.similar.groups import groups_of
+
+NO_CLASS: Final = "image"
+"""How the names of images with several labels begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def place_all(
     """
     kept = [one for one in examined if one.is_usable]
     groups = _groups(kept, near_bits)
-    labels = [(one.candidate.label,) for one in kept]
+    labels = [one.candidate.strata for one in kept]
     splits: list[Split | None] = (
         [*split_groups(labels, groups, shares, seed)]
         if shares
@@ -93,13 +97,13 @@ def _groups(kept: Sequence[Examined], near_bits: int) -> list[int]:
 
 
 def _paths(kept: Sequence[Examined], splits: Sequence[Split | None]) -> list[str]:
-    """images/[SPLIT/]CLASS/CLASS_NNNNNN.SUFFIX, numbered within each class."""
+    """images/[SPLIT/]CLASS/CLASS_NNNNNN.SUFFIX, numbered within each class; of several labels without CLASS."""
     numbers: Counter[str] = Counter()
     paths = []
     for one, split in zip(kept, splits, strict=True):
-        label = one.candidate.label
+        label = NO_CLASS if one.candidate.has_answers else one.candidate.label
         numbers[label] += 1
-        folders = [IMAGES, split, label] if split else [IMAGES, label]
+        folders = [IMAGES, *([split] if split else []), *([] if one.candidate.has_answers else [label])]
         paths.append("/".join([*folders, f"{label}_{numbers[label]:06d}.{one.finding.suffix}"]))
     return paths
 

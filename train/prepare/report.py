@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from eoltag.records import parted
 from train.data.splitting import straddling
 from train.prepare.output import REPORT_JSON, REPORT_TEXT
 from train.records import ManifestRow, Split
@@ -22,7 +23,7 @@ class Report:
 
     seed: int
     images: dict[str, dict[str, int]]
-    """By class and split (`all` where there is none), changed copies included."""
+    """By class and split (`all` where there is none), changed copies included; of several labels those shown."""
     augmented: dict[str, int]
     """Changed copies of each class."""
     kept: int
@@ -107,14 +108,17 @@ def make_report(
     weights: dict[str, float],
     seed: int,
     notes: tuple[str, ...],
+    *,
+    has_several: bool = False,
 ) -> Report:
-    """groups: of the kept rows, in their order."""
+    """groups: of the kept rows, in their order. has_several: labels an image, which counts for each that it shows."""
     kept = [row for row in rows if row.is_kept]
     images: defaultdict[str, dict[str, int]] = defaultdict(dict)
     order = {split: number for number, split in enumerate(Split)}
     for row in sorted([*kept, *copies], key=lambda row: (row.label, order[row.split] if row.split else 0)):
         split = row.split or UNSPLIT
-        images[row.label][split] = images[row.label].get(split, 0) + 1
+        for label in parted(row.label) if has_several else (row.label,):
+            images[label][split] = images[label].get(split, 0) + 1
     members = Counter(groups)
     return Report(
         seed=seed,

@@ -22,7 +22,8 @@ Of a package of several labels each label is measured by itself, over the images
 precision, precision, recall and F1; DIR may be a CSV, as for `fit`.
 
 With --tags it is the tags of an output of jobs/tag_bundles.py that are judged, rules and all: precision and recall of
-each, against a CSV or TSV with the columns eolMediaURL (or url) and tag (or label).
+each, against a CSV or TSV with the columns eolMediaURL (or url) and tag (or label). Of a task that gives an image
+several tags, `tag` holds all that are right, joined by |; or labels those that are there and absent those that are not.
 
 examples:
   python -m train evaluate models/mine photos/test --out reports/mine

@@ -26,6 +26,9 @@ examples:
   python -m train prepare judgements /data/output --task image_type --also data/types --out data/types2 --size 224
   python -m train prepare judgements /data/output --task image_type --labels-out labels.csv
   python -m train prepare KIND --help
+
+Of a task that gives an image several tags, judgements become labels.csv with the labels that each image shows and those
+that it is known not to show; what nobody judged stays unknown: fit --data OUT/labels.csv with output = "labels".
 """
 
 _KINDS: Final = {
@@ -105,7 +108,10 @@ def _judgements(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rename", nargs="+", default=[], metavar="TAG=CLASS", help="classes that are called otherwise than the tags"
     )
-    also = "images beside the judged ones, which overrule them: a folder of classes; with --labels-out a CSV of labels"
+    also = (
+        "images beside the judged ones, which overrule them: a folder of classes; with --labels-out, or where the task"
+    )
+    also += " gives an image several tags, a CSV of labels"
     parser.add_argument("--also", type=Path, metavar="PATH", help=also)
     labels = "write only this table of labels, for fit --features OUTPUT --labels FILE"
     parser.add_argument("--labels-out", type=Path, metavar="FILE", help=labels)

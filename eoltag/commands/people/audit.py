@@ -84,7 +84,8 @@ def _share(name: str, value: float) -> float:
 
 
 def _drawn_text(output: Path, sample: Sample) -> str:
-    counted = {tag: sum(one.tag == tag for one in sample.images) for tag in sample.rows}
+    claims = [claim.tag for one in sample.images for claim in one.claims if claim.is_counted]
+    counted = {tag: claims.count(tag) for tag in sample.rows}
     lines = [f"audit {sample.id}: {len(sample.images):,} images of publication {sample.publication} drawn"]
     lines += [f"  {tag}: {counted[tag]:,} of {rows:,} rows" for tag, rows in sample.rows.items()]
     lines += [

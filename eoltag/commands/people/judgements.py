@@ -13,6 +13,7 @@ from eoltag.audit.sample import find_sample
 from eoltag.errors import ExitCode, OutputError, UsageError
 from eoltag.judgements.exchange import label_studio_tasks, read_csv, read_label_studio, write_csv
 from eoltag.judgements.record import Judgement, agreed, append, latest, read
+from eoltag.judgements.task_tags import read_task_tags
 from eoltag.local.streams import say
 
 EXAMPLES = """\
@@ -22,9 +23,11 @@ examples:
   eoltag judgements build/demo/output --csv-in audit.csv --person Anna
   eoltag judgements build/demo/output --label-studio-out tasks.json
 
-A CSV has the columns eolMediaURL, content_sha256, task, shown_tag, said_tag, person, judged_at, drawn. Fill in
-said_tag: the right tag, or ? where you are unsure. Empty ones are passed over. Without options the command lists how
-many images were judged, and those on which people disagree: these are not decided."""
+A CSV has the columns eolMediaURL, content_sha256, task, shown_tag, said_tag, person, judged_at, drawn, choices. Fill in
+said_tag: the right tag, or ? where you are unsure. Empty ones are passed over. Of a task that gives an image several
+tags write all that it shows, as flower|fruit, or the task's word for none; choices names the tags that you looked for,
+so that the others are known to be absent. Without options the command lists how many images were judged, and those on
+which people disagree: these are not decided."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,7 +70,8 @@ def _run(options: argparse.Namespace) -> str:
     if options.csv_in is not None or options.label_studio_in is not None:
         came = [] if options.csv_in is None else read_csv(options.csv_in, options.person)
         came += [] if options.label_studio_in is None else read_label_studio(options.label_studio_in, options.person)
-        append(output, came)
+        tags = {task: read_task_tags(output, task) for task in {one.task for one in came}}
+        append(output, [tags[one.task].said(one) for one in came])
         return f"{len(came):,} judgements added to {output / 'judgements'}"
     if options.csv_out is None and options.label_studio_out is None:
         return _listed(read(output))
@@ -75,7 +79,9 @@ def _run(options: argparse.Namespace) -> str:
     if options.csv_out is not None:
         write_csv(options.csv_out, rows)
     if options.label_studio_out is not None:
-        text = json.dumps(label_studio_tasks(rows), ensure_ascii=False, indent=1)
+        tasks = {one.task: read_task_tags(output, one.task) for one in rows}
+        missing = {task: tags.missing for task, tags in tasks.items() if tags.has_several}
+        text = json.dumps(label_studio_tasks(rows, missing), ensure_ascii=False, indent=1)
         options.label_studio_out.write_text(text + "\n", encoding="utf-8")
     return f"{len(rows):,} images written"
 
@@ -87,13 +93,14 @@ def _rows(output: Path, audit: str | None) -> Iterable[Judgement]:
         return held.values()
     sample = find_sample(output, audit)
     said: dict[str, Judgement] = {key[1]: one for key, one in held.items() if key[0] == sample.task}
-    return [
-        said.get(
-            one.content_sha256,
-            Judgement("", sample.task, one.url, one.content_sha256, one.tag, None, sample.reason, sample.models),
+    choices = read_task_tags(output, sample.task).choices(*sample.rows)
+    blanks = [
+        Judgement(
+            "", sample.task, one.url, one.content_sha256, one.tag, None, sample.reason, sample.models, choices=choices
         )
         for one in sample.images
     ]
+    return [said.get(blank.content_sha256, blank) for blank in blanks]
 
 
 def _listed(judgements: Sequence[Judgement]) -> str:

@@ -19,10 +19,10 @@ examples:
   eoltag review build/demo/output --task demo --tag map --order least_sure --limit 500
   eoltag review build/demo/output --audit 20260101T020000Z-1a2b
 
-The command prints an address that holds a token; open it in a browser. Keys: Enter right, 1 to 9 another tag,
-u unsure, s skip, b back, z undo, g a grid of 30, ? all keys. Judgements are appended to OUTPUT/judgements/ as you make
-them; several people may judge at once. `eoltag decide` then lets them go before the rules. Ctrl-C ends the service;
-nothing is lost."""
+The command prints an address that holds a token; open it in a browser. Keys: Enter right, 1 to 9 another tag (a tag on
+or off, where an image may have several), u unsure, s skip, b back, z undo, g a grid of 30, ? all keys. Judgements are
+appended to OUTPUT/judgements/ as you make them; several people may judge at once. `eoltag decide` then lets them go
+before the rules. Ctrl-C ends the service; nothing is lost."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,6 +72,7 @@ def _serve(options: argparse.Namespace) -> None:
     import uvicorn  # comes with the extra `review`
 
     from eoltag.audit.sample import find_sample
+    from eoltag.judgements.task_tags import read_task_tags
     from eoltag.review.app import Review, make_app
     from eoltag.review.queue import Slice, items_of, known_tags, read_items
 
@@ -92,7 +93,8 @@ def _serve(options: argparse.Namespace) -> None:
     token, listener = options.token or secrets.token_urlsafe(16), _listen(options.host, options.port)
     port = listener.getsockname()[1]
     hosts = frozenset(f"{host}:{port}" for host in (options.host, "127.0.0.1", "localhost"))
-    app = make_app(Review(output, items, known_tags(output, tasks), drawn, token, hosts))
+    several = {item.task: read_task_tags(output, item.task).missing for item in items if item.tags is not None}
+    app = make_app(Review(output, items, known_tags(output, tasks), several, drawn, token, hosts))
     shown = "127.0.0.1" if options.host == "0.0.0.0" else options.host
     say(f"{len(items):,} images to judge; open http://{shown}:{port}/?token={token}")
     uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)).run(sockets=[listener])

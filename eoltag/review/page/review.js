@@ -6,7 +6,7 @@ const GRID = 30;
 const items = new Map();      // place in the queue -> image
 const unsent = [];            // judgements that the server has not confirmed yet
 const history = [];           // places that were judged in this window, for undo
-let place = 0, total = 0, done = 0, tags = {}, isGrid = false, sending = false, changes = new Map();
+let place = 0, total = 0, done = 0, tags = {}, missing = {}, isGrid = false, sending = false, changes = new Map();
 let person = localStorage.getItem("eoltag-person") || "";
 
 async function ask(path, options = {}) {
@@ -17,7 +17,7 @@ async function ask(path, options = {}) {
 
 async function load(start) {
   const page = await ask(`api/queue?person=${encodeURIComponent(person)}&start=${start}`);
-  total = page.total; tags = page.tags; done = page.done;
+  total = page.total; tags = page.tags; missing = page.missing; done = page.done;
   page.items.forEach((item, number) => { if (!items.has(start + number)) items.set(start + number, item); });
   return page;
 }
@@ -41,6 +41,24 @@ function picture(image, item, size, onMissing) {   // what is kept, the address 
   image.onerror = () => { if (sources.length) image.src = sources.shift(); else onMissing(); };
   image.alt = item.tag || "no tag";
   image.src = sources.shift();
+}
+
+// An image of a task that may give several tags: item.on holds those that the person has switched on.
+const isSeveral = (item) => item.tags !== null;
+const offered = (item) => [...new Set([...(tags[item.task] || []), ...item.tags, ...(item.on || [])])];
+const textOf = (item, on) => offered(item).filter((tag) => on.has(tag)).join("|") || missing[item.task];
+
+function chosen(item) {
+  if (!item.on) {
+    const said = item.judged && item.judged.said_tag;
+    item.on = new Set((said ? said.split("|") : item.tags).filter((tag) => tag !== missing[item.task]));
+  }
+  return item.on;
+}
+
+function turn(item, tag) {
+  const on = chosen(item);
+  if (!on.delete(tag)) on.add(tag);
 }
 
 function tell(problem) { at("message").textContent = problem ? String(problem.message || problem) : ""; }
@@ -85,15 +103,23 @@ async function show(number) {
   at("tag").textContent = item.tag || "(no tag)";
   at("judged").textContent = item.judged ? `you said: ${item.judged.said_tag || "I cannot tell"}` : "";
   const choices = at("choices"); choices.replaceChildren();
-  const add = (key, text, tag) => {
+  const add = (key, text, isPressed, act) => {
     const button = document.createElement("button"), kbd = document.createElement("kbd"), said = document.createElement("span");
     button.type = "button"; kbd.textContent = key; said.textContent = text; button.append(kbd, said);
-    button.setAttribute("aria-pressed", String(Boolean(item.judged) && item.judged.said_tag === tag));
-    button.onclick = () => judge(tag); choices.append(button);
+    if (!key) kbd.remove();
+    button.setAttribute("aria-pressed", String(isPressed));
+    button.onclick = act; choices.append(button);
   };
-  if (item.tag) add("Enter", `right: ${item.tag}`, item.tag);
-  (tags[item.task] || []).slice(0, 9).forEach((tag, number) => { if (tag !== item.tag) add(String(number + 1), tag, tag); });
-  add("u", "I cannot tell", null);
+  const isSaid = (tag) => Boolean(item.judged) && item.judged.said_tag === tag;
+  if (isSeveral(item)) {
+    const on = chosen(item);
+    add("Enter", `it shows: ${textOf(item, on)}`, false, () => judge(textOf(item, on)));
+    offered(item).forEach((tag, number) => add(number < 9 ? String(number + 1) : "", tag, on.has(tag), () => { turn(item, tag); show(place); }));
+  } else {
+    if (item.tag) add("Enter", `right: ${item.tag}`, isSaid(item.tag), () => judge(item.tag));
+    (tags[item.task] || []).slice(0, 9).forEach((tag, number) => { if (tag !== item.tag) add(String(number + 1), tag, isSaid(tag), () => judge(tag)); });
+  }
+  add("u", "I cannot tell", isSaid(null), () => judge(null));
   const facts = at("facts"); facts.replaceChildren();
   const fact = (name, value) => { if (value === null || value === "") return; const dt = document.createElement("dt"), dd = document.createElement("dd"); dt.textContent = name; dd.append(value); facts.append(dt, dd); };
   fact("task", item.task); fact("rule", item.rule);
@@ -115,7 +141,7 @@ function undo() {
   const last = history.pop();
   if (!last) return tell("nothing to undo in this window");
   const [number, before] = last, item = items.get(number);
-  item.judged = before; if (!before) done -= 1;
+  item.judged = before; item.on = null; if (!before) done -= 1;
   send(item, null, true); show(number);
 }
 
@@ -125,6 +151,7 @@ async function showGrid() {
   if (place < total) await need(place);
   for (let number = place; number < Math.min(place + GRID, total); number++) {
     const item = await need(number);
+    if (isSeveral(item)) item.on = new Set(item.tags);
     const figure = document.createElement("figure"), image = document.createElement("img"), caption = document.createElement("figcaption");
     figure.tabIndex = 0; figure.dataset.place = number; caption.textContent = item.tag || "(no tag)";
     image.loading = "lazy"; picture(image, item, "any", () => { image.alt = "no picture"; });
@@ -139,6 +166,13 @@ function change(figure, tag) {
   if (tag === undefined) changes.delete(item); else changes.set(item, tag);
   figure.classList.toggle("changed", changes.has(item));
   figure.lastChild.textContent = changes.has(item) ? (tag === null ? "I cannot tell" : `${item.tag} → ${tag}`) : item.tag || "(no tag)";
+}
+
+function choose(figure, item, tag) {               // a number in the grid
+  if (!isSeveral(item)) return change(figure, tag === item.tag ? undefined : tag);
+  turn(item, tag);
+  const text = textOf(item, chosen(item));
+  change(figure, text === textOf(item, new Set(item.tags)) ? undefined : text);
 }
 
 function saveGrid() {
@@ -162,7 +196,7 @@ function gridKey(event) {
   } else if (event.key === "Enter") { saveGrid(); event.preventDefault();
   } else if (figure && /^[1-9]$/.test(event.key)) {
     const item = items.get(Number(figure.dataset.place)), tag = (tags[item.task] || [])[Number(event.key) - 1];
-    if (tag !== undefined) change(figure, tag === item.tag ? undefined : tag);
+    if (tag !== undefined) choose(figure, item, tag);
   } else if (figure && event.key === "u") change(figure, null);
   else if (event.key === "b") show(place - GRID);
   else if (event.key === "s") show(place + GRID);
@@ -170,15 +204,20 @@ function gridKey(event) {
   return true;
 }
 
+function press(item, tag) {                        // a number, or a typed tag, beside the large picture
+  if (tag === undefined) return;
+  if (isSeveral(item)) { turn(item, tag); show(place); } else judge(tag);
+}
+
 function oneKey(event) {
   const item = items.get(place), key = event.key;
   if (key === "b" || key === "ArrowLeft") show(place - 1);
   else if (key === "s" || key === "ArrowRight") show(place + 1);
   else if (!item) return false;
-  else if (key === "Enter" || key === "y") { if (!item.tag) return false; judge(item.tag); event.preventDefault(); }
+  else if (key === "Enter" || key === "y") { if (!item.tag) return false; judge(isSeveral(item) ? textOf(item, chosen(item)) : item.tag); event.preventDefault(); }
   else if (key === "u") judge(null);
   else if (key === "t") { at("typed").value = ""; at("other").showModal(); event.preventDefault(); }
-  else if (/^[1-9]$/.test(key)) { const tag = (tags[item.task] || [])[Number(key) - 1]; if (tag !== undefined) judge(tag); }
+  else if (/^[1-9]$/.test(key)) { press(item, (isSeveral(item) ? offered(item) : tags[item.task] || [])[Number(key) - 1]); }
   else return false;
   return true;
 }
@@ -197,7 +236,13 @@ function toggle() {
 }
 at("mode").onclick = (event) => { event.currentTarget.blur(); toggle(); };
 at("help").onclick = (event) => { const keys = at("keys"); keys.hidden = !keys.hidden; event.currentTarget.setAttribute("aria-expanded", String(!keys.hidden)); event.currentTarget.blur(); };
-at("other").onclose = () => { const tag = at("typed").value.trim(); if (tag) judge(tag); };
+at("other").onclose = () => {
+  const item = items.get(place), tag = at("typed").value.trim();
+  if (!item || !tag) return;
+  if (!isSeveral(item)) return judge(tag);
+  tag.split("|").forEach((one) => { if (one.trim()) chosen(item).add(one.trim()); });
+  show(place);
+};
 at("who").onclick = (event) => { event.currentTarget.blur(); at("person").value = person; at("name").showModal(); };
 at("name").onclose = () => {
   const given = at("person").value.trim();

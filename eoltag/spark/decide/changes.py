@@ -11,7 +11,7 @@ from eoltag.decide.task import Task
 from eoltag.records import Outcome
 from eoltag.report import Changes
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tags import has_tags, read_tags
+from eoltag.spark.tables.tags import has_tags, in_one_order, read_tags
 from eoltag.spark.tables.writers.changes import GONE
 from eoltag.spark.tables.writers.export import SUFFIX
 
@@ -49,9 +49,10 @@ def compare_tags(output: Output, task: Task, after: DataFrame, *, with_rows: boo
     if before is None and not with_rows:
         return Compared(None)
     none = F.lit(None).cast("string")
-    sides = _tagged(after).select(_KEY, none.alias("before"), F.col("tag").alias("after"))
+    tag = in_one_order(F.col("tag"), task)
+    sides = _tagged(after).select(_KEY, none.alias("before"), tag.alias("after"))
     if before is not None:
-        sides = sides.unionByName(_tagged(before).select(_KEY, F.col("tag").alias("before"), none.alias("after")))
+        sides = sides.unionByName(_tagged(before).select(_KEY, tag.alias("before"), none.alias("after")))
     changed = (
         sides.groupBy(_KEY)
         .agg(F.min("before").alias("before"), F.min("after").alias("after"))

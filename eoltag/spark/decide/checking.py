@@ -60,7 +60,9 @@ def check_task(session: SparkSession, task: Task) -> None:
 def _check_bundle_columns(task: Task) -> None:
     """Refuse names that would mean two things in rules, and columns of bundles that are read anyway."""
     read = {name.lower() for name in ROWS.fieldNames()}
-    taken = read | {*FLAT, *TAG_MODEL, "tag", "rule", "models"} | ({"tags"} if task.file.multiple else set())
+    taken = (
+        read | {*FLAT, *TAG_MODEL, "tag", "rule", "models"} | ({"tags", "confidences"} if task.file.multiple else set())
+    )
     for name, column in bundle_columns(task).items():
         if name.lower() in taken or column.lower() in read:
             given = f"'{name}'" if name == column else f"'{name}={column}'"

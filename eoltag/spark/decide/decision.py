@@ -14,7 +14,7 @@ from eoltag.spark.decide.changes import compare_tags
 from eoltag.spark.decide.checking import naming_the_rule
 from eoltag.spark.decide.judgements import judgements_digest
 from eoltag.spark.decide.recorded import recorded
-from eoltag.spark.decide.rules import facts_of, tag_rows
+from eoltag.spark.decide.rules import facts_of, tag_rows, tags_schema
 from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.decided import DecidedNote, read_note, write_note
 from eoltag.spark.tables.output import Output
@@ -92,5 +92,6 @@ def _digest(output: Output, task: Task) -> str:
     """A digest of all but the rows that a decision depends on; thresholds as the packages' cards have them."""
     versions = {name: package.version for name, package in task.packages.items()}
     content: list[object] = [__version__, versions, rule_conditions(task), extra_columns(task)]
+    content += tags_schema(task).fieldNames() if task.file.multiple else []
     content += [task.file.model_dump(mode="json", exclude={"publish"}), judgements_digest(output)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

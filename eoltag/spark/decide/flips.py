@@ -8,11 +8,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, rows_by_rule
+from eoltag.records import parted
 from eoltag.report import NO_TAG, Flips
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.tables.bundles import rows_of
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tags import has_tags, read_tags
+from eoltag.spark.tables.tags import has_tags, in_one_order, read_tags
 
 SHOWN: Final = 20
 """Images that flip, in the order of the bundles; all of them go to a file on request."""
@@ -46,8 +47,9 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
     rules: dict[str, int] = {}
     for row in changed:
         before, then = row["tag_now"] or NO_TAG, row["tag_after"] or NO_TAG
-        now[before] = now.get(before, 0) + row["count"]
-        after[then] = after.get(then, 0) + row["count"]
+        for counted, text in ((now, before), (after, then)):
+            for tag in parted(text) if task.file.multiple else (text,):
+                counted[tag] = counted.get(tag, 0) + row["count"]
         rules[row["rule_after"]] = rules.get(row["rule_after"], 0) + row["count"]
         if row["tag_now"] != row["tag_after"]:
             moves[f"{before} -> {then}"] = moves.get(f"{before} -> {then}", 0) + row["count"]
@@ -59,15 +61,15 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
 
 
 def _compare(output: Output, task: Task) -> _Compared:
-    rows = rows_of(output, task)
+    rows, tag = rows_of(output, task), in_one_order(F.col("tag"), task)
     decided = tag_rows(rows, facts_of(output), task).select(
-        "bundle", "bundle_row", "eolMediaURL", F.col("tag").alias("tag_after"), F.col("rule").alias("rule_after")
+        "bundle", "bundle_row", "eolMediaURL", tag.alias("tag_after"), F.col("rule").alias("rule_after")
     )
     if not has_tags(output, task.name):
         none = F.lit(None).cast("string")
         return _Compared(decided.withColumns({"tag_now": none, "rule_now": none}))
     written = read_tags(output, task.name).select(
-        "bundle", "bundle_row", F.col("tag").alias("tag_now"), F.col("rule").alias("rule_now")
+        "bundle", "bundle_row", tag.alias("tag_now"), F.col("rule").alias("rule_now")
     )
     return _Compared(decided.join(written, on=["bundle", "bundle_row"], how="left"))
 

@@ -1,11 +1,13 @@
 """The judgements of people, judgements/*.jsonl: which tag they agree on for each content."""
 
 import hashlib
+import re
 from typing import Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from eoltag.records import JOINER
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 
@@ -44,8 +46,9 @@ def read_judgements(output: Output) -> DataFrame | None:
     said = held.where("size(held) > 0").select(
         "task", "content_sha256", F.expr("element_at(held, -1).tag").alias("tag")
     )
-    sure = said.where("tag IS NOT NULL").groupBy("task", "content_sha256").agg(F.collect_set("tag").alias("tags"))
-    return sure.where("size(tags) = 1").select("task", "content_sha256", F.expr("tags[0]").alias("said_tag"))
+    same = F.collect_set(F.array_sort(F.split("tag", re.escape(JOINER))))  # several tags, in whatever order
+    sure = said.where("tag IS NOT NULL").groupBy("task", "content_sha256").agg(same.alias("same"), F.min("tag"))
+    return sure.where("size(same) = 1").select("task", "content_sha256", F.col("min(tag)").alias("said_tag"))
 
 
 def judgements_digest(output: Output) -> str:

@@ -7,14 +7,13 @@ from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, DoubleType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType, StringType, StructField, StructType
 
-from eoltag.decide.several import JOINER
-from eoltag.decide.tag_sql import given_expression, rule_expression, tag_expression
+from eoltag.decide.tag_sql import confidences_of_tags, given_expression, rule_expression, tag_expression
 from eoltag.decide.task import Task, bundle_columns, extra_columns, text_literal
 from eoltag.model.outputs import OUTPUTS
 from eoltag.model.package import Card
-from eoltag.records import Outcome
+from eoltag.records import JOINER, Outcome
 from eoltag.spark.decide.judgements import PERSON, read_judgements
 from eoltag.spark.tables.answers import with_answers
 from eoltag.spark.tables.facts import IMAGES, MEASURES, SCORES, read_facts
@@ -140,9 +139,8 @@ def _tagged(flat: DataFrame, task: Task, said: str | None) -> DataFrame:
     """The tags table from what rules see (_decision_input). said: the column with what people say, if there is one."""
     given = tags_given(task)
     if said is not None:
-        judged = F.col(quoted(said))
-        by_person = {"tag": judged, "rule": F.lit(PERSON), "tags": F.split(judged, re.escape(JOINER))}
-        is_said = (F.col("outcome") == Outcome.OK.value) & judged.isNotNull()
+        is_said = (F.col("outcome") == Outcome.OK.value) & F.col(quoted(said)).isNotNull()
+        by_person = _given_by_person(task, quoted(said))
         given = {name: F.when(is_said, by_person[name]).otherwise(column) for name, column in given.items()}
     by_model = F.create_map(
         *[
@@ -167,20 +165,46 @@ def _tagged(flat: DataFrame, task: Task, said: str | None) -> DataFrame:
 
 
 def tags_given(task: Task) -> dict[str, Column]:
-    """tag and rule; of a task with several tags also `tags`, each once, in the order of the rules."""
+    """tag and rule; of a task with several tags also `tags`, each once, in the order of the rules, and `confidences`.
+
+    The confidences are those of the tags, one by one.
+    """
     if not task.file.multiple:
         return {"tag": F.expr(tag_expression(task)), "rule": F.expr(rule_expression(task))}
     given = F.expr(given_expression(task))
     names = F.transform(given, lambda one: one["tag"])
     once = F.filter(given, lambda one, at: F.array_position(names, one["tag"]) == at + 1)
     tags, rules = F.transform(once, lambda one: one["tag"]), F.transform(once, lambda one: one["rule"])
-    is_tagged = F.size(tags) > 0
-    missing = F.when(F.size(tags) == 0, F.lit(task.file.missing))
     return {
-        "tag": F.when(is_tagged, F.array_join(tags, JOINER)).otherwise(missing),
-        "rule": F.when(is_tagged, F.array_join(rules, JOINER)),
+        "tag": _joined(tags, task),
+        "rule": F.when(F.size(tags) > 0, F.array_join(rules, JOINER)),
         "tags": tags,
+        "confidences": F.transform(once, lambda one: one["confidence"]),
     }
+
+
+def _given_by_person(task: Task, said: str) -> dict[str, Column]:
+    """What tags_given gives, where people say so. said: SQL of their tag; of several, joined in any order."""
+    if not task.file.multiple:
+        return {"tag": F.expr(said), "rule": F.lit(PERSON)}
+    sure = confidences_of_tags(task)
+    known = F.array(*[F.lit(tag) for tag in sure]).cast("array<string>")
+    claimed = F.array_except(F.split(said, re.escape(JOINER)), F.array(F.lit(task.file.missing)))
+    tags = F.concat(F.array_intersect(known, claimed), F.array_except(claimed, known))
+
+    def sure_of(tag: Column) -> Column:
+        found = F.col("confidence")
+        for name, confidence in sure.items():
+            found = F.when(tag == name, F.expr(confidence)).otherwise(found)
+        return found
+
+    confidences = F.transform(tags, sure_of)
+    return {"tag": _joined(tags, task), "rule": F.lit(PERSON), "tags": tags, "confidences": confidences}
+
+
+def _joined(tags: Column, task: Task) -> Column:
+    """The tags of an image as one text; NULL for an image that failed."""
+    return F.when(F.size(tags) > 0, F.array_join(tags, JOINER)).when(F.size(tags) == 0, F.lit(task.file.missing))
 
 
 def decision_schema(task: Task) -> StructType:
@@ -194,7 +218,8 @@ def tags_schema(task: Task) -> StructType:
     columns = _bundle_fields(task)
     columns += _fields(("outcome", "detail", "http_status", *task.file.features, *TAG_MODEL, "fetched_at"))
     columns += [StructField(name, StringType()) for name in ("tag", "rule")]
-    columns += [StructField("tags", ArrayType(StringType()))] if task.file.multiple else []
+    if task.file.multiple:
+        columns += [StructField("tags", ArrayType(StringType())), StructField("confidences", ArrayType(FloatType()))]
     return StructType([*columns, *[StructField(name, StructType(_fields(TAG_MODEL))) for name in task.packages]])
 
 

@@ -16,6 +16,7 @@ from eoltag.decide.keeping import keeping
 from eoltag.decide.task import Task, TaskFile, bundle_columns, read_tasks
 from eoltag.errors import ExitCode, OutputError
 from eoltag.model.package import Package
+from eoltag.records import parted
 from eoltag.settings import parse
 from eoltag.spark.decide.checking import check_task
 from eoltag.spark.decide.rules import Facts, facts_of, tag_rows
@@ -28,6 +29,7 @@ from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.models import read_models
 from eoltag.spark.tables.output import Output, open_output
 from eoltag.spark.tables.runs import did_nothing
+from eoltag.spark.tables.tags import in_one_order
 
 _log: Final = logging.getLogger(__name__)
 RUN: Final = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]+$")
@@ -64,6 +66,8 @@ def diff_runs(request: DiffRequest) -> ExitCode:
     changed = compare(_rows_of_both(output, old, new), facts, old, new).cache()
     try:
         document = {"task": task.name, "old": described(old), "new": described(new), **counted(changed)}
+        if task.file.multiple:
+            document["tags"] = counted_by_tag(changed)
         if request.csv is not None:
             document["csv"] = str(request.csv)
             write_csv(changed.where("is_flip").orderBy(*KEYS), request.csv)
@@ -96,18 +100,17 @@ def compare(bundles: DataFrame, facts: Facts, old: Side, new: Side) -> DataFrame
     before, after = (_tagged(bundles, facts, side) for side in (old, new))
     left = before.select(*KEYS, *IMAGE, *[F.col(name).alias(f"old_{name}") for name in COMPARED])
     right = after.select(*KEYS, *[F.col(name).alias(f"new_{name}") for name in COMPARED])
-    return left.join(right, on=list(KEYS), how="inner").withColumn(
-        "is_flip", ~F.col("old_tag").eqNullSafe(F.col("new_tag"))
-    )
+    tags = [in_one_order(F.col(f"{name}_tag"), side.task) for name, side in (("old", old), ("new", new))]
+    return left.join(right, on=list(KEYS), how="inner").withColumn("is_flip", ~tags[0].eqNullSafe(tags[1]))
 
 
 def counted(changed: DataFrame) -> dict[str, Any]:
     """Rows by what became of them, and flips by (old tag, new tag)."""
-    groups = changed.groupBy("old_tag", "new_tag", "old_outcome", "new_outcome").count().collect()
+    groups = changed.groupBy("old_tag", "new_tag", "old_outcome", "new_outcome", "is_flip").count().collect()
     flips: Counter[tuple[str | None, str | None]] = Counter()
     outcomes: Counter[tuple[str | None, str | None]] = Counter()
-    for old_tag, new_tag, old_outcome, new_outcome, rows in groups:
-        if old_tag != new_tag:
+    for old_tag, new_tag, old_outcome, new_outcome, is_flip, rows in groups:
+        if is_flip:
             flips[old_tag, new_tag] += rows
         if old_outcome != new_outcome:
             outcomes[old_outcome, new_outcome] += rows
@@ -121,6 +124,18 @@ def counted(changed: DataFrame) -> dict[str, Any]:
         "flips": [{"old": old, "new": new, "rows": number} for (old, new), number in flips.most_common()],
         "outcomes": [{"old": old, "new": new, "rows": number} for (old, new), number in outcomes.most_common()],
     }
+
+
+def counted_by_tag(changed: DataFrame) -> list[dict[str, Any]]:
+    """Of a task with several tags an image: each tag, the rows that had it, that have it, that got it and lost it."""
+    found: dict[str, Counter[str]] = {}
+    for old, new, rows in changed.groupBy("old_tag", "new_tag").count().collect():
+        had, has = set(parted(old)), set(parted(new))
+        for tag in had | has:
+            counts = found.setdefault(tag, Counter(old=0, new=0, gained=0, lost=0))
+            counts.update(old=rows * (tag in had), new=rows * (tag in has))
+            counts.update(gained=rows * (tag not in had), lost=rows * (tag not in has))
+    return [{"tag": tag, **found[tag]} for tag in sorted(found)]
 
 
 def write_csv(flips: DataFrame, path: Path) -> None:
@@ -152,6 +167,10 @@ def text_of(document: dict[str, Any]) -> str:
         f"flipped  {document['flipped']:>12,}",
         f"gained   {document['gained']:>12,}   had no tag before",
         f"lost     {document['lost']:>12,}   have none now",
+    ]
+    lines += [
+        f"  tag {one['tag']}: {one['old']:,} -> {one['new']:,} ({one['gained']:,} gained, {one['lost']:,} lost)"
+        for one in document.get("tags", [])
     ]
     lines += [
         f"  {flip['old'] or '(none)'} -> {flip['new'] or '(none)'}: {flip['rows']:,}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -26,7 +26,7 @@ def darwin_core_tables(
     output: Output, tasks: Sequence[Task], published: Mapping[str, PublishedTask]
 ) -> dict[str, DataFrame]:
     """Name -> table, with the columns that are written."""
-    parts = [_assertions(read_tags(output, task.name), task, published[task.name]) for task in tasks]
+    parts = [assertions(read_tags(output, task.name), task, published[task.name]) for task in tasks]
     assertions = parts[0]
     for part in parts[1:]:
         assertions = assertions.unionByName(part)
@@ -73,7 +73,7 @@ def _media(output: Output, tasks: Sequence[Task]) -> DataFrame:
     )
 
 
-def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFrame:
+def assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFrame:
     """Every tag of every image once; none for an image that no rule tagged."""
     single = one_tag_a_row(tags, task)
     said = single.where((F.col("outcome") == Outcome.OK.value) & (F.col("tag") != task.file.missing))
@@ -96,7 +96,7 @@ def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFr
         _of_tag({tag: term.value for tag, term in terms.items()}).alias("assertionValue"),
         _of_tag({tag: term.value_iri for tag, term in terms.items()}).alias("assertionValueIRI"),
         _of_tag({tag: term.source for tag, term in terms.items()}).alias("assertionValueSource"),
-        _of_tag(_errors(task, published, terms)).alias("assertionError"),
+        _of_tag({tag: error_of(published.certificate, tag) for tag in terms}).alias("assertionError"),
         F.when(is_person, "a person").otherwise(_BY_MACHINE).alias("assertionBy"),
         F.lit(_models(task, published)).alias("assertionProtocols"),
         F.lit(key).alias("assertionProtocol_fk"),
@@ -107,11 +107,6 @@ def _assertions(tags: DataFrame, task: Task, published: PublishedTask) -> DataFr
             F.concat(F.lit("confidence "), F.format_string("%.4f", F.col("confidence").cast("double"))),
         ).alias("assertionRemarks"),
     )
-
-
-def _errors(task: Task, published: PublishedTask, tags: Iterable[str]) -> dict[str, str]:
-    """What a certificate says of each tag; of several tags an image it speaks of their combinations, and of no tag."""
-    return {} if task.file.multiple else {tag: error_of(published.certificate, tag) for tag in tags}
 
 
 def _of_tag(values: Mapping[str, str]) -> Column:
@@ -132,7 +127,8 @@ def _protocols(output: Output, rows: Sequence[Mapping[str, str]]) -> DataFrame:
 def _protocol(task: Task, published: PublishedTask) -> dict[str, str]:
     """How the tags of a task came about."""
     rules = "; ".join(f"{name}: {condition}" for name, condition in published.conditions.items())
-    described = [task.file.description, f"{_models(task, published)}. Rules, the first that holds wins: {rules}"]
+    which = "each that holds gives its tag" if task.file.multiple else "the first that holds wins"
+    described = [task.file.description, f"{_models(task, published)}. Rules, {which}: {rules}"]
     return {
         "protocol_pk": protocol_key(task.name, published),
         "protocolID": f"urn:eoltag:{protocol_key(task.name, published)}",

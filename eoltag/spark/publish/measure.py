@@ -1,20 +1,22 @@
 """What the guards ask of a task: rows missing or doubled, failures, agreement, and flips against what is published."""
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
-from eoltag.publish.drift import BINS, stability_index
+from eoltag.publish.drift import BINS, stability_index, tags_index
 from eoltag.publish.guards import Comparison, Flip, Measured
 from eoltag.publish.manifest import FOLDER
 from eoltag.publish.text import EXAMPLES
-from eoltag.records import Outcome
+from eoltag.records import Outcome, parted
 from eoltag.spark.tables.bundles import read_bundles
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
-from eoltag.spark.tables.tags import read_tags
+from eoltag.spark.tables.tags import in_one_order, read_tags
 
 KEY: Final = ("bundle", "bundle_row")
 _IMAGE: Final = ("bundle", "eolMediaURL")
@@ -31,7 +33,7 @@ def measure(output: Output, task: Task, current: str | None) -> Measured:
     )
     rows, failed, pending = (int(value or 0) for value in counted.collect()[0])
     agreement, comparison = _agreement(tags.where(ok), task), _compare(output, task, tags, current)
-    drift = {} if comparison is None else _drift(read_published_tags(output, comparison.version, task.name), tags)
+    drift = {} if comparison is None else _drift(read_published_tags(output, comparison.version, task.name), tags, task)
     return Measured(rows, missing, doubled, failed, pending, agreement, comparison, drift)
 
 
@@ -59,19 +61,30 @@ def read_published_tags(output: Output, version: str, task: str) -> DataFrame:
     return reader(output.session).parquet(output.path(FOLDER, version, "tags", f"task={task}"))
 
 
-def _drift(before: DataFrame, tags: DataFrame) -> dict[str, float]:
+def _drift(before: DataFrame, tags: DataFrame, task: Task) -> dict[str, float]:
     """The population stability index of confidences and of tags."""
-    sides = [_shares(rows.where(F.col("outcome") == Outcome.OK.value)) for rows in (before, tags)]
-    return {what: stability_index(sides[0][what], sides[1][what]) for what in ("confidence", "tags")}
+    old, new = (_shares(rows.where(F.col("outcome") == Outcome.OK.value), task) for rows in (before, tags))
+    images = (old.confidences.total(), new.confidences.total()) if task.file.multiple else None
+    return {
+        "confidence": stability_index(old.confidences, new.confidences),
+        "tags": tags_index(old.tags, new.tags, images),
+    }
 
 
-def _shares(read: DataFrame) -> dict[str, dict[object, int]]:
-    """Images by tag, and by the bin of their confidence."""
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Images by tag, which count for each of theirs, and by the bin of their confidence."""
+
+    tags: Counter[str]
+    confidences: Counter[int | None]
+
+
+def _shares(read: DataFrame, task: Task) -> _Shares:
     binned = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1)).alias("bin")
-    found: dict[str, dict[object, int]] = {"confidence": {}, "tags": {}}
+    found = _Shares(Counter(), Counter())
     for tag, number, rows in read.groupBy("tag", binned).count().collect():
-        found["tags"][tag] = found["tags"].get(tag, 0) + int(rows)
-        found["confidence"][number] = found["confidence"].get(number, 0) + int(rows)
+        found.tags.update(dict.fromkeys(parted(tag) if task.file.multiple else (tag,), int(rows)))
+        found.confidences[number] += int(rows)
     return found
 
 
@@ -89,16 +102,15 @@ def _compare(output: Output, task: Task, tags: DataFrame, current: str | None) -
     """The task beside the current publication; None where that has no such task."""
     if current is None or not output.files.exists(output.path(FOLDER, current, "tags", f"task={task.name}")):
         return None
-    before = tags_by_image(read_published_tags(output, current, task.name)).select(
-        *_IMAGE, F.col("tag").alias("old_tag")
-    )
-    after = tags_by_image(tags).select(*_IMAGE, F.col("tag").alias("new_tag"), "rule", "confidence")
+    tag = in_one_order(F.col("tag"), task)
+    before = tags_by_image(read_published_tags(output, current, task.name)).select(*_IMAGE, tag.alias("old_tag"))
+    after = tags_by_image(tags).select(*_IMAGE, tag.alias("new_tag"), "rule", "confidence")
     both = before.join(after, on=list(_IMAGE), how="inner")
     counted = both.groupBy("old_tag", "new_tag").count().collect()
     moves = {(old, new): int(rows) for old, new, rows in counted}
     if all(old == new for old, new in moves):
-        return Comparison(current, moves)
+        return Comparison(current, moves, has_several=task.file.multiple)
     flipped = both.where(F.col("old_tag").isNotNull() & ~F.col("old_tag").eqNullSafe(F.col("new_tag")))
     sure = flipped.orderBy(F.col("confidence").desc_nulls_last(), "eolMediaURL").limit(EXAMPLES).collect()
     flips = [Flip(row.eolMediaURL, row.old_tag, row.new_tag, row.rule, row.confidence) for row in sure]
-    return Comparison(current, moves, flips)
+    return Comparison(current, moves, flips, task.file.multiple)

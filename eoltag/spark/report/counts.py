@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, rows_by_rule
 from eoltag.publish.drift import BINS
-from eoltag.records import Outcome
+from eoltag.records import Outcome, parted
 from eoltag.report import Summary, Work
 from eoltag.report.content import PENDING
 from eoltag.spark.report.drift import drift_since
@@ -31,10 +31,11 @@ def summarise(
     started: time.monotonic() at its start.
     """
     tagged = [read_tags(output, task.name).where(F.col("bundle").isin(bundles)) for task in tasks]
-    counts = [_count(rows) for rows in tagged]
+    counts = [_count(rows, has_several=task.file.multiple) for task, rows in zip(tasks, tagged, strict=True)]
     outcomes = counts[0].outcomes if len(tasks) == 1 else _across_tasks(tagged)
     tags = {task.name: dict(sorted(found.tags.items())) for task, found in zip(tasks, counts, strict=True)}
     confidences = {task.name: dict(sorted(found.bins.items())) for task, found in zip(tasks, counts, strict=True)}
+    images = {task.name: one.images for task, one in zip(tasks, counts, strict=True) if task.file.multiple}
     seconds, work = time.monotonic() - started, work or Work()
     return Summary(
         run_id=output.run_id,
@@ -53,7 +54,8 @@ def summarise(
         files=[f"{name}/{task.name}" for task in tasks for name in task.file.formats],
         notes=list(notes),
         confidences=confidences,
-        drift=drift_since(output, bundles, tags, confidences),
+        images=images,
+        drift=drift_since(output, bundles, tags, confidences, images),
     )
 
 
@@ -62,20 +64,24 @@ class _Counts:
     """Rows of one task."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    images: int = 0
+    """Those with a tag."""
     tags: Counter[str] = field(default_factory=Counter)
+    """A row with several tags counts for each."""
     rules: Counter[str] = field(default_factory=Counter)
     """By the rule that fired."""
     bins: Counter[str] = field(default_factory=Counter)
     """By tenth of the confidence."""
 
 
-def _count(tagged: DataFrame) -> _Counts:
+def _count(tagged: DataFrame, *, has_several: bool) -> _Counts:
     found = _Counts()
     tenth = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1)).alias("tenth")
     for outcome, tag, rule, bin_, rows in tagged.groupBy("outcome", "tag", "rule", tenth).count().collect():
         found.outcomes[outcome or PENDING] += rows
         if tag is not None:
-            found.tags[tag] += rows
+            found.images += rows
+            found.tags.update(dict.fromkeys(parted(tag) if has_several else (tag,), rows))
         if rule is not None:
             found.rules[rule] += rows
         if bin_ is not None:

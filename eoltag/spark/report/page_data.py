@@ -36,7 +36,8 @@ def write_report(output: Output, tasks: Sequence[str] = (), *, is_forced: bool =
     counts = count_groups(tags)
     runs = _runs(output, names)
     judgements = read_judged(output)
-    facts = [replace(_facts(name, runs), warranty=warranty_of(output, name, judgements)) for name in names]
+    facts = [_facts(name, runs) for name in names]
+    facts = [replace(one, warranty=warranty_of(output, one.name, judgements, one.each)) for one in facts]
     digest = _digest(facts, counts, pictures)
     path = output.path(PAGE)
     if not is_forced and output.files.exists(path) and digest in output.files.read_text(path):
@@ -92,7 +93,8 @@ def _facts(name: str, runs: Sequence[dict[str, Any]]) -> TaskFacts:
     ]
     models = document.get("models", {})
     cuts = find_cuts([rule[:2] for rule in rules], list(models)) if models else []
-    return TaskFacts(name, content.get("description", ""), content.get("missing", ""), models, rules, cuts)
+    said = (content.get("description", ""), content.get("missing", ""))
+    return TaskFacts(name, *said, models, rules, cuts, has_several=bool(content.get("multiple")))
 
 
 def _digest(facts: Sequence[TaskFacts], counts: Sequence[Counted], pictures: dict[tuple[str, str], bytes]) -> str:

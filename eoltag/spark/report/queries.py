@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from typing import Any, Final
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import FloatType, IntegerType, MapType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, FloatType, IntegerType, MapType, StringType, StructField, StructType
 
 from eoltag.report.content import BIN_WIDTHS, LOGIT_SPAN, PENDING, Counted, Found
 from eoltag.spark.tables.files import reader
@@ -38,10 +38,11 @@ TAGS: Final = StructType(
         StructField("http_status", IntegerType()),
         *[StructField(name, FloatType()) for name in ("confidence", "logit")],
         StructField("models", MapType(StringType(), _SCORED)),
+        StructField("confidences", ArrayType(FloatType())),
         StructField("task", StringType()),
     ]
 )
-"""The columns of the tags tables that every task has and the page shows."""
+"""The columns of the tags tables that the page shows; `confidences` is NULL for a task with one tag an image."""
 
 KEPT: Final = "array<struct<name: string, value: string>>"
 """What --keep took along, by the name of its column."""
@@ -172,12 +173,16 @@ def find_rows(tags: DataFrame, counts: Sequence[Counted], pictured: Collection[t
         .select(
             *("task", F.left("eolMediaURL", F.lit(LONGEST)), "identifier", "dataObjectVersionID", "ancestry", "bundle"),
             *("bundle_row", "outcome", "detail", "http_status", "tag", "rule", "label", "confidence", "logit", "order"),
-            "kept",
+            *("kept", "confidences"),
         )
         .collect()
     )
-    kept = [tuple((one.name, one.value) for one in row.kept if one.value) for row in found]
-    return [Found(*row)._replace(kept=pairs) for row, pairs in zip(found, kept, strict=True)]
+    return [_found(row) for row in found]
+
+
+def _found(row: Row) -> Found:
+    kept = tuple((one.name, one.value) for one in row.kept if one.value)
+    return Found(*row)._replace(kept=kept, confidences=tuple(row.confidences or ()))
 
 
 def _strata(counts: Sequence[Counted]) -> list[dict[str, str]]:

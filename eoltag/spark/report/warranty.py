@@ -1,7 +1,7 @@
 """What people have said of a task, and what an audit has certified, for the page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from eoltag.judgements.record import FOLDER, Judgement, agreed, latest, parse
@@ -19,16 +19,19 @@ def read_judged(output: Output) -> list[Judgement]:
     return parse([(path, output.files.read_text(path).encode()) for path in paths])
 
 
-def warranty_of(output: Output, task: str, judgements: list[Judgement]) -> Warranty:
-    """The warranty of one task. judgements: of all tasks."""
+def warranty_of(
+    output: Output, task: str, judgements: list[Judgement], each: Callable[[str | None], Sequence[str]]
+) -> Warranty:
+    """The warranty of one task. judgements: of all tasks. each: the tags of an image, from their text."""
     mine = [one for one in judgements if one.task == task]
     held = latest(mine)
     said = agreed(mine)
-    shown = {(one.task, one.content_sha256): one.shown_tag for one in held.values()}
+    shown = {one.content_sha256: each(one.shown_tag) or [None] for one in held.values()}
+    right = [tag in each(one.tag) for one in said if one.tag is not None for tag in shown[one.content_sha256]]
     return Warranty(
         judged=len(said),
-        right=sum(one.tag is not None and shown[one.task, one.content_sha256] == one.tag for one in said),
-        wrong=sum(one.tag is not None and shown[one.task, one.content_sha256] != one.tag for one in said),
+        right=sum(right),
+        wrong=len(right) - sum(right),
         disputed=sum(one.is_disputed for one in said),
         people=len({one.person for one in held.values()}),
         certificate=_certificate(output, task),

@@ -113,7 +113,8 @@ TAG_MEANINGS: Final[dict[str, str]] = {
     "detail": "why the image failed, in words",
     "http_status": "the last HTTP status",
     "tag": "the tag; the task's `missing` where no rule held; null where the image failed. With `multiple = true` "
-    "several joined by `|`, which the further column `tags` holds as a list",
+    "several joined by `|`, which the further column `tags` holds as a list, and `confidences` how sure each of them "
+    "is: the score of the label that its rule asks for, else `confidence`",
     "rule": "the rule that gave the tag, or several joined by `|`; null where none held",
     "label": "best label of the first model",
     "confidence": "its probability",

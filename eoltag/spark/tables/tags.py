@@ -3,11 +3,11 @@
 import re
 from typing import Final
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from eoltag.decide.several import JOINER
 from eoltag.decide.task import Task
+from eoltag.records import JOINER
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 
@@ -48,7 +48,7 @@ def place_tags(output: Output, task: str) -> None:
 
 
 def one_tag_a_row(tags: DataFrame, task: Task) -> DataFrame:
-    """Rows of a task with several tags, a row for each: `tag` and `rule` are of that tag alone.
+    """Rows of a task with several tags, a row for each: `tag`, `rule` and `confidence` are of that tag alone.
 
     An image without a tag keeps its one row. TAG_NUMBER counts the rows of an image from 0. Of a task with one tag an
     image the rows are as they are.
@@ -57,20 +57,24 @@ def one_tag_a_row(tags: DataFrame, task: Task) -> DataFrame:
         return tags.withColumn(TAG_NUMBER, F.lit(0))
     rules = F.split("rule", re.escape(JOINER))
     is_of_all = F.size(rules) != F.size("tags")  # a person's, or none
-    pairs = F.transform(
+    each = F.transform(
         "tags",
         lambda tag, at: F.struct(
-            tag.alias("tag"), F.when(is_of_all, F.col("rule")).otherwise(F.get(rules, at)).alias("rule")
+            tag.alias("tag"),
+            F.when(is_of_all, F.col("rule")).otherwise(F.get(rules, at)).alias("rule"),
+            F.get("confidences", at).alias("confidence"),
         ),
     )
-    columns = [name for name in tags.columns if name not in ("tag", "rule")]
-    spread = tags.select("*", F.posexplode_outer(pairs).alias(TAG_NUMBER, "one tag"))
-    return spread.select(
-        *columns,
-        F.coalesce(F.col("one tag")["tag"], "tag").alias("tag"),
-        F.coalesce(F.col("one tag")["rule"], "rule").alias("rule"),
-        F.coalesce(TAG_NUMBER, F.lit(0)).alias(TAG_NUMBER),
-    )
+    spread = tags.select("*", F.posexplode_outer(each).alias(TAG_NUMBER, "one tag"))
+    of_tag = {name: F.coalesce(F.col("one tag")[name], name) for name in ("tag", "rule", "confidence")}
+    return spread.withColumns({**of_tag, TAG_NUMBER: F.coalesce(TAG_NUMBER, F.lit(0))}).drop("one tag")
+
+
+def in_one_order(tag: Column, task: Task) -> Column:
+    """The tags of an image as one text in the order of the alphabet, for comparing: the order of rules says nothing."""
+    if not task.file.multiple:
+        return tag
+    return F.array_join(F.array_sort(F.split(tag, re.escape(JOINER))), JOINER)
 
 
 def _staged(output: Output) -> str:

@@ -92,3 +92,29 @@ def test_a_mistake_is_one_line(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert said in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "lines", "fruit"),
+    [
+        ("url,tag", ["a,fruit|flower", "b,flower", "c,flower", "d,none"], (2, 1, 1)),
+        ("url,labels,absent", ["a,flower|fruit,*", "b,flower,", "c,flower,fruit", "d,,*"], (2, 1, 1)),
+        ("url,labels,absent", ["a,flower|fruit,", "b,flower,", "c,flower,", "d,,*"], (1, 1, 1)),
+    ],
+)
+def test_an_image_with_several_tags_counts_for_each(
+    header: str, lines: list[str], fruit: tuple[int, int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tags(tmp_path, "plants", {"a": "flower|fruit", "b": "flower", "c": "flower|fruit", "d": "none", "e": None})
+    (tmp_path / "decided").mkdir()
+    content = {"multiple": True, "missing": "none", "rules": []}
+    (tmp_path / "decided/plants.json").write_text(json.dumps({"task": {"content": content}}))
+    table = tmp_path / "truth.csv"
+    rows = [line.split(",", 1) for line in lines]
+    table.write_text("\n".join([header, *(f"https://eol.org/{name}.jpg,{rest}" for name, rest in rows)]))
+    found = judged(capsys, "--tags", tmp_path, "--labels", table)
+    assert list(found["per_tag"]) == ["flower", "fruit", "none"]
+    row = found["per_tag"]["fruit"]
+    assert (row["tagged"], row["labelled"], row["right"]) == fruit
+    assert (found["per_tag"]["flower"]["precision"], found["per_tag"]["none"]["recall"]) == (1.0, 1.0)
+    assert found["accuracy"] == (1.0 if fruit[0] == 1 else 0.75)

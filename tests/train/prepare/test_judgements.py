@@ -2,8 +2,10 @@
 
 import csv
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from tests.support.pictures import encoded, picture, save
 from tests.support.stored_features import StoredOutput
 from train.__main__ import main
 from train.data.class_weights import judged_weights
-from train.data.dataset import read_dataset, split
+from train.data.dataset import read_dataset, split, training_images
 from train.data.label_table import read_label_table
 from train.images.manifest import FILE_NAME, read_manifest
 from train.records import ManifestRow, Split
@@ -172,3 +174,82 @@ def test_what_cannot_be_prepared_is_said_in_one_line(
 
 def _spec() -> InputSpec:
     return InputSpec(32, 32, "stretch", "bilinear")
+
+
+@pytest.fixture
+def plants(tmp_path: Path) -> Path:
+    """An output of a task with several tags: Anna has judged 8 images, Ben denies a fruit of one. All copies are kept.
+
+    Image 3 was judged by hand, when only its shown tag was looked for; of image 4 she could not tell; 5 shows none.
+    """
+    stored = StoredOutput(tmp_path / "plants")
+    stored.add("pixels", [{"content_sha256": sha256(n), "side_px": 48, "image": photo(n)} for n in range(8)])
+    stored.add_images([sha256(n) for n in range(8)], perceptual_hash=None)
+    rules = [{"name": name, "tag": name} for name in ("flower", "fruit", "bud")]
+    (stored.root / "decided").mkdir()
+    content = {"multiple": True, "missing": "none", "rules": rules}
+    (stored.root / "decided/kind.json").write_text(json.dumps({"task": {"content": content}}))
+    every = ["flower", "fruit", "bud"]
+    texts = ["fruit|flower", "flower", "flower|fruit", "fruit", None, "none", "fruit", "flower|bud"]
+    said = [
+        Judgement("Anna", "kind", f"https://eol.org/{n}.jpg", sha256(n), "flower", text, "random", judged_at=f"{n}",
+                  choices=[] if n == 3 else every)
+        for n, text in enumerate(texts)
+    ]  # fmt: skip
+    append(stored.root, [*said, replace(said[2], person="Ben", said_tag="flower", judged_at="9")])
+    return stored.root
+
+
+KNOWN = {
+    0: ("flower|fruit", "bud"), 1: ("flower", "fruit|bud"), 2: ("flower", "bud"), 3: ("fruit", "flower"),
+    5: ("", "flower|fruit|bud"), 6: ("fruit", "flower|bud"), 7: ("flower|bud", "fruit"),
+}  # fmt: skip
+"""Image -> what is known to be there, and known not to be; of other labels nothing."""
+
+
+def as_sets(present: str, absent: str) -> tuple[set[str], set[str]]:
+    return {*filter(None, present.split("|"))}, {*filter(None, absent.split("|"))}
+
+
+def test_several_tags_become_labels_that_are_there_absent_or_unknown(
+    tmp_path: Path, plants: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others, labels = tmp_path / "others.csv", tmp_path / "labels.csv"
+    others.write_text(f"content_sha256,labels,absent\n{sha256(0)},bud,\n{'ab' * 32},bud,flower\n")
+    words = ["prepare", "judgements", str(plants), "--task", "kind", "--labels-out", str(labels), "--also", str(others)]
+    assert main([*words, "--rename", "bud=Knospe"]) == 0
+    printed = capsys.readouterr().out
+    assert "7 judged images (Knospe 1, flower 4, fruit 3), 1 others" in printed
+    assert "1 images are left out since nobody was sure of them" in printed
+    assert "1 images have tags that people disagree on; these tags stay unknown" in printed
+    assert main(words) == 0
+    with labels.open() as stream:
+        rows = {row["content_sha256"]: row for row in csv.DictReader(stream)}
+    found = {n: as_sets(rows[sha256(n)]["labels"], rows[sha256(n)]["absent"]) for n in range(8) if sha256(n) in rows}
+    assert found == {number: as_sets(*known) for number, known in KNOWN.items()}
+    assert (rows["ab" * 32]["labels"], rows["ab" * 32]["absent"], rows["ab" * 32]["judged"]) == ("bud", "flower", "")
+    table = read_label_table(labels, has_several=True)
+    assert table.labels == ("bud", "flower", "fruit")
+    assert {row.is_judged for row in table.rows if row.name != "ab" * 32} == {True}
+
+
+def test_images_with_several_tags_are_a_set_that_fit_learns_from(tmp_path: Path, plants: Path) -> None:
+    for number in (0, 1, 30):
+        save(tmp_path / "old" / f"{number}.jpg", number)
+    old = tmp_path / "old.csv"
+    old.write_text("path,labels,absent,split\nold/0.jpg,flower,,val\nold/1.jpg,fruit,,train\nold/30.jpg,bud,*,train\n")
+    assert run(tmp_path, plants, "--also", old) == 0
+    images = training_images(tmp_path / "set/labels.csv", has_several=True)
+    assert images.labels == ("bud", "flower", "fruit")
+    judged = [image for image in images.images if image.is_judged]
+    assert sorted((sorted(image.present), sorted(image.absent)) for image in judged) == sorted(
+        tuple(map(sorted, as_sets(*known))) for known in KNOWN.values()
+    )
+    (wrong,) = [row for row in rows_of(tmp_path) if row.outcome == "overruled"]
+    assert wrong.detail == "people say flower of the same picture", "it said fruit, which they deny"
+    both = [image for image in images.images if {*image.present} >= {"flower"} and image.split is Split.VAL]
+    assert [image.is_judged for image in both] == [True], "a judged image joins its older copy in the validation split"
+    assert not (tmp_path / "set/class_weights.json").exists()
+    report = json.loads((tmp_path / "set/report.json").read_text())
+    assert sum(report["images"]["flower"].values()) == 5
+    assert run(tmp_path, plants, "--cap", "3", out="other") == 2

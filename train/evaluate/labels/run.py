@@ -7,7 +7,7 @@ import numpy as np
 
 from eoltag.errors import DataError
 from eoltag.model.package import Package
-from eoltag.records import Scores
+from eoltag.records import JOINER, Scores
 from train.evaluate.images import HELD_BACK, find_images
 from train.evaluate.labels.calibration import binary_calibration
 from train.evaluate.labels.metrics import (
@@ -20,7 +20,6 @@ from train.evaluate.labels.metrics import (
 from train.evaluate.metrics import macro, mean_area
 from train.evaluate.run import Request, counts, failed, known_images, score_requested, standing_notes
 from train.evaluate.scoring import ScoredSet
-from train.images.answers import JOINER
 from train.records import ImageSet
 
 SHOWN: Final = 0.5

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError
-from train.records import Split
+from train.records import Split, strata_of
 
 _MAX_LABEL: Final = 100
 
@@ -58,6 +58,31 @@ class Candidate:
     rejected: str | None = None
     """A Rejection or Outcome that is known before the image is looked at."""
     detail: str | None = None
+    present: tuple[str, ...] = ()
+    """In a set of several labels an image: those that it shows, which `label` then joins by `|`."""
+    absent: tuple[str, ...] = ()
+    """Likewise: labels that it is known not to show. Nothing is known of all others."""
+
+    @property
+    def has_answers(self) -> bool:
+        """It is of a set of several labels an image."""
+        return bool(self.present or self.absent)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of which something is said: its class, or each that is known to be there or not."""
+        return (*self.present, *self.absent) or (self.label,)
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """What a split divides evenly; see strata_of."""
+        return strata_of(self.label, self.present, self.absent)
+
+    def contradicts(self, other: "Candidate") -> bool:
+        """Both cannot be true of one picture."""
+        if not self.has_answers:
+            return self.label != other.label
+        return not {*self.present}.isdisjoint(other.absent) or not {*self.absent}.isdisjoint(other.present)
 
     @property
     def key(self) -> tuple[str, str, str]:

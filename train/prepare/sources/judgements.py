@@ -10,6 +10,8 @@ import pyarrow.dataset as ds
 
 from eoltag.errors import DataError
 from eoltag.judgements.record import FOLDER, Agreed, agreed, read
+from eoltag.judgements.task_tags import TaskTags, read_task_tags
+from eoltag.records import JOINER
 from train.prepare.sources.candidate import Candidate, Offer, Rejection
 
 _NAMED: Final = 5
@@ -22,10 +24,23 @@ class JudgedImages:
     """What people say of the images of a task."""
 
     agreed: tuple[Agreed, ...]
-    """Each with a tag."""
+    """Each with a tag; of several tags an image, each with one of which it is known whether it is there."""
     disputed: tuple[Agreed, ...]
     unsure: tuple[Agreed, ...]
     """Nobody who saw it could tell."""
+    tags: TaskTags
+    """What the task is like."""
+
+    @property
+    def has_several(self) -> bool:
+        """The task may give an image several tags."""
+        return self.tags.has_several
+
+    def answers(self, one: Agreed, classes: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Of several tags an image: the labels that it shows, and those that it is known not to show."""
+        said = [[tag for tag in tags if tag != self.tags.missing] for tags in (one.present, one.absent)]
+        present, absent = (tuple(classes.get(tag, tag) for tag in tags) for tags in said)
+        return present, absent
 
     def notes(self, output: Path) -> tuple[str, ...]:
         """Sentences on what is left out."""
@@ -36,6 +51,9 @@ class JudgedImages:
             found.append(f"{len(self.disputed)} images are left out since people disagree on them: {named}{rest}")
         if self.unsure:
             found.append(f"{len(self.unsure)} images are left out since nobody was sure of them")
+        partly = sum(bool(one.disputed) for one in self.agreed) if self.has_several else 0
+        if partly:
+            found.append(f"{partly} images have tags that people disagree on; these tags stay unknown")
         return tuple(found)
 
 
@@ -48,10 +66,14 @@ def judged_images(output: Path, task: str) -> JudgedImages:
     if not mine:
         known = ", ".join(sorted({one.task for one in every})) or "none"
         raise DataError(f"{output / FOLDER}: wanted judgements of task '{task}'. Received: those of {known}")
+    tags = read_task_tags(output, task)
+    known = [one for one in mine if ({*one.present, *one.absent} - {tags.missing} if tags.has_several else one.tag)]
+    rest = [one for one in mine if one not in known]
     return JudgedImages(
-        tuple(one for one in mine if one.tag is not None),
-        tuple(one for one in mine if one.is_disputed),
-        tuple(one for one in mine if one.tag is None and not one.is_disputed),
+        tuple(known),
+        tuple(one for one in rest if one.is_disputed),
+        tuple(one for one in rest if not one.is_disputed),
+        tags,
     )
 
 
@@ -65,7 +87,7 @@ def read_judgements(
     """
     found = judged_images(output, task)
     copies = {} if is_fetched else write_copies(output, {one.content_sha256 for one in found.agreed}, work)
-    candidates = [_candidate(one, classes, copies.get(one.content_sha256)) for one in found.agreed]
+    candidates = [_candidate(one, found, classes, copies.get(one.content_sha256)) for one in found.agreed]
     candidates += [_rejected(one, Rejection.DISPUTED, classes) for one in found.disputed]
     candidates += [_rejected(one, Rejection.NO_LABEL, classes) for one in found.unsure]
     return Offer(tuple(candidates), found.notes(output))
@@ -112,12 +134,13 @@ def _kept(pixels: Path, contents: Collection[str]) -> Iterator[tuple[str, int, b
         raise DataError(f"{pixels}: wanted a table in Parquet ({str(problem).splitlines()[0]})") from problem
 
 
-def _candidate(one: Agreed, classes: Mapping[str, str], copy: Path | None) -> Candidate:
-    tag = str(one.tag)
+def _candidate(one: Agreed, of: JudgedImages, classes: Mapping[str, str], copy: Path | None) -> Candidate:
     people = "|".join(sorted(person for person, tag in one.said.items() if tag is not None))
+    present, absent = of.answers(one, classes) if of.has_several else ((), ())
+    tag = JOINER.join(present) or of.tags.missing if of.has_several else str(one.tag)
     return Candidate(
         classes.get(tag, tag), classes.get(tag, tag), copy, url=one.url, judged_by=people,
-        content_sha256=one.content_sha256, is_copy=copy is not None,
+        content_sha256=one.content_sha256, is_copy=copy is not None, present=present, absent=absent,
     )  # fmt: skip
 
 
