@@ -13,6 +13,8 @@ Answers = NDArray[np.float32]
 
 JOINER: Final = "|"
 """Between the labels of an image where they stand as one text."""
+NOTHING: Final = "none"
+"""Stands for an image that shows none of several labels: its folder, and what is said of it."""
 
 
 def answers_of(images: Sequence[LabelledImage], labels: Sequence[str]) -> Answers:
