@@ -175,7 +175,9 @@ def _folder(options: Namespace, _: Path) -> Offer:
 def _judgements(options: Namespace, work: Path) -> Offer:
     """The judged images, and those of a folder beside them."""
     classes = parse_renames(options.rename)
-    offer = read_judgements(options.output, options.task, classes, work, is_fetched=options.fetch)
+    offer = read_judgements(
+        options.output, options.task, classes, work, is_fetched=options.fetch, has_several=options.several
+    )
     if options.also is None:
         return offer
     others = read_folder(options.also)
@@ -188,8 +190,9 @@ def _label_file(options: Namespace) -> LabelFile:
     plan = read_plan(options)
     classes = parse_renames(options.rename)
     return write_label_file(
-        options.output, options.task, classes, options.also, options.labels_out, plan.shares, plan.seed, plan.near_bits
-    )
+        options.output, options.task, classes, options.also, options.labels_out, plan.shares, plan.seed, plan.near_bits,
+        has_several=options.several,
+    )  # fmt: skip
 
 
 def _local(origin: str, target: Path, settings: FetchSettings) -> TableFile:

@@ -105,6 +105,8 @@ def _judgements(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rename", nargs="+", default=[], metavar="TAG=CLASS", help="classes that are called otherwise than the tags"
     )
+    several = 'of a task with several tags an image, joined by |: each is a label of its own (output = "labels")'
+    parser.add_argument("--several", action="store_true", help=several)
     also = "images beside the judged ones, which overrule them: a folder of classes; with --labels-out a CSV of labels"
     parser.add_argument("--also", type=Path, metavar="PATH", help=also)
     labels = "write only this table of labels, for fit --features OUTPUT --labels FILE"

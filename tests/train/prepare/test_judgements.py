@@ -18,6 +18,7 @@ from train.__main__ import main
 from train.data.class_weights import judged_weights
 from train.data.dataset import read_dataset, split
 from train.data.label_table import read_label_table
+from train.data.several import list_several
 from train.images.manifest import FILE_NAME, read_manifest
 from train.records import ManifestRow, Split
 
@@ -154,6 +155,46 @@ def test_labels_alone_carry_groups_that_no_split_parts(
         sides = {row["content_sha256"]: row["split"] for row in csv.DictReader(stream)}
     assert set(sides.values()) == {"train", "val"}
     assert all(sides[sha256(number)] == sides[sha256(20 + number)] for number in range(4))
+
+
+SEVERAL = ("flower|fruit", "flower", "nothing", "fruit | flower")
+
+
+@pytest.fixture
+def of_several(tmp_path: Path) -> Path:
+    """Judgements of a task with several tags an image; copies of all eight pictures are kept."""
+    stored = StoredOutput(tmp_path / "several")
+    stored.add("pixels", [{"content_sha256": sha256(n), "side_px": 48, "image": photo(n)} for n in range(8)])
+    stored.add_images([sha256(number) for number in range(8)], perceptual_hash=None)
+    said = [
+        Judgement("Anna", "kind", f"http://a/{n}.jpg", sha256(n), "flower", SEVERAL[n % 4], "random") for n in range(8)
+    ]
+    append(stored.root, said)
+    return stored.root
+
+
+def test_several_tags_of_an_image_are_labels_of_their_own(
+    tmp_path: Path, of_several: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = tmp_path / "others.csv"
+    others.write_text(f"content_sha256,labels,absent\n{sha256(0)},,flower\n{'ab' * 32},fruit,\n{'cd' * 32},,*\n")
+    labels = tmp_path / "labels.csv"
+    words = ["prepare", "judgements", str(of_several), "--task", "kind", "--several", "--rename", "nothing=none"]
+    assert main([*words, "--labels-out", str(labels), "--also", str(others), "--split", "0.5,0.5"]) == 0
+    assert "8 judged images (flower 6, fruit 4, none 2), 2 others" in capsys.readouterr().out
+    rows = {row.name: row for row in read_label_table(labels, has_several=True).rows}
+    assert [(rows[sha256(n)].present, rows[sha256(n)].absent) for n in range(4)] == [
+        (("flower", "fruit"), ()), (("flower",), ("fruit",)), ((), ("flower", "fruit")), (("fruit", "flower"), ()),
+    ]  # fmt: skip
+    assert (rows["ab" * 32].present, rows["ab" * 32].absent, rows["ab" * 32].is_judged) == (("fruit",), (), False)
+    assert rows["cd" * 32].absent == ("flower", "fruit")
+
+
+def test_a_picture_of_several_tags_lies_in_the_folder_of_each(tmp_path: Path, of_several: Path) -> None:
+    words = ["prepare", "judgements", str(of_several), "--task", "kind", "--several", "--rename", "nothing=none"]
+    assert main([*words, "--out", str(tmp_path / "set")]) == 0
+    found = {image.path.name: image.present for image in list_several(tmp_path / "set").images}
+    assert sorted(found.values()) == [(), ()] + [("flower",)] * 2 + [("flower", "fruit")] * 4
 
 
 def test_what_cannot_be_prepared_is_said_in_one_line(

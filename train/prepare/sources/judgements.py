@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 
 from eoltag.errors import DataError
 from eoltag.judgements.record import FOLDER, Agreed, agreed, read
+from train.images.answers import JOINER
 from train.prepare.sources.candidate import Candidate, Offer, Rejection
 
 _NAMED: Final = 5
@@ -56,16 +57,27 @@ def judged_images(output: Path, task: str) -> JudgedImages:
 
 
 def read_judgements(
-    output: Path, task: str, classes: Mapping[str, str], work: Path, *, is_fetched: bool = False
+    output: Path,
+    task: str,
+    classes: Mapping[str, str],
+    work: Path,
+    *,
+    is_fetched: bool = False,
+    has_several: bool = False,
 ) -> Offer:
     """Every judged image of a task; those that are disputed or unsure are offered as rejected. Raises DataError.
 
     classes: tag -> class, for tags whose class is called otherwise. work: an empty folder, where the kept copies lie
-    for as long as it is there. is_fetched: takes the URLs though copies are kept.
+    for as long as it is there. is_fetched: takes the URLs though copies are kept. has_several: tags an image, of which
+    each is a class that gets the image.
     """
     found = judged_images(output, task)
     copies = {} if is_fetched else write_copies(output, {one.content_sha256 for one in found.agreed}, work)
-    candidates = [_candidate(one, classes, copies.get(one.content_sha256)) for one in found.agreed]
+    candidates = [
+        _candidate(one, label, copies.get(one.content_sha256))
+        for one in found.agreed
+        for label in labels_of(one, classes, has_several=has_several)
+    ]
     candidates += [_rejected(one, Rejection.DISPUTED, classes) for one in found.disputed]
     candidates += [_rejected(one, Rejection.NO_LABEL, classes) for one in found.unsure]
     return Offer(tuple(candidates), found.notes(output))
@@ -112,13 +124,18 @@ def _kept(pixels: Path, contents: Collection[str]) -> Iterator[tuple[str, int, b
         raise DataError(f"{pixels}: wanted a table in Parquet ({str(problem).splitlines()[0]})") from problem
 
 
-def _candidate(one: Agreed, classes: Mapping[str, str], copy: Path | None) -> Candidate:
-    tag = str(one.tag)
+def labels_of(one: Agreed, classes: Mapping[str, str], *, has_several: bool) -> tuple[str, ...]:
+    """What people agree that an image shows, by the names of `classes`: one label, or several that stood joined."""
+    said = str(one.tag)
+    tags = [tag.strip() for tag in said.split(JOINER)] if has_several else [said]
+    return tuple(dict.fromkeys(classes.get(tag, tag) for tag in tags if tag))
+
+
+def _candidate(one: Agreed, label: str, copy: Path | None) -> Candidate:
     people = "|".join(sorted(person for person, tag in one.said.items() if tag is not None))
     return Candidate(
-        classes.get(tag, tag), classes.get(tag, tag), copy, url=one.url, judged_by=people,
-        content_sha256=one.content_sha256, is_copy=copy is not None,
-    )  # fmt: skip
+        label, label, copy, url=one.url, judged_by=people, content_sha256=one.content_sha256, is_copy=copy is not None
+    )
 
 
 def _rejected(one: Agreed, reason: Rejection, classes: Mapping[str, str]) -> Candidate:
