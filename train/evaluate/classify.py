@@ -15,7 +15,7 @@ from eoltag.model.package import Package, unpack
 from eoltag.records import Fetched, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.cli import cores, start_keras
-from train.evaluate.labels.shown import shown_labels
+from train.evaluate.shown import shown_labels
 from train.images.decoding import decode_ahead
 from train.images.sources import ImageSource, read_sources
 

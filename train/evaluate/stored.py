@@ -26,7 +26,7 @@ from eoltag.records import Decoded, Outcome
 from eoltag.settings import DecodeSettings
 from eoltag.views.write import write_views
 from train.evaluate.classify import BATCH, EngineChoice, load, scored
-from train.evaluate.labels.shown import joined, shown_labels
+from train.evaluate.shown import joined, shown_labels
 from train.images.answers import NOTHING
 from train.images.decoding import decode_ahead
 from train.images.files import read_image_file

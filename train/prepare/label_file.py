@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from eoltag.errors import DataError
-from eoltag.judgements.record import Agreed
 from eoltag.settings import DecodeSettings
 from train.data.label_table import ALL_OTHERS, read_label_table
 from train.data.splitting import Shares, split_groups
@@ -72,7 +71,10 @@ def write_label_file(
     copies, else by equal perceptual hashes. has_several: tags an image; what a person did not name is absent.
     """
     found = judged_images(output, task)
-    lines = [_judged(one, classes, has_several=has_several) for one in found.agreed]
+    lines = [
+        _judged(one.content_sha256, labels_of(one, classes, has_several=has_several), has_several=has_several)
+        for one in found.agreed
+    ]
     lines += _others(also, {*(one.content_sha256 for one in (*found.agreed, *found.disputed))}, has_several=has_several)
     contents = [line.content for line in lines]
     groups = _groups(output, contents, near_bits)
@@ -95,13 +97,11 @@ def write_label_file(
     return LabelFile(path, judged_count, dict(sorted(counted.items())), len(lines) - judged_count, found.notes(output))
 
 
-def _judged(one: Agreed, classes: Mapping[str, str], *, has_several: bool) -> _Line:
+def _judged(content: str, labels: tuple[str, ...], *, has_several: bool) -> _Line:
     """An image as people see it; of several labels all others are absent."""
-    labels = labels_of(one, classes, has_several=has_several)
     if not has_several:
-        return _Line(one.content_sha256, labels, (), is_judged=True)
-    shown = tuple(label for label in labels if label != NOTHING)
-    return _Line(one.content_sha256, shown, (ALL_OTHERS,), is_judged=True)
+        return _Line(content, labels, (), is_judged=True)
+    return _Line(content, tuple(label for label in labels if label != NOTHING), (ALL_OTHERS,), is_judged=True)
 
 
 def _others(also: Path | None, judged: set[str], *, has_several: bool) -> list[_Line]:

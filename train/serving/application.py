@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from eoltag import __version__
 from eoltag.model.package import Package
-from train.evaluate.labels.shown import shown_from
+from train.evaluate.shown import shown_from
 from train.serving.admission import AdmissionControl
 from train.serving.answers import (
     ClassifyManyResponse,

@@ -14,7 +14,7 @@ from eoltag.model.outputs import Verdict
 from eoltag.model.package import Package
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from train.cli import cores
-from train.evaluate.labels.shown import shown_labels
+from train.evaluate.shown import shown_labels
 from train.serving.batching import Batcher, BatchSizes
 from train.serving.metrics import Metrics
 from train.serving.settings import ServeSettings

@@ -121,7 +121,7 @@ def _columns(head: tuple[str, str, str], rows: list[tuple[str, str, str]]) -> st
 
 def _cells(row: "Row", top: int | None) -> tuple[str, str, str]:
     from train.evaluate.classify import ranked
-    from train.evaluate.labels.shown import joined
+    from train.evaluate.shown import joined
 
     if row.verdict is None:
         return row.path, "-", f"{row.outcome}: {row.detail}"

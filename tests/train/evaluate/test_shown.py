@@ -11,7 +11,7 @@ from eoltag.model.package import Package, write_card
 from tests.support.pictures import save
 from tests.support.tiny_package import write_tiny_package
 from train.__main__ import main
-from train.evaluate.labels.shown import shown_from, shown_labels
+from train.evaluate.shown import shown_from, shown_labels
 
 LABELS = ("bark", "flower", "fruit")
 
