@@ -131,6 +131,9 @@ class FitSettings(Strict):
     """`adamw` and `sgd`: for each step and unit of learning rate."""
     momentum: float = Field(0.9, ge=0, lt=1, strict=False)
     """`sgd` and `rmsprop`."""
+    ema_momentum: float = Field(0.0, ge=0, lt=1, strict=False)
+    """Validates and keeps a moving average of the weights in place of those of the last step; this much of it stays in
+    each step (Keras' `use_ema`). 0.99 averages over the last hundred steps; 0 takes no average."""
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     """How the learning rate falls within a phase."""
     warmup_epochs: int = Field(0, ge=0, le=1000)
@@ -162,6 +165,9 @@ class FitSettings(Strict):
     """Epochs without a better one before a phase stops; the best weights are kept in any case."""
     best_by: Literal["val_loss", "val_accuracy"] = "val_loss"
     """What makes an epoch better."""
+    refit: bool = False
+    """Trains once more when the best epoch is known, for as many epochs and on the validation images as well. Figures,
+    temperature and calibration on the card stay those of the training before it, which had not seen these images."""
     min_accuracy: float = Field(0.0, ge=0, lt=1, strict=False)
     """A training that is below this validation accuracy at the end of a phase stops without a package."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
@@ -220,6 +226,8 @@ class FitSettings(Strict):
             raise ValueError("fine_tune_from and fine_tune_epochs: wanted both or neither")
         if self.fine_tune_epochs and not self.is_frozen_first:
             raise ValueError("fine_tune_epochs: without pretrained weights everything is trained from the start")
+        if self.refit and self.schedule == "plateau":
+            raise ValueError("refit: nothing is validated in it, which the schedule 'plateau' needs")
         return self
 
     def _check_features_of(self) -> None:

@@ -12,6 +12,7 @@ from eoltag.records import JOINER
 from eoltag.settings import FetchSettings
 from train.cli import log
 from train.data.label_table import LabelledName, LabelTable, merged, read_file_table
+from train.images.answers import NOTHING
 from train.images.decoding import decode_ahead, log_skipped
 from train.images.downloads import DownloadFolder
 from train.images.files import read_image_file
@@ -19,8 +20,6 @@ from train.images.listing import list_images
 from train.images.sources import ImageSource
 from train.records import ImageSet, LabelledImage
 
-NOTHING: Final = "none"
-"""The folder of images that show none of the labels."""
 DOWNLOADS: Final = "_downloads"
 """Behind the name of a CSV: the folder with the images of its URLs."""
 

@@ -15,6 +15,7 @@ from eoltag.model.package import Package, unpack
 from eoltag.records import Fetched, Outcome, Pixels, Scores
 from eoltag.settings import DecodeSettings, FetchSettings
 from train.cli import cores, start_keras
+from train.evaluate.shown import shown_labels
 from train.images.decoding import decode_ahead
 from train.images.sources import ImageSource, read_sources
 
@@ -34,19 +35,23 @@ class Row:
     outcome: Outcome
     detail: str | None
     verdict: Verdict | None
+    shown: tuple[str, ...] | None = None
+    """Labels that the image shows; None where the model gives one of many, or there is no verdict."""
 
-    def document(self, top: int) -> dict[str, Any]:
-        """Plain JSON values, the `top` best labels first; what a failed image lacks is null."""
+    def document(self, top: int | None) -> dict[str, Any]:
+        """Plain JSON values, the `top` best labels first; what a failed image lacks is null. `shown` is there for a
+        model of several labels only."""
         verdict = self.verdict
         return {
             "path": self.path,
             "label": verdict.label if verdict else None,
             "confidence": verdict.confidence if verdict else None,
-            "predictions": predictions(verdict, top) if verdict else None,
+            "predictions": predictions(verdict, self.shown, top) if verdict else None,
             "logit": verdict.logit if verdict else None,
             "scores": verdict.scores if verdict else None,
             "outcome": str(self.outcome),
             "detail": self.detail,
+            **({} if self.shown is None else {"shown": list(self.shown)}),
         }
 
 
@@ -67,7 +72,7 @@ def classify(
         path = sources[at].path
         if logits is not None:
             (verdict,) = card.verdicts(logits[np.newaxis])
-            rows[at] = Row(path, Outcome.OK, None, verdict)
+            rows[at] = Row(path, Outcome.OK, None, verdict, shown_labels(card, logits))
         elif not isinstance(pixels, ImageError):
             rows[at] = Row(path, content.outcome, content.detail, None)
         elif not (sources[at].is_found and pixels.outcome is Outcome.NOT_IMAGE):
@@ -108,6 +113,12 @@ def ranked(verdict: Verdict, top: int | None = None) -> list[tuple[str, float]]:
     return sorted(verdict.scores.items(), key=lambda item: -item[1])[:top]
 
 
-def predictions(verdict: Verdict, top: int | None = None) -> list[dict[str, str | float]]:
-    """The same as JSON: [{"label": ..., "probability": ...}, ...]."""
-    return [{"label": label, "probability": probability} for label, probability in ranked(verdict, top)]
+def predictions(verdict: Verdict, shown: tuple[str, ...] | None, top: int | None) -> list[dict[str, str | float]]:
+    """The same as JSON: [{"label": ..., "probability": ...}, ...].
+
+    shown: see Row; where it is given, each label says whether it is among them, as `shown`.
+    """
+    return [
+        {"label": label, "probability": probability, **({} if shown is None else {"shown": label in shown})}
+        for label, probability in ranked(verdict, top)
+    ]

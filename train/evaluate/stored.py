@@ -4,13 +4,13 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,11 +26,11 @@ from eoltag.records import Decoded, Outcome
 from eoltag.settings import DecodeSettings
 from eoltag.views.write import write_views
 from train.evaluate.classify import BATCH, EngineChoice, load, scored
+from train.evaluate.shown import joined, shown_labels
+from train.images.answers import NOTHING
 from train.images.decoding import decode_ahead
 from train.images.files import read_image_file
 from train.images.sources import ImageSource
-
-T = TypeVar("T")
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
 IMAGES: Final = pa.schema(
@@ -69,7 +69,8 @@ SCORES: Final = pa.schema(
 """As the Spark job's, in the folder model_version=V."""
 SCHEMA_VERSION: Final = 2
 PREDICTIONS: Final = "predictions.tsv"
-COLUMNS: Final = ("path", "label", "confidence", "logit", "outcome", "detail")
+ONE_OF_MANY: Final = ("label", "confidence", "logit")
+"""Columns of PREDICTIONS of a model that gives one label."""
 
 IMAGES_PER_PART: Final = 2_000
 SECONDS_PER_PART: Final = 60.0
@@ -90,7 +91,7 @@ class Stored:
     failed: dict[str, int]
     """Outcome -> images that could not be read, among all."""
     labels: dict[str, int]
-    """Label -> images, the most frequent first."""
+    """Label -> images, the most frequent first; of several labels those that show it, and `none`."""
     predictions: str
     """A table of all, a line an image."""
 
@@ -255,34 +256,51 @@ def _append(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
 
 def _finish(output: Path, package: Package, paths: list[str], read: int, known: int) -> Stored:
     """PREDICTIONS of these paths, the views, and the counts."""
-    latest, scores = _known(output, with_detail=True), _logits(output, package)
-    failed: dict[str, int] = {}
-    labels: dict[str, int] = {}
+    latest, scores, columns = _known(output, with_detail=True), _logits(output, package), _columns(package)
+    failed: Counter[str] = Counter()
+    labels: Counter[str] = Counter()
     staged = output / f".{PREDICTIONS}.tmp"
     output.mkdir(parents=True, exist_ok=True)
     rows = 0
     with staged.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write("\t".join(COLUMNS) + "\n")
-        for some in _in_batches(path for path in paths if path in latest):
-            vectors = [scores[found] for path in some if (found := latest[path][0].content) in scores]
-            verdicts = iter(package.card.verdicts(np.stack(vectors)) if vectors else ())
-            for path in some:
-                now, detail = latest[path]
-                cells = ["", "", "", now.outcome, detail or ""]
-                if now.content in scores:
-                    verdict = next(verdicts)
-                    labels[verdict.label] = labels.get(verdict.label, 0) + 1
-                    cells[:3] = [verdict.label, f"{verdict.confidence:.6f}", f"{verdict.logit:.4f}"]
-                else:
-                    failed[now.outcome] = failed.get(now.outcome, 0) + 1
-                stream.write("\t".join(" ".join(cell.split()) for cell in (path, *cells)) + "\n")
-                rows += 1
+        stream.write(_line("path", *columns, "outcome", "detail"))
+        for path in paths:
+            if path not in latest:
+                continue
+            now, detail = latest[path]
+            cells = [""] * len(columns)
+            if now.content in scores:
+                said, cells = _cells(package, scores[now.content])
+                labels.update(said)
+            else:
+                failed[now.outcome] += 1
+            stream.write(_line(path, *cells, now.outcome, detail or ""))
+            rows += 1
     target = output / PREDICTIONS
     staged.replace(target)
     if latest:
         write_views(str(output))
-    ordered = dict(sorted(labels.items(), key=lambda item: -item[1]))
-    return Stored(str(output), rows, read, known, failed, ordered, str(target))
+    return Stored(str(output), rows, read, known, dict(failed), dict(labels.most_common()), str(target))
+
+
+def _columns(package: Package) -> tuple[str, ...]:
+    """The columns of PREDICTIONS between path and outcome."""
+    if package.card.output_kind == "labels":
+        return ("labels", *(f"score_{label}" for label in package.card.labels))
+    return ONE_OF_MANY
+
+
+def _cells(package: Package, logits: Any) -> tuple[Sequence[str], list[str]]:
+    """What an image counts as, and its cells of these columns. logits: (C,)."""
+    (verdict,) = package.card.verdicts(logits[np.newaxis])
+    shown = shown_labels(package.card, logits)
+    if shown is None:
+        return [verdict.label], [verdict.label, f"{verdict.confidence:.6f}", f"{verdict.logit:.4f}"]
+    return shown or [NOTHING], [joined(shown), *(f"{score:.6f}" for score in verdict.scores.values())]
+
+
+def _line(*cells: str) -> str:
+    return "\t".join(" ".join(cell.split()) for cell in cells) + "\n"
 
 
 def _known(output: Path, *, with_detail: bool = False) -> Any:
@@ -314,11 +332,6 @@ def _table(folder: Path, columns: Sequence[str]) -> list[list[Any]]:
         return [[] for _ in columns]
     read = ds.dataset([str(part) for part in parts], format="parquet").to_table(columns=list(columns))
     return [read[name].to_pylist() for name in columns]
-
-
-def _in_batches(items: Iterator[T], size: int = 1_000) -> Iterator[list[T]]:
-    while batch := list(islice(items, size)):
-        yield batch
 
 
 def _moment(found: os.stat_result) -> str:

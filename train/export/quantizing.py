@@ -80,14 +80,18 @@ def divide(pixels: Pixels) -> tuple[Pixels, Pixels]:
     return pixels[:count], pixels[count : count + CONTROL_IMAGES]
 
 
-def margin(reference: Scores, other: Scores) -> float:
-    """In logits (N, C): MARGIN_QUANTILE of the images err by no more, in the lead of their best label or in any score.
+def margin(reference: Scores, other: Scores, output_kind: str = "classes") -> float:
+    """In logits (N, C): MARGIN_QUANTILE of the images err by no more, in any score or, of classes, in the lead of the
+    best one.
 
     The lead is that of the label which `other` puts first: by as much as it is overstated, another label may be best.
+    Labels that are yes or no by themselves have no lead over each other.
     """
     difference = np.nan_to_num(other.astype(np.float64)) - reference
-    best = np.take_along_axis(difference, other.argmax(axis=1)[:, np.newaxis], axis=1)
-    errors: NDArray[np.float64] = np.maximum((best - difference).max(axis=1), np.abs(difference).max(axis=1))
+    errors: NDArray[np.float64] = np.abs(difference).max(axis=1)
+    if output_kind == "classes":
+        best = np.take_along_axis(difference, other.argmax(axis=1)[:, np.newaxis], axis=1)
+        errors = np.maximum(errors, (best - difference).max(axis=1))
     return float(np.quantile(errors, MARGIN_QUANTILE))
 
 
@@ -125,7 +129,7 @@ def make_int8(folder: Path, card: Card, pixels: Pixels, recipes: Sequence[Recipe
         log(f"int8: {recipe.name}, calibrating on {len(calibration)} training images")
         quantize(folder / OPENVINO_FILES[0], folder / INT8_FILES[0], calibration, recipe)
         rough = scores_at(write_card(folder, plain), "openvino", "int8", control)
-        made = Int8(recipe, margin(exact, rough), len(calibration), len(control))
+        made = Int8(recipe, margin(exact, rough, card.output_kind), len(calibration), len(control))
         log(f"int8: {recipe.name} is within {made.margin:.2g} of f32 in the logits of {len(control)} others")
         if best is None or made.margin < best.margin:
             best, kept = made, {name: (folder / name).read_bytes() for name in INT8_FILES}

@@ -44,6 +44,11 @@ class Attempt:
         return Checkpoint(self.folder / CHECKPOINT_FOLDER)
 
     @property
+    def refit_checkpoint(self) -> Checkpoint:
+        """The checkpoint of its refit."""
+        return Checkpoint(self.folder / CHECKPOINT_FOLDER / "refit")
+
+    @property
     def features(self) -> Path:
         """The folder of cached features, for resuming."""
         return self.folder / CHECKPOINT_FOLDER / "features"

@@ -30,16 +30,21 @@ def calibrated(
     if kind.calibrate is None:
         return trained, {}
     answers = dataset.answers[validation]
-    logits = trained.scores if trained.scores is not None else _logits(trained.model, dataset, validation)
+    logits = trained.held_out if trained.held_out is not None else validation_logits(trained, dataset, validation)
     line = kind.calibrate(logits, answers)
     _put_into_head(trained.model, line)
     found = {"calibration": {"per_label": line.document(logits, answers, dataset.labels)}}
-    return replace(trained, scores=None if trained.scores is None else line.applied(trained.scores)), found
+    scores, held_out = (None if raw is None else line.applied(raw) for raw in (trained.scores, trained.held_out))
+    return replace(trained, scores=scores, held_out=held_out), found
 
 
-def _logits(model: Any, dataset: Dataset, rows: Indices) -> Scores:
+def validation_logits(trained: "Trained", dataset: Dataset, rows: Indices) -> Scores:
+    """Logits of the validation images (V, C). rows: theirs."""
+    if trained.scores is not None:
+        return trained.scores
+    inputs = dataset.pixels if dataset.vectors is None else dataset.vectors
     pieces = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    return np.concatenate([predict_rows(model, dataset.pixels[piece], BATCH) for piece in pieces])
+    return np.concatenate([predict_rows(trained.model, inputs[piece], BATCH) for piece in pieces])
 
 
 def _put_into_head(model: Any, line: "Platt") -> None:

@@ -31,6 +31,11 @@ class Epoch:
     seconds: float
 
 
+def merit(epoch: Epoch, best_by: str) -> float:
+    """What makes an epoch better than another: higher is better. best_by: as the setting says it."""
+    return epoch.val_accuracy if best_by == "val_accuracy" else -epoch.val_loss
+
+
 @dataclass(slots=True)
 class State:
     """State of a training, without its arrays and its settings."""

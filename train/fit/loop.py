@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,11 +17,12 @@ from train.architectures import Network, build
 from train.cli import log
 from train.data.class_weights import judged_weights
 from train.data.dataset import Dataset, Indices
-from train.fit.checkpoints import Checkpoint, Epoch, State
+from train.fit.checkpoints import Checkpoint, Epoch, State, merit
 from train.fit.features import FeatureCache, Features, predict_rows
 from train.fit.outputs import TRAINED_KINDS, Targets, TrainedKind
 from train.fit.phases import Phase, PhaseInputs, phase_inputs, phases
 from train.images.answers import Answers
+from train.optimization.averaging import averaged_weights
 from train.optimization.multi_step import StepExecutor
 from train.optimization.optimizer import learning_rate, make_optimizer
 from train.optimization.precise_bn import batch_norms_of, recalibrate_batch_norm
@@ -48,6 +49,8 @@ class Trained:
     """Spent on computing features."""
     scores: Scores | None = None
     """Logits of the validation images (V, C) from cached features; None where only the images give them."""
+    held_out: Scores | None = None
+    """The same from before a refit, which learned from these images too; None where there was none."""
 
 
 @dataclass(slots=True)
@@ -67,6 +70,12 @@ class _Run:
     checkpoint: Checkpoint | None
     on_epoch: OnEpoch | None
     log: Log
+    lengths: Mapping[str, int] | None
+    """Phase -> its epochs, where they are given; None where validation decides."""
+
+    def epochs_of(self, phase: Phase) -> int:
+        """How many epochs a phase takes, at most."""
+        return phase.epochs if self.lengths is None else self.lengths[phase.name]
 
 
 def start_network(settings: FitSettings, classes: int, feature_length: int = 0) -> Network:
@@ -90,12 +99,14 @@ def learn(
     checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
     log: Log = log,
+    lengths: Mapping[str, int] | None = None,
 ) -> Trained:
     """Train until the epochs or the patience of every phase are used up. Same seed, same weights on CPU.
 
     network: from start_network with the same settings, else made here. checkpoint: goes on from it where it holds a
-    training of these settings. log: is given a line after every epoch. Raises DataError where the training diverges
-    or stays below min_accuracy.
+    training of these settings. log: is given a line after every epoch. lengths: epochs of each phase, which then ends
+    with its last one; phases that are not named are left out, and nothing is validated. Raises DataError where the
+    training diverges or stays below min_accuracy.
     """
     network = network or start_network(settings, len(dataset.labels))
     saved = checkpoint.load() if checkpoint else None
@@ -103,8 +114,8 @@ def learn(
     kind, answers = TRAINED_KINDS[settings.output], dataset.answers
     by_person = judged_weights(settings.judged_weight, dataset.is_judged)
     targets = kind.targets(settings, answers, dataset.labels, train).weighted(by_person)
-    run = _Run(settings, dataset, train, validation, kind, answers, targets, state, checkpoint, on_epoch, log)
-    plan = phases(settings)
+    run = _Run(settings, dataset, train, validation, kind, answers, targets, state, checkpoint, on_epoch, log, lengths)
+    plan = [phase for phase in phases(settings) if lengths is None or phase.name in lengths]
     for number in range(state.phase, len(plan)):
         if state.phase != number:
             arrays = {}
@@ -118,8 +129,9 @@ def learn(
                 break
         elif _run_phase(run, plan[number], source, arrays):
             break
-        _check_accuracy(run)
-    scores = _scores(run, source) if source.is_precomputed else None
+        if lengths is None:
+            _check_accuracy(run)
+    scores = _scores(run, source) if source.is_precomputed and lengths is None else None
     return Trained(network.model, tuple(state.history), state.history[state.best_at], cache.seconds, scores)
 
 
@@ -131,14 +143,10 @@ def _solve_phase(run: _Run, phase: Phase, source: PhaseInputs, features: Feature
     seconds = round(time.monotonic() - started, 3)
     state.epoch = 1
     epoch = Epoch(phase.name, 1, found.loss, found.accuracy, *_validate(run, source), 0.0, seconds)
-    state.history.append(epoch)
-    _note_epoch(settings, state, epoch)
+    _note_epoch(run, epoch)
     state.is_phase_over = True
-    run.log(
-        f"head solved with a penalty of {', '.join(f'{one:.2g}' for one in found.penalties)}: loss {found.loss:.3f}, "
-        f"accuracy {found.accuracy:.3f}, "
-        f"val_loss {epoch.val_loss:.3f}, val_accuracy {epoch.val_accuracy:.3f}"
-    )
+    penalties = ", ".join(f"{one:.2g}" for one in found.penalties)
+    run.log(f"head solved with a penalty of {penalties}: {_figures(run, epoch)}")
     is_stopped = run.on_epoch is not None and bool(run.on_epoch(epoch))
     if run.checkpoint is not None:
         run.checkpoint.save(state, current=source.network.get_weights())
@@ -158,9 +166,9 @@ def _run_phase(run: _Run, phase: Phase, source: PhaseInputs, arrays: dict[str, A
             variable.assign(value)
     is_stopped = False
     with _progress_bar(run, phase) as bar, ThreadPoolExecutor(1) as ahead:
-        while state.epoch < phase.epochs and not is_stopped and state.waited < settings.early_stopping_patience:
-            is_better, epoch = _run_epoch(run, phase, source, executor, ahead, bar)
-            best = network.get_weights() if is_better else best
+        while state.epoch < run.epochs_of(phase) and not is_stopped and state.waited < settings.early_stopping_patience:
+            epoch, kept = _run_epoch(run, phase, source, executor, ahead, bar)
+            best = kept or best
             if run.on_epoch is not None:
                 is_stopped = bool(run.on_epoch(epoch))
             if run.checkpoint is not None:
@@ -168,7 +176,7 @@ def _run_phase(run: _Run, phase: Phase, source: PhaseInputs, arrays: dict[str, A
                     state,
                     current=network.get_weights(),
                     optimizer=[np.asarray(variable) for variable in optimizer.variables],
-                    best=best if is_better or state.epoch == 1 else [],
+                    best=best if kept or state.epoch == 1 else [],
                 )
     network.set_weights(best)
     state.is_phase_over = True
@@ -200,9 +208,35 @@ def _progress_bar(run: _Run, phase: Phase) -> "tqdm[Any]":
 
 def _run_epoch(
     run: _Run, phase: Phase, source: PhaseInputs, executor: StepExecutor, ahead: ThreadPoolExecutor, bar: "tqdm[Any]"
-) -> tuple[bool, Epoch]:
-    """One pass over the training images, then the validation images; whether it was the best so far."""
-    started = time.monotonic()
+) -> tuple[Epoch, list[Any] | None]:
+    """One pass over the training images, then the validation images; the weights, where they are the best so far."""
+    started, settings, state = time.monotonic(), run.settings, run.state
+    loss, accuracy, rate = _train_epoch(run, phase, source, executor, ahead, bar)
+    val_loss, val_accuracy, learned = math.nan, 0.0, None
+    if math.isfinite(loss):
+        with averaged_weights(source.network):
+            if phase.name == "whole" and settings.norm_images:
+                _recalibrate(run, source)
+            val_loss, val_accuracy = _validate(run, source)
+            learned = source.network.get_weights()
+    if not math.isfinite(loss) or (run.lengths is None and not math.isfinite(val_loss)):
+        raise DataError(
+            f"training diverged in epoch {state.epoch + 1} of the phase '{phase.name}': the loss is no longer a "
+            f"number; wanted a lower learning rate than {phase.learning_rate:g}"
+        )
+    state.epoch += 1
+    seconds = round(time.monotonic() - started, 3)
+    epoch = Epoch(phase.name, state.epoch, loss, accuracy, val_loss, val_accuracy, rate, seconds)
+    is_better = _note_epoch(run, epoch)
+    best = ", best so far" if is_better and run.lengths is None else ""
+    run.log(f"{phase.name} epoch {state.epoch}/{run.epochs_of(phase)}: {_figures(run, epoch)}{best}")
+    return epoch, learned if is_better else None
+
+
+def _train_epoch(
+    run: _Run, phase: Phase, source: PhaseInputs, executor: StepExecutor, ahead: ThreadPoolExecutor, bar: "tqdm[Any]"
+) -> tuple[float, float, float]:
+    """One pass over the training images; its mean loss and accuracy, and the last learning rate."""
     settings, state = run.settings, run.state
     reseed(source.network, (settings.seed, state.phase, state.epoch))
     batches = math.ceil(len(run.train) / settings.batch_size)
@@ -217,25 +251,8 @@ def _run_epoch(
             break
         step += len(rates)
         bar.update(len(rates))
-    if phase.name == "whole" and settings.norm_images:
-        _recalibrate(run, source)
     loss, accuracy = (sums / len(run.train)).tolist()
-    val_loss, val_accuracy = _validate(run, source) if math.isfinite(loss) else (math.nan, 0.0)
-    if not math.isfinite(loss) or not math.isfinite(val_loss):
-        raise DataError(
-            f"training diverged in epoch {state.epoch + 1} of the phase '{phase.name}': the loss is no longer a "
-            f"number; wanted a lower learning rate than {phase.learning_rate:g}"
-        )
-    state.epoch += 1
-    seconds = round(time.monotonic() - started, 3)
-    epoch = Epoch(phase.name, state.epoch, loss, accuracy, val_loss, val_accuracy, rates[-1], seconds)
-    state.history.append(epoch)
-    is_better = _note_epoch(settings, state, epoch)
-    run.log(
-        f"{phase.name} epoch {state.epoch}/{phase.epochs}: loss {loss:.3f}, accuracy {accuracy:.3f}, "
-        f"val_loss {val_loss:.3f}, val_accuracy {val_accuracy:.3f}{', best so far' if is_better else ''}"
-    )
-    return is_better, epoch
+    return loss, accuracy, rates[-1]
 
 
 def _batches(run: _Run, source: PhaseInputs, ahead: ThreadPoolExecutor) -> Iterator[tuple[Indices, Any]]:
@@ -269,7 +286,9 @@ def _recalibrate(run: _Run, source: PhaseInputs) -> None:
 
 
 def _validate(run: _Run, source: PhaseInputs) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of the validation images, as they are."""
+    """Mean cross-entropy and accuracy of the validation images, as they are; no numbers where nothing is validated."""
+    if run.lengths is not None:
+        return math.nan, math.nan
     return run.kind.validate(_scores(run, source), run.answers[run.validation])
 
 
@@ -280,11 +299,12 @@ def _scores(run: _Run, source: PhaseInputs) -> Scores:
     return np.concatenate([predict_rows(source.network, source.eval_inputs(rows), VALIDATION_BATCH) for rows in pieces])
 
 
-def _note_epoch(settings: FitSettings, state: State, epoch: Epoch) -> bool:
-    """Update the state after an epoch; True where it is the best of all phases so far."""
-    value = epoch.val_accuracy if settings.best_by == "val_accuracy" else -epoch.val_loss
-    is_better = state.best is None or value > state.best
-    if is_better:
+def _note_epoch(run: _Run, epoch: Epoch) -> bool:
+    """Update the state after an epoch; True where its weights are to be kept: the best of all phases so far."""
+    settings, state = run.settings, run.state
+    state.history.append(epoch)
+    value = merit(epoch, settings.best_by)
+    if run.lengths is not None or state.best is None or value > state.best:
         state.best, state.best_at, state.waited, state.since_cut = value, len(state.history) - 1, 0, 0
         return True
     state.waited += 1
@@ -293,6 +313,13 @@ def _note_epoch(settings: FitSettings, state: State, epoch: Epoch) -> bool:
         state.rate_factor *= settings.plateau_factor
         state.since_cut = 0
     return False
+
+
+def _figures(run: _Run, epoch: Epoch) -> str:
+    """Loss and accuracy as text."""
+    learned = f"loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.3f}"
+    validated = f", val_loss {epoch.val_loss:.3f}, val_accuracy {epoch.val_accuracy:.3f}"
+    return learned + (validated if run.lengths is None else "")
 
 
 def _check_accuracy(run: _Run) -> None:

@@ -53,7 +53,8 @@ def write_package(
     curves: Path,
     seconds: float,
 ) -> Package:
-    """Fill the folder; every score on the card is one that the exported files give, not the model in memory.
+    """Fill the folder; every score on the card is one that the exported files give, not the model in memory; after a
+    refit it is one that the training before it gave.
 
     curves: the picture of its epochs. seconds: that the training took. Raises PackageError where the engines disagree.
     """
@@ -65,6 +66,7 @@ def write_package(
         card, logits, difference = export_from_vectors(folder, card, trained.model, dataset.vectors[validation])
     else:
         card, logits, difference = _export_from_pictures(folder, card, dataset, validation, trained)
+    logits = logits if trained.held_out is None else trained.held_out
     measured = {**calibration, **kind.measure(logits, answers, dataset.labels)}
     metrics = (
         card.metrics
@@ -78,7 +80,7 @@ def write_package(
     card = card.model_copy(update={"metrics": metrics, "temperature": measured["calibration"].get("temperature", 1.0)})
     shutil.copyfile(curves, folder / CURVES_FILE)
     kind.figure(logits, answers, dataset.labels).savefig(folder / CONFUSION_FILE, dpi=PLOT_DPI)
-    write_data_table(folder, _seen(dataset, validation))
+    write_data_table(folder, _seen(dataset, validation if trained.held_out is None else validation[:0]))
     listed = write_card(folder, card).card
     text = model_card(listed, dataset.counts(train), dataset.counts(validation))
     (folder / README_FILE).write_text(text, encoding="utf-8")

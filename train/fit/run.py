@@ -79,9 +79,6 @@ def fit_package(
 
 def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, started: float) -> dict[str, Any]:
     """Split, train, package, check; returns the summary. started: by time.monotonic. Raises UsageError."""
-    from train.fit.features import FeatureCache
-    from train.fit.loop import learn
-
     dataset, attempt = inputs.dataset, inputs.attempt
     rows = split(dataset, settings.validation_fraction, settings.seed)
     TRAINED_KINDS[settings.output].targets(settings, dataset.answers, dataset.labels, rows[0])  # refuses class weights
@@ -95,15 +92,7 @@ def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, start
         f"labels {', '.join(dataset.labels)}"
     )
     with _closed_on_failure(attempt):
-        trained = learn(
-            settings,
-            dataset,
-            *rows,
-            cache=FeatureCache(attempt.features),
-            network=inputs.network,
-            checkpoint=attempt.checkpoint,
-            on_epoch=_recorder(attempt),
-        )
+        trained = _trained(attempt, settings, dataset, rows, inputs.network)
         package = _packaged(attempt, settings, dataset, rows, trained, started)
     attempt.close()
     choice = choose_after(out)
@@ -112,6 +101,29 @@ def train_and_package(settings: FitSettings, inputs: FitInputs, out: Path, start
         "chosen": choice.attempt,
         "choice": said(out, choice),
     }
+
+
+def _trained(attempt: Attempt, settings: FitSettings, dataset: Dataset, rows: Any, network: "Network") -> "Trained":
+    """The network, trained, and where the settings say so once more on all images."""
+    from train.fit.features import FeatureCache
+    from train.fit.loop import learn
+    from train.fit.refit import Start, refitted
+
+    cache = FeatureCache(attempt.features)
+    untrained = network.model.get_weights() if settings.refit else []
+    trained = learn(
+        settings,
+        dataset,
+        *rows,
+        cache=cache,
+        network=network,
+        checkpoint=attempt.checkpoint,
+        on_epoch=_recorder(attempt),
+    )
+    if not settings.refit:
+        return trained
+    start = Start(network, untrained)
+    return refitted(settings, dataset, rows, trained, start, cache=cache, checkpoint=attempt.refit_checkpoint)
 
 
 def _packaged(

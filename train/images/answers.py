@@ -1,6 +1,7 @@
 """What is known of images as numbers: a row for each image, a column for each label."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from train.records import LabelledImage
 
 Answers = NDArray[np.float32]
 """(N, C): 1 where an image shows a label, 0 where it does not, NaN where nobody knows."""
+
+NOTHING: Final = "none"
+"""Stands for an image that shows none of several labels: its folder, and what is said of it."""
 
 
 def answers_of(images: Sequence[LabelledImage], labels: Sequence[str]) -> Answers:

@@ -10,14 +10,17 @@ from train.settings import FitSettings
 
 def make_optimizer(settings: FitSettings) -> Any:
     """A fresh keras optimiser; the learning rate is set before every step."""
-    rate, epsilon = settings.learning_rate, settings.optimizer_epsilon
+    momentum, decay, epsilon = settings.momentum, settings.weight_decay, settings.optimizer_epsilon
+    shared: dict[str, Any] = {"learning_rate": settings.learning_rate}
+    if settings.ema_momentum:
+        shared |= {"use_ema": True, "ema_momentum": settings.ema_momentum}
     if settings.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=settings.momentum, weight_decay=settings.weight_decay or None)
+        return keras.optimizers.SGD(momentum=momentum, weight_decay=decay or None, **shared)
     if settings.optimizer == "rmsprop":
-        return keras.optimizers.RMSprop(rate, momentum=settings.momentum, epsilon=epsilon)
+        return keras.optimizers.RMSprop(momentum=momentum, epsilon=epsilon, **shared)
     if settings.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, epsilon=epsilon)
-    return keras.optimizers.Adam(rate, epsilon=epsilon)
+        return keras.optimizers.AdamW(weight_decay=decay, epsilon=epsilon, **shared)
+    return keras.optimizers.Adam(epsilon=epsilon, **shared)
 
 
 def make_loss(settings: FitSettings) -> Any:

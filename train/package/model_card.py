@@ -81,7 +81,7 @@ def _introduction_of_labels(card: Card) -> str:
         f"It takes {_taken(card)} and gives a raw score (logit) of each label: above 0 is yes.\n\n"
         f"**Mean average precision {'-' if area is None else f'{area:.3f}'}**, and {metrics['val_accuracy']:.3f} of "
         "the known answers right, on images that it was not trained on, from the same source as its training images: "
-        f"expect less on others.{_base(card)}"
+        f"expect less on others.{_refit(card)}{_base(card)}"
     )
 
 
@@ -92,7 +92,7 @@ def _introduction(card: Card, validated_on: int) -> str:
         f"It takes {_taken(card)} and gives raw scores (logits).\n\n"
         f"**Validation accuracy {metrics['val_accuracy']:.3f}** on {validated_on} images that it was not trained on "
         f"(loss {metrics['val_loss']:.3f}), from the same source as its training images: expect less on others."
-        f"{_base(card)}"
+        f"{_refit(card)}{_base(card)}"
     )
 
 
@@ -107,6 +107,17 @@ def _use(card: Card) -> str:
     if not card.engines_for("whole"):
         return "Name it in a task of an output directory that holds such features: it takes no pictures."
     return "    python -m train classify THIS_FOLDER image.jpg"
+
+
+def _refit(card: Card) -> str:
+    """What a refit changes in what was just said; nothing where there was none."""
+    if not card.hyperparameters.get("refit"):
+        return ""
+    return (
+        "\n\n**Refit**: all figures here, and the calibration, are those of the training that had not seen the "
+        "validation images. The model in this package then learned once more, for as many epochs, from these images "
+        "too. How good it is itself, `evaluate` on other images says."
+    )
 
 
 def _base(card: Card) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from train.cli import progress
+from train.cli import log, progress
 from train.images.contact_sheet import RED, Tile, draw_sheet
 from train.images.parallel import in_chunks
 from train.prepare.examine import write_picture
@@ -63,16 +63,25 @@ def add_copies(
 def plan_copies(
     rows: Sequence[ManifestRow], folder: Path, per_class: int, which: AugmentSet, seed: int
 ) -> list[tuple[ManifestRow, AugmentedCopy]]:
-    """(original, copy); a class's images are all copied once before any is copied twice, in an order that is drawn."""
+    """(original, copy); a class's images are all copied once before any is copied twice, in an order that is drawn.
+
+    An image that stands in several classes, as of several labels, is not copied: a copy would show one of them alone.
+    """
     by_class: defaultdict[str, list[ManifestRow]] = defaultdict(list)
+    classes: defaultdict[str | None, set[str]] = defaultdict(set)
     for row in rows:
         by_class[row.label].append(row)
+        classes[row.sha256].add(row.label)
     planned = []
-    for place, (_, members) in enumerate(sorted(by_class.items())):
-        order = np.random.default_rng([seed, _SALT, place]).permutation(len(members)).tolist()
-        for number in range(max(0, per_class - len(members))):
+    for place, (label, members) in enumerate(sorted(by_class.items())):
+        alone = [row for row in members if row.sha256 is None or len(classes[row.sha256]) == 1]
+        missing = max(0, per_class - len(members))
+        if missing and len(alone) < len(members):
+            log(f"{label}: {len(members) - len(alone)} images stand in other classes as well and get no changed copies")
+        order = np.random.default_rng([seed, _SALT, place]).permutation(len(alone)).tolist()
+        for number in range(missing if alone else 0):
             turn, at = divmod(number, len(order))
-            row = members[order[at]]
+            row = alone[order[at]]
             path = folder / str(row.path)
             target = path.with_name(f"{path.stem}_a{turn + 1:02d}{path.suffix}")
             planned.append((row, AugmentedCopy(path, target, which, (seed, _SALT, place, order[at], turn))))

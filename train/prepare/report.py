@@ -35,7 +35,9 @@ class Report:
     bytes_before: int
     bytes_after: int
     exact_duplicates: int
-    """Kept images that are the same file as another kept one."""
+    """Kept images that are the same file as another kept one of their class."""
+    in_several: int
+    """Different pictures that stand in several classes."""
     grouped: int
     """Kept images that stay together with others in one split."""
     straddling: int
@@ -76,7 +78,14 @@ class Report:
         if self.not_drawn:
             remarks.append(f"{self.not_drawn} more were offered than the cap asked for")
         if self.exact_duplicates:
-            remarks.append(f"{self.exact_duplicates} images are the same file as another one; `dedupe` leaves them out")
+            remarks.append(
+                f"{self.exact_duplicates} images are the same file as another of their class; `dedupe` leaves them out"
+            )
+        if self.in_several:
+            remarks.append(
+                f"{self.in_several} pictures stand in several classes: right where an image may show several labels "
+                '(output = "labels" of fit), else a mistake'
+            )
         if self.straddling:
             remarks.append(
                 f"{self.straddling} groups of like images lie in two splits of the source; --split mends that"
@@ -120,6 +129,7 @@ def make_report(
         for label in parted(row.label) if has_several else (row.label,):
             images[label][split] = images[label].get(split, 0) + 1
     members = Counter(groups)
+    different = {(row.label, row.sha256) for row in kept}
     return Report(
         seed=seed,
         images=dict(images),
@@ -129,7 +139,8 @@ def make_report(
         not_drawn=sizes.offered - len(rows),
         bytes_before=sizes.bytes_before,
         bytes_after=sizes.bytes_after,
-        exact_duplicates=len(kept) - len({row.sha256 for row in kept}),
+        exact_duplicates=len(kept) - len(different),
+        in_several=sum(classes > 1 for classes in Counter(sha256 for _, sha256 in different).values()),
         grouped=sum(size for size in members.values() if size > 1),
         straddling=straddling(groups, [row.split for row in kept]),
         class_weights=weights,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from eoltag.errors import ImageError
 from train.evaluate.classify import predictions
-from train.serving.classifier import Result
+from train.serving.classifier import Classified, Result
 from train.serving.refusals import IMAGE_STATUS, Refused, problem
 from train.serving.uploads import Upload
 
@@ -19,12 +19,16 @@ class LabelProbability(BaseModel):
 
     label: str
     probability: float = Field(ge=0, le=1)
+    shown: bool | None = Field(None, description="of a model of several labels: its threshold is reached")
 
 
 class ClassifyResponse(BaseModel):
     """The response to a request with one image."""
 
     predictions: list[LabelProbability] = Field(description="by falling probability")
+    labels: list[str] | None = Field(
+        None, description="of a model of several labels: all that the image shows, perhaps none"
+    )
     success: bool = True
 
 
@@ -36,6 +40,7 @@ class ImageResult(BaseModel):
     file: str = Field(description="its name, without folders")
     success: bool
     predictions: list[LabelProbability] | None = None
+    labels: list[str] | None = None
     reason: str | None = None
     error: str | None = None
 
@@ -63,6 +68,10 @@ class HealthResponse(BaseModel):
     version: str = Field(description="of the model: 12 hex digits")
     engine: str
     labels: list[str] = Field(description="in the order of the model's scores")
+    output: str = Field(description="classes: an image shows one of the labels; labels: several, or none")
+    shown_from: dict[str, float] | None = Field(
+        description="of several labels: the probability from which on each is shown; else null"
+    )
     max_images: int
     max_bytes: int
     eoltag: str
@@ -73,7 +82,7 @@ def answer_one(result: Result, upload: Upload, top: int | None) -> tuple[str, Re
     if isinstance(result, ImageError):
         status = IMAGE_STATUS.get(result.outcome, HTTPStatus.UNPROCESSABLE_ENTITY)
         raise Refused(status, str(result.outcome), f"{upload.name}: {_why(result, upload)}")
-    return "ok", JSONResponse({"predictions": predictions(result, top), "success": True})
+    return "ok", JSONResponse({**_said(result, top), "success": True})
 
 
 def answer_all(results: Sequence[Result], uploads: Sequence[Upload], top: int | None) -> tuple[str, Response]:
@@ -90,7 +99,13 @@ def answer_all(results: Sequence[Result], uploads: Sequence[Upload], top: int | 
 def _document(result: Result, upload: Upload, top: int | None) -> dict[str, Any]:
     if isinstance(result, ImageError):
         return {"file": upload.name, **problem(str(result.outcome), _why(result, upload))}
-    return {"file": upload.name, "success": True, "predictions": predictions(result, top)}
+    return {"file": upload.name, "success": True, **_said(result, top)}
+
+
+def _said(result: Classified, top: int | None) -> dict[str, Any]:
+    """What the model says of an image."""
+    found: dict[str, Any] = {"predictions": predictions(result.verdict, result.shown, top)}
+    return found if result.shown is None else {**found, "labels": list(result.shown)}
 
 
 def _why(problem: ImageError, upload: Upload) -> str:

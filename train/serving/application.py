@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from eoltag import __version__
 from eoltag.model.package import Package
+from train.evaluate.shown import shown_from
 from train.serving.admission import AdmissionControl
 from train.serving.answers import (
     ClassifyManyResponse,
@@ -109,6 +110,8 @@ class Service:
             version=self.package.version,
             engine=self.classifier.engine,
             labels=list(card.labels),
+            output=card.output_kind,
+            shown_from=shown_from(card),
             max_images=self.settings.max_images,
             max_bytes=self.settings.max_bytes,
             eoltag=__version__,

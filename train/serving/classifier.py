@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from queue import SimpleQueue
 
 from eoltag.errors import ImageError
@@ -13,12 +14,23 @@ from eoltag.model.outputs import Verdict
 from eoltag.model.package import Package
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from train.cli import cores
+from train.evaluate.shown import shown_labels
 from train.serving.batching import Batcher, BatchSizes
 from train.serving.metrics import Metrics
 from train.serving.settings import ServeSettings
 from train.serving.uploads import Upload
 
-Result = Verdict | ImageError
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What the model says of one image."""
+
+    verdict: Verdict
+    shown: tuple[str, ...] | None
+    """Labels that it shows; None where the model gives one of many."""
+
+
+Result = Classified | ImageError
 
 
 class Decoders:
@@ -85,7 +97,7 @@ class Classifier:
         logits = await self.batcher.score(pixels)
         (verdict,) = self.card.verdicts(logits[None])
         self._metrics.image(str(Outcome.OK))
-        return verdict
+        return Classified(verdict, shown_labels(self.card, logits))
 
     async def _decoded(self, upload: Upload) -> Pixels:
         self.batcher.decoding += 1

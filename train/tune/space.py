@@ -17,6 +17,7 @@ NOT_SEARCHED: Final = {
     "name": "it changes no result",
     "seed": "all trials must be compared on one split; give --seed",
     "validation_fraction": "all trials must be compared on one split; put it into [base]",
+    "refit": "it leaves no image to compare trials on; put it into [base], for the package that is made of the best",
     "min_accuracy": "a trial that is stopped early is pruned, not refused",
 }
 POINTS_TRIED: Final = 400

@@ -7,7 +7,7 @@ from optuna import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from eoltag.errors import DataError
-from train.fit.checkpoints import Epoch
+from train.fit.checkpoints import Epoch, merit
 from train.settings import FitSettings
 from train.tune.dimension import Parameter
 from train.tune.runner import TrialRunner, failures, reason_of, scores
@@ -44,7 +44,7 @@ class PruningCallback:
     """Reports every epoch to the study; raises TrialPruned where the trial falls behind. A start is never pruned."""
 
     def __init__(self, trial: Trial, settings: FitSettings, metric: str) -> None:
-        self.trial, self.settings, self.metric = trial, settings, metric
+        self.trial, self.best_by, self.metric = trial, settings.best_by, metric
         self.best: Epoch | None = None
         self.epochs = 0
         self.best_at = 0
@@ -53,15 +53,12 @@ class PruningCallback:
     def __call__(self, epoch: Epoch) -> bool:
         """After an epoch; False, since the training itself goes on."""
         self.epochs += 1
-        if self.best is None or self._merit(epoch) > self._merit(self.best):
+        if self.best is None or merit(epoch, self.best_by) > merit(self.best, self.best_by):
             self.best, self.best_at = epoch, self.epochs
         self.trial.report(getattr(self.best, self.metric), self.epochs)
         if START not in self.trial.user_attrs and self.trial.should_prune():
             raise TrialPruned
         return False
-
-    def _merit(self, epoch: Epoch) -> float:
-        return epoch.val_accuracy if self.settings.best_by == "val_accuracy" else -epoch.val_loss
 
     def so_far(self) -> dict[str, Any]:
         """The scores of its best epoch."""

@@ -20,6 +20,8 @@ a list of files and URLs on stdin, one a line. An image that cannot be read is a
 if none could be read. Decoding, engines and scoring are those of the Spark job. The logit is the raw score, before the
 softmax that makes the probabilities. --json gives a list with a row for every image: predictions holds the K best
 labels, best first, as serve answers them; scores holds all of them, in the model's order.
+A model of several labels an image shows each label from its threshold on the card on, else from a probability of 0.5;
+the table then tells the labels that an image shows, or none, in place of the logit.
 --output DIR writes the tables of the Spark job (images, scores, views) and predictions.tsv, prints only counts, and
 does some thousand images at a time, so that the same command again goes on where it was stopped. It reads only files
 that are new or were written since.
@@ -38,7 +40,12 @@ def _arguments(parser: ArgumentParser) -> None:
         "package", type=Path, metavar="PACKAGE", help="model package, or the folder that `fit` wrote it to"
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="image file, folder, URL, or - for stdin")
-    parser.add_argument("--top", type=int, metavar="K", help="the K best labels, best first (default 1; of dict all)")
+    parser.add_argument(
+        "--top",
+        type=int,
+        metavar="K",
+        help="the K best labels, best first (default 1; all of dict and of several labels)",
+    )
     dictionary = "table, or dict: {'label': probability, ...} as decathlon's toolkit prints it (default table)"
     parser.add_argument("--format", choices=("table", "dict"), default="table", help=dictionary)
     parser.add_argument("--engine", choices=("auto", "openvino", "keras"), default="auto", help="what runs the model")
@@ -71,8 +78,13 @@ def _run(options: Namespace) -> Answer:
         raise DataError(f"{', '.join(options.paths)}: no images")
     failed = all(row.outcome is not Outcome.OK for row in rows)
     code = ExitCode.TOO_MANY_FAILURES if failed else ExitCode.DONE
-    text = _dictionaries(rows, options.top) if options.format == "dict" else _table(rows, options.top or 1)
-    return Answer([row.document(options.top or 1) for row in rows], text, code)
+    has_several = package.card.output_kind == "labels"
+    top = options.top or (None if has_several else 1)
+    if options.format == "dict":
+        text = _dictionaries(rows, options.top)
+    else:
+        text = _columns(("path", "shows" if has_several else "logit", "label"), [_cells(row, top) for row in rows])
+    return Answer([row.document(top) for row in rows], text, code)
 
 
 def _counts(found: "Stored", options: Namespace) -> Answer:
@@ -100,20 +112,21 @@ def _dictionaries(rows: list["Row"], top: int | None) -> str:
     )
 
 
-def _table(rows: list["Row"], top: int) -> str:
-    """Path, logit and the best labels with their probability, in columns."""
-    lines = [("path", "logit", "label"), *(_cells(row, top) for row in rows)]
+def _columns(head: tuple[str, str, str], rows: list[tuple[str, str, str]]) -> str:
+    """Path, logit or shown labels, and the best labels with their probability, in columns."""
+    lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(2)]
-    return "\n".join(f"{path:<{widths[0]}}  {logit:>{widths[1]}}  {rest}" for path, logit, rest in lines)
+    return "\n".join(f"{path:<{widths[0]}}  {said:>{widths[1]}}  {rest}" for path, said, rest in lines)
 
 
-def _cells(row: "Row", top: int) -> tuple[str, str, str]:
+def _cells(row: "Row", top: int | None) -> tuple[str, str, str]:
     from train.evaluate.classify import ranked
+    from train.evaluate.shown import joined
 
     if row.verdict is None:
         return row.path, "-", f"{row.outcome}: {row.detail}"
     best = "  ".join(f"{label} {share:.3f}" for label, share in ranked(row.verdict, top))
-    return row.path, f"{row.verdict.logit:.3f}", best
+    return row.path, f"{row.verdict.logit:.3f}" if row.shown is None else joined(row.shown), best
 
 
 VERB: Final = Verb("say what images show, by one model package", TEACHING, _arguments, _run)

@@ -10,10 +10,11 @@ from train.cli import Answer, Verb
 
 TEACHING: Final = """\
 POST /classify takes images in the multipart field img, or image, and answers {"predictions": [{"label",
-"probability"}, ...], "success": true}, best label first; several images get a list of results. / is a page to drop
-pictures on; /health, /metrics and /openapi.json are for machines. Images of all requests are decoded, batched and
-scored together, as the Spark job would. What is over a limit or no image is answered with 4xx and a line that says why;
-a full queue with 503.
+"probability"}, ...], "success": true}, best label first; several images get a list of results. A model of several
+labels an image adds what it shows, as "labels", and "shown" to each prediction: from the label's threshold on the card
+on, else from a probability of 0.5. / is a page to drop pictures on; /health, /metrics and /openapi.json are for
+machines. Images of all requests are decoded, batched and scored together, as the Spark job would. What is over a limit
+or no image is answered with 4xx and a line that says why; a full queue with 503.
 
 Only this machine is let in unless --host says otherwise: there is no password and no encryption, so put a proxy that
 has both before it. URLs are never fetched for a client: send the bytes. SIGTERM and Ctrl-C finish what is in flight.

@@ -97,6 +97,7 @@ def test_the_margin_is_what_nearly_all_leads_and_scores_err_by() -> None:
     rough[0] += (0, 9, 0)  # one image of a hundred may err by more
     rough[1:50] += (0.25, -0.25, 0)  # the lead of the best label by 0.5, every score by 0.25
     assert margin(exact, rough) == pytest.approx(0.5, abs=0.1)
+    assert margin(exact, rough, "labels") == pytest.approx(0.25, abs=0.1)  # of which none leads another
     assert margin(exact, exact) == 0
     assert margin(exact, rough * np.nan) >= 2
 

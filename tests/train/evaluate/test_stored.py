@@ -40,7 +40,7 @@ def classify(capsys: pytest.CaptureFixture[str], *words: object) -> Any:
 def lines_of(output: Path) -> dict[str, list[str]]:
     """File name -> the other cells of the predictions."""
     header, *lines = (output / "predictions.tsv").read_text().splitlines()
-    assert header.split("\t") == list(stored.COLUMNS)
+    assert header.split("\t") == ["path", *stored.ONE_OF_MANY, "outcome", "detail"]
     return {Path(path).name: cells for path, *cells in (line.split("\t") for line in lines)}
 
 

@@ -13,6 +13,7 @@ from tests.support.pictures import picture, save
 from train.__main__ import main
 from train.images.manifest import FILE_NAME, read_manifest
 from train.prepare import operations
+from train.prepare.augmenting import plan_copies
 from train.prepare.operations import OFFLINE_SETS, AugmentSet, augment, shift_colours
 from train.records import ManifestRow
 
@@ -169,3 +170,13 @@ def test_almost_white_paper_keeps_its_colour_when_hue_and_saturation_shift() -> 
     for seed in range(20):
         shifted = np.asarray(shift_colours(paper, np.random.default_rng(seed))).astype(int)
         assert np.abs(shifted - np.asarray(paper)).max() <= 8
+
+
+def test_an_image_of_several_classes_is_not_copied_into_one_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = [("blue", 1), ("blue", 2), ("red", 1), ("red", 2), ("red", 3), ("red", 4)]
+    rows = [ManifestRow(f"images/{label}/{at}.jpg", label, sha256=str(at)) for label, at in shared]
+    planned = plan_copies(rows, tmp_path, 8, "decathlon", 0)
+    assert Counter((row.label, row.sha256) for row, _ in planned) == {("red", "3"): 2, ("red", "4"): 2}
+    assert "blue: 2 images stand in other classes as well and get no changed copies" in capsys.readouterr().err

@@ -12,8 +12,9 @@ from eoltag.records import InputSpec
 from tests.support.pictures import encoded, picture, save
 from train.__main__ import main
 from train.data.dataset import read_dataset
+from train.data.several import list_several
 from train.images.manifest import FILE_NAME, read_manifest, write_manifest
-from train.records import ManifestRow
+from train.records import ManifestRow, Split
 
 
 def run(*arguments: object) -> int:
@@ -296,3 +297,22 @@ def test_the_answer_as_json_is_the_report(classes: Path, tmp_path: Path, capsys:
     assert (
         answer["bytes_before"] == answer["bytes_after"] == sum(path.stat().st_size for path in classes.rglob("*.jpg"))
     )
+
+
+def test_pictures_of_several_labels_stay_in_all_their_folders_and_on_one_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(12):
+        for label in (["flower"], ["fruit"], ["flower", "fruit"], ["none"])[number % 4]:
+            save(tmp_path / "photos" / label / f"{number}.jpg", number)
+    save(tmp_path / "photos/none/again.jpg", 3)
+    words = ["prepare", "folder", str(tmp_path / "photos"), "--out", str(tmp_path / "set"), "--split", "0.5,0.5"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "3 pictures stand in several classes: right where an image may show several labels" in said
+    assert "1 images are the same file as another of their class" in said
+    images = list_several(tmp_path / "set").images  # refuses a picture that stands in two splits
+    assert sorted(image.present for image in images) == (
+        [()] * 3 + [("flower",)] * 3 + [("flower", "fruit")] * 3 + [("fruit",)] * 3
+    )
+    assert {image.split for image in images} == {Split.TRAIN, Split.VAL}

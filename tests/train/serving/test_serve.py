@@ -153,6 +153,8 @@ def test_health_says_what_is_served(service: Served, small_package: Path) -> Non
         "name": "small",
         "version": package.version,
         "engine": "openvino",
+        "output": "classes",
+        "shown_from": None,
         "labels": list(package.card.labels),
         "max_images": 32,
         "max_bytes": 20_000_000,

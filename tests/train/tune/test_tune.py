@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -132,6 +133,23 @@ def test_the_report_shows_plots_and_says_whether_the_base_was_beaten(unbroken: P
         assert (unbroken / name).read_bytes().startswith(b"\x89PNG")
     gain = summary["best"]["val_accuracy"] - summary["base"]["val_accuracy"]
     assert summary["verdict"].get("difference", 0.0) == pytest.approx(gain)
+
+
+def test_several_labels_an_image_are_searched_too(pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(pictures, tmp_path / "data")
+    (tmp_path / "data/even").mkdir()
+    for number in range(0, 10, 2):
+        for label in ("dark", "light"):
+            shutil.copyfile(pictures / label / f"{number}.png", tmp_path / "data/even" / f"{label}_{number}.png")
+    (tmp_path / "space.toml").write_text(SPACE.replace("[base]", '[base]\noutput = "labels"\nrefit = true'))
+    assert tune(tmp_path / "space.toml", tmp_path / "data", tmp_path / "out", "--trials", "2") == 0
+    summary = json.loads((tmp_path / "out/tune.json").read_text())
+    assert summary["trials"] == {"complete": 2}
+    assert summary["images_to_validate"] == 4  # each content once
+    settings = read_fit_settings(tmp_path / "out/best.toml")
+    assert (settings.output, settings.refit) == ("labels", True)
+    answers = 3 * summary["images_to_validate"]
+    assert summary["best"]["val_accuracy"] * answers == pytest.approx(round(summary["best"]["val_accuracy"] * answers))
 
 
 # --- going on
