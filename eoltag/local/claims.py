@@ -18,6 +18,8 @@ from eoltag.local.processes import is_gone, own_token
 
 STALE_S: Final = 300.0
 """Of a claim that cannot be read."""
+HALF_WRITTEN: Final = ".tmp"
+"""So ends the name under which a store writes a text before it takes its place: a kill in between leaves it."""
 BEATS: Final = 10
 """Signs of life in the time after which a claim is stale: some may fail."""
 _LOOK_S: Final = 0.1
@@ -85,19 +87,24 @@ def take(store: Store, folder: str, mine: Claim, wait: Callable[[float], None] =
 
 
 def living(store: Store, folder: str, mine: Claim) -> list[Claim]:
-    """The claims of others that are not dead; those of dead ones are dropped."""
-    now = store.modified(_path(folder, mine))
+    """The claims of others that are not dead; those of dead ones are dropped, whole or half written."""
+    now, names = store.modified(_path(folder, mine)), store.names(folder)
     found = []
-    for name in store.names(folder):
+    for name in names:
         path = f"{folder}/{name}"
-        if name == f"{mine.run_id}.json" or not name.endswith(".json"):
+        if name == f"{mine.run_id}.json" or not name.endswith((".json", HALF_WRITTEN)):
             continue
         try:
+            if name.endswith(HALF_WRITTEN):
+                if name.removesuffix(HALF_WRITTEN) not in names and now - store.modified(path) > STALE_S:
+                    store.delete(path)
+                continue
             claim, age_s = _read(store, path, name), now - store.modified(path)
         except OSError:  # given back meanwhile
             continue
         if _is_dead(claim, age_s):
             store.delete(path)
+            store.delete(f"{path}{HALF_WRITTEN}")
         else:
             found.append(claim)
     return found

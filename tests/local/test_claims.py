@@ -143,3 +143,15 @@ def test_a_run_that_was_suspended_for_long_gives_way_to_the_one_that_took_over(t
     put(tmp_path, ELSEWHERE)
     with pytest.raises(OutputError, match="another run has taken over"):
         heart.check()
+
+
+def test_what_runs_that_were_killed_while_they_wrote_a_claim_have_left_is_dropped(tmp_path: Path) -> None:
+    dead = put(tmp_path, ELSEWHERE, age_s=301.0)
+    beside = {name: tmp_path / f"{name}.json.tmp" for name in ("r1", "old", "new", "r2")}
+    for path in beside.values():
+        path.write_text('{"run_id": ')
+    old = beside["old"].stat().st_mtime - 301.0
+    os.utime(beside["old"], (old, old))
+    assert outcome(tmp_path, "r2") == "r2"
+    assert not dead.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.json.tmp", "r2.json"], "new may be at it"
