@@ -160,9 +160,9 @@ def agreed(judgements: Iterable[Judgement]) -> list[Agreed]:
     found = []
     for (task, content), group in sorted(groups.items()):
         said = {one.person: one.said_tag for one in group}
-        one = Agreed(task, content, group[-1].url, None, said, *_by_tag(group))
-        tag = None if one.is_disputed else min((tag for tag in said.values() if tag is not None), default=None)
-        found.append(replace(one, tag=tag))
+        image = Agreed(task, content, group[-1].url, None, said, *_by_tag(group))
+        tag = None if image.is_disputed else min((tag for tag in said.values() if tag is not None), default=None)
+        found.append(replace(image, tag=tag))
     return found
 
 

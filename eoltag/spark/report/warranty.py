@@ -26,7 +26,9 @@ def warranty_of(
     mine = [one for one in judgements if one.task == task]
     held = latest(mine)
     said = agreed(mine)
-    shown = {one.content_sha256: each(one.shown_tag) or [None] for one in held.values()}
+    shown: dict[str, Sequence[str | None]] = {
+        one.content_sha256: each(one.shown_tag) or [None] for one in held.values()
+    }
     right = [tag in each(one.tag) for one in said if one.tag is not None for tag in shown[one.content_sha256]]
     return Warranty(
         judged=len(said),

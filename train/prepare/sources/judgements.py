@@ -64,11 +64,13 @@ def judged_images(output: Path, task: str) -> JudgedImages:
     every = agreed(read(output))
     mine = [one for one in every if one.task == task]
     if not mine:
-        known = ", ".join(sorted({one.task for one in every})) or "none"
-        raise DataError(f"{output / FOLDER}: wanted judgements of task '{task}'. Received: those of {known}")
+        tasks = ", ".join(sorted({one.task for one in every})) or "none"
+        raise DataError(f"{output / FOLDER}: wanted judgements of task '{task}'. Received: those of {tasks}")
     tags = read_task_tags(output, task)
-    known = [one for one in mine if ({*one.present, *one.absent} - {tags.missing} if tags.has_several else one.tag)]
-    rest = [one for one in mine if one not in known]
+    known, rest = list[Agreed](), list[Agreed]()
+    for one in mine:
+        is_known = {*one.present, *one.absent} - {tags.missing} if tags.has_several else one.tag is not None
+        (known if is_known else rest).append(one)
     return JudgedImages(
         tuple(known),
         tuple(one for one in rest if one.is_disputed),
