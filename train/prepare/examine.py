@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-import numpy as np
 from PIL import ExifTags, Image
 
 from eoltag.errors import ImageError
@@ -23,7 +23,6 @@ from train.images.files import read_image_file
 from train.images.parallel import in_chunks
 from train.prepare.sources.candidate import Rejection
 from train.similar.fingerprints import SPEC, Fingerprint, fingerprint_of
-from train.similar.hamming import Hashes
 
 Suffix = Literal["jpg", "png"]
 
@@ -118,9 +117,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
 def examine_all(jobs: Sequence[Job], processes: int | None = None) -> Iterator[Finding]:
     """A finding for each job, in order, over all cores or so many processes."""
     chunks = in_chunks(_examine_some, jobs, chunk=_CHUNK, worth=WORTH_A_PROCESS, processes=processes)
-    yield from progress(
-        (finding for packed in chunks for finding in _unpacked(packed)), len(jobs), "image", "examining"
-    )
+    yield from progress(chain.from_iterable(chunks), len(jobs), "image", "examining")
 
 
 def write_picture(path: Path, pixels: Pixels) -> None:
@@ -132,27 +129,8 @@ def write_picture(path: Path, pixels: Pixels) -> None:
         image.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
 
 
-Packed = tuple[list[tuple[Any, ...]], list[int], Hashes, Pixels]
-"""Findings without fingerprints, which of them have one, and their hashes and sketches: quick to send and to take."""
-
-
-def _examine_some(jobs: Sequence[Job]) -> Packed:
-    findings = [examine(*job) for job in jobs]
-    fingerprints = [(at, finding.fingerprint) for at, finding in enumerate(findings) if finding.fingerprint is not None]
-    hashes = np.array([fingerprint.hashes for _, fingerprint in fingerprints], np.uint64)
-    sketches = np.array([fingerprint.sketch for _, fingerprint in fingerprints], np.uint8)
-    return [finding[:-1] for finding in findings], [at for at, _ in fingerprints], hashes, sketches
-
-
-def _unpacked(packed: Packed) -> list[Finding]:
-    plain, seen, hashes, sketches = packed
-    fingerprints: list[Fingerprint | None] = [None] * len(plain)
-    for at, one, sketch in zip(seen, hashes, sketches, strict=True):
-        fingerprints[at] = Fingerprint(one, sketch)
-    return [
-        Finding(*columns)._replace(fingerprint=fingerprint)
-        for columns, fingerprint in zip(plain, fingerprints, strict=True)
-    ]
+def _examine_some(jobs: Sequence[Job]) -> list[Finding]:
+    return [examine(*job) for job in jobs]
 
 
 @dataclass(frozen=True, slots=True)
