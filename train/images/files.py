@@ -1,5 +1,6 @@
 """Image files on this machine."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -14,6 +15,11 @@ def read_image_file(path: Path) -> bytes:
         raise Gone("no such file") from problem
     except OSError as problem:
         raise Forbidden(f"cannot be read ({problem.strerror})") from problem
+
+
+def content_sha256(path: Path) -> str:
+    """The sha256 of the file's bytes, in hex digits. Raises Gone, Forbidden."""
+    return hashlib.sha256(read_image_file(path)).hexdigest()
 
 
 def visible_files(folder: Path) -> list[Path]:
