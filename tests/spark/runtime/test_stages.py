@@ -33,7 +33,7 @@ def test_a_stage_is_one_line_with_the_seconds_since_the_start(capsys: pytest.Cap
 
 @pytest.mark.usefixtures("lines")
 def test_quiet_shows_warnings_only(capsys: pytest.CaptureFixture[str]) -> None:
-    Parser("x", "", "", has_tasks=False).parse_args(["--quiet"])
+    Parser("x", "", "").parse_args(["--quiet"])
     logging.getLogger("eoltag.somewhere").info("deciding")
     logging.getLogger("eoltag.somewhere").warning("nobody comes")
     assert capsys.readouterr().err.endswith("nobody comes\n")
