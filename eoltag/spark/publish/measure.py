@@ -6,11 +6,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
-from eoltag.publish.drift import BINS, stability_index
+from eoltag.publish.drift import stability_index
 from eoltag.publish.guards import Comparison, Flip, Measured
 from eoltag.publish.manifest import FOLDER
 from eoltag.publish.text import EXAMPLES
 from eoltag.records import Outcome
+from eoltag.spark.report.counts import count_rows
 from eoltag.spark.tables.bundles import read_bundles
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
@@ -61,18 +62,8 @@ def read_published_tags(output: Output, version: str, task: str) -> DataFrame:
 
 def _drift(before: DataFrame, tags: DataFrame) -> dict[str, float]:
     """The population stability index of confidences and of tags."""
-    sides = [_shares(rows.where(F.col("outcome") == Outcome.OK.value)) for rows in (before, tags)]
-    return {what: stability_index(sides[0][what], sides[1][what]) for what in ("confidence", "tags")}
-
-
-def _shares(read: DataFrame) -> dict[str, dict[object, int]]:
-    """Images by tag, and by the bin of their confidence."""
-    binned = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1)).alias("bin")
-    found: dict[str, dict[object, int]] = {"confidence": {}, "tags": {}}
-    for tag, number, rows in read.groupBy("tag", binned).count().collect():
-        found["tags"][tag] = found["tags"].get(tag, 0) + int(rows)
-        found["confidence"][number] = found["confidence"].get(number, 0) + int(rows)
-    return found
+    old, new = (count_rows(rows.where(F.col("outcome") == Outcome.OK.value)) for rows in (before, tags))
+    return {"confidence": stability_index(old.bins, new.bins), "tags": stability_index(old.tags, new.tags)}
 
 
 def _agreement(read: DataFrame, task: Task) -> float | None:
