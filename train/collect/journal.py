@@ -12,10 +12,10 @@ from typing import IO, Final
 from PIL import Image
 
 from eoltag.errors import DataError, ImageError
-from eoltag.image.decode import FORMATS, decode
+from eoltag.image.decode import FORMATS
 from eoltag.records import InputSpec, Outcome
-from eoltag.settings import DecodeSettings
 from train.collect.search_terms import TermQuota
+from train.images.decoding import decode_bytes
 from train.images.manifest import FILE_NAME, write_manifest
 from train.records import ManifestRow
 
@@ -81,7 +81,7 @@ class Collection:
         if digest in self._hashes:
             return self.note(quota, row, DUPLICATE, "the same bytes as an image that was kept before")
         try:
-            decoded = decode(data, [_CHECK], DecodeSettings().max_pixels)
+            decoded = decode_bytes(data, [_CHECK])
         except ImageError as problem:
             return self.note(quota, row, str(problem.outcome), problem.detail)
         with Image.open(BytesIO(data), formats=FORMATS) as image:

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import ImageError
-from eoltag.image.decode import decode
 from eoltag.model.package import Package
 from eoltag.records import Outcome, Pixels, Scores
-from eoltag.settings import DecodeSettings
 from train.evaluate.classify import EngineChoice, load, scored
 from train.evaluate.images import HELD_BACK, SplitChoice
 from train.evaluate.label_map import LabelMap
 from train.images.answers import Answers, answers_of
-from train.images.decoding import decode_ahead, log_skipped
+from train.images.decoding import decode_ahead, decode_bytes, log_skipped
 from train.images.files import content_sha256, read_image_file
 from train.records import ImageSet, LabelledImage, Split
 
@@ -142,7 +140,7 @@ def _read(
     if not is_wanted(part):
         return None
     try:
-        found = decode(data, [package.card.spec], DecodeSettings().max_pixels)
+        found = decode_bytes(data, [package.card.spec])
     except ImageError as problem:
         return ScoredImage(image, digest, part, problem.outcome, problem.detail), None
     row, pixels = image.row, found.pixels[0]

@@ -18,15 +18,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from eoltag.errors import DataError, ImageError
-from eoltag.image.decode import decode
 from eoltag.local import files as local_files
 from eoltag.model.package import Package
 from eoltag.model.record import ModelRecord
 from eoltag.records import Outcome, Pixels
-from eoltag.settings import DecodeSettings
 from eoltag.views.write import write_views
 from train.evaluate.classify import BATCH, EngineChoice, load, scored
-from train.images.decoding import decode_ahead
+from train.images.decoding import decode_ahead, decode_bytes
 from train.images.files import read_image_file
 from train.images.sources import ImageSource
 
@@ -209,7 +207,7 @@ def _read(path: str, package: Package, run: str) -> tuple[dict[str, Any], Pixels
             "content_sha256": sha256(data).hexdigest(),
             "bytes": len(data),
         }
-        found = decode(data, [package.card.spec], DecodeSettings().max_pixels)
+        found = decode_bytes(data, [package.card.spec])
     except ImageError as problem:
         return row | {"outcome": str(problem.outcome), "detail": problem.detail}, None
     shape = {name: getattr(found, name) for name in ("width", "height", "color_mode", "perceptual_hash")}

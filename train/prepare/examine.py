@@ -15,10 +15,10 @@ from typing import Final, Literal, NamedTuple
 from PIL import ExifTags, Image
 
 from eoltag.errors import ImageError
-from eoltag.image.decode import FORMATS, decode
+from eoltag.image.decode import FORMATS
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
-from eoltag.settings import DecodeSettings
 from train.cli import progress
+from train.images.decoding import decode_bytes
 from train.images.files import read_image_file
 from train.images.parallel import in_chunks
 from train.prepare.sources.candidate import Rejection
@@ -58,7 +58,6 @@ class Finish:
     suffix: Suffix = "jpg"
     min_side_px: int = 32
     allow_animated: bool = False
-    max_pixels: int = DecodeSettings().max_pixels
 
 
 class Finding(NamedTuple):
@@ -90,7 +89,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
     try:
         data = read_image_file(file)
         finding = finding._replace(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
-        decoded = decode(data, _specs(finish), finish.max_pixels)
+        decoded = decode_bytes(data, _specs(finish))
     except ImageError as problem:
         return finding._replace(outcome=problem.outcome, detail=problem.detail)
     finding = finding._replace(
@@ -108,7 +107,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
     if finish.size is None and nature.is_plain and decoded.color_mode == "RGB":
         return finding._replace(suffix=_SUFFIXES[nature.form][0], detail=named)
     made = target.with_name(f"{target.name}.{finish.suffix}")
-    write_picture(made, decoded.pixels[1] if finish.size else _unscaled(data, decoded, finish))
+    write_picture(made, decoded.pixels[1] if finish.size else _unscaled(data, decoded))
     converted = None if decoded.color_mode == "RGB" else f"converted from {decoded.color_mode} to RGB"
     detail = "; ".join(note for note in (converted, named) if note)
     return finding._replace(suffix=finish.suffix, made=made, detail=detail or None)
@@ -163,9 +162,9 @@ def _specs(finish: Finish) -> list[InputSpec]:
     return [SPEC, *([InputSpec(finish.size[1], finish.size[0], finish.fit, "lanczos")] if finish.size else [])]
 
 
-def _unscaled(data: bytes, decoded: Decoded, finish: Finish) -> Pixels:
+def _unscaled(data: bytes, decoded: Decoded) -> Pixels:
     whole = InputSpec(decoded.height, decoded.width, "stretch", "nearest")
-    return decode(data, [whole], finish.max_pixels).pixels[0]
+    return decode_bytes(data, [whole]).pixels[0]
 
 
 def _rejection(decoded: Decoded, nature: _Nature, finish: Finish) -> tuple[Rejection, str] | None:
