@@ -16,6 +16,7 @@ from eoltag.image.decode import FORMATS
 from eoltag.records import InputSpec, Outcome
 from train.collect.search_terms import TermQuota
 from train.images.decoding import decode_bytes
+from train.images.files import write_whole
 from train.images.manifest import FILE_NAME, write_manifest
 from train.records import ManifestRow
 
@@ -88,7 +89,7 @@ class Collection:
             suffix = _SUFFIXES[image.format or ""]
         number = self._last[quota.split, quota.label] + 1
         path = f"{quota.split}/{quota.label}/{quota.label}_{number:05d}.{suffix}"
-        self._write(path, data)
+        write_whole(self.folder / path, data)
         kept = replace(
             row,
             path=path,
@@ -154,17 +155,6 @@ class Collection:
             self._pages.add(row.page)
         place = str(row.split), row.label
         self._last[place] = max(self._last[place], int(Path(row.path).stem.rpartition("_")[2]))
-
-    def _write(self, path: str, data: bytes) -> None:
-        target = self.folder / path
-        part = target.with_name(target.name + ".part")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(target)
-        except OSError as problem:
-            part.unlink(missing_ok=True)
-            raise DataError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
 
 
 def _locked(journal: Path) -> IO[bytes]:

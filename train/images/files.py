@@ -22,6 +22,18 @@ def content_sha256(path: Path) -> str:
     return hashlib.sha256(read_image_file(path)).hexdigest()
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """A file that appears whole or not at all, with the folders that lead to it. Raises DataError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as problem:
+        part.unlink(missing_ok=True)
+        raise DataError(f"{path}: cannot be written ({problem.strerror or problem})") from problem
+
+
 def visible_files(folder: Path) -> list[Path]:
     """Every file at any depth, sorted; hidden ones and those in hidden folders are left out.
 
