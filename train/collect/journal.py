@@ -16,7 +16,7 @@ from eoltag.image.decode import FORMATS
 from eoltag.records import InputSpec, Outcome
 from train.collect.search_terms import TermQuota
 from train.images.decoding import decode_bytes
-from train.images.files import write_whole
+from train.images.files import SUFFIXES, write_whole
 from train.images.manifest import FILE_NAME, write_manifest
 from train.records import ManifestRow
 
@@ -26,15 +26,6 @@ REMOVED: Final = "removed"
 """Outcome of an image whose file was deleted since: another image takes its place."""
 
 _CHECK: Final = InputSpec(32, 32, "stretch", "box")
-_SUFFIXES: Final = {
-    "JPEG": "jpg",
-    "MPO": "jpg",
-    "PNG": "png",
-    "GIF": "gif",
-    "WEBP": "webp",
-    "TIFF": "tif",
-    "BMP": "bmp",
-}
 
 
 class Collection:
@@ -86,7 +77,7 @@ class Collection:
         except ImageError as problem:
             return self.note(quota, row, str(problem.outcome), problem.detail)
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            suffix = _SUFFIXES[image.format or ""]
+            suffix = SUFFIXES[image.format or ""][0]
         number = self._last[quota.split, quota.label] + 1
         path = f"{quota.split}/{quota.label}/{quota.label}_{number:05d}.{suffix}"
         write_whole(self.folder / path, data)

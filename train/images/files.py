@@ -3,8 +3,20 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Final
 
 from eoltag.errors import DataError, Forbidden, Gone
+
+SUFFIXES: Final = {
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
+    "MPO": ("jpg", "jpeg", "mpo"),
+    "PNG": ("png", "apng"),
+    "GIF": ("gif",),
+    "WEBP": ("webp",),
+    "TIFF": ("tif", "tiff"),
+    "BMP": ("bmp", "dib"),
+}
+"""File name suffixes of each format, the usual one first."""
 
 
 def read_image_file(path: Path) -> bytes:

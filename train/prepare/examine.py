@@ -19,7 +19,7 @@ from eoltag.image.decode import FORMATS
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
 from train.cli import progress
 from train.images.decoding import decode_bytes
-from train.images.files import read_image_file
+from train.images.files import SUFFIXES, read_image_file
 from train.images.parallel import in_chunks
 from train.prepare.sources.candidate import Rejection
 from train.similar.fingerprints import SPEC, Fingerprint, fingerprint_of
@@ -30,17 +30,6 @@ JPEG_QUALITY: Final = 95
 WORTH_A_PROCESS: Final = 200
 """Files: a further process takes about as long to start as this many small ones take."""
 _CHUNK: Final = 250
-
-_SUFFIXES: Final = {
-    "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
-    "MPO": ("jpg", "jpeg", "mpo"),
-    "PNG": ("png", "apng"),
-    "GIF": ("gif",),
-    "WEBP": ("webp",),
-    "TIFF": ("tif", "tiff"),
-    "BMP": ("bmp", "dib"),
-}
-"""File name suffixes of each format, the usual one first."""
 
 _PLAIN: Final = ("JPEG", "PNG")
 _MAY_MOVE: Final = ("GIF", "WEBP", "PNG")
@@ -105,7 +94,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
         return finding._replace(outcome=rejection[0], detail=rejection[1])
     named = _misnamed(file, nature.form)
     if finish.size is None and nature.is_plain and decoded.color_mode == "RGB":
-        return finding._replace(suffix=_SUFFIXES[nature.form][0], detail=named)
+        return finding._replace(suffix=SUFFIXES[nature.form][0], detail=named)
     made = target.with_name(f"{target.name}.{finish.suffix}")
     write_picture(made, decoded.pixels[1] if finish.size else _unscaled(data, decoded))
     converted = None if decoded.color_mode == "RGB" else f"converted from {decoded.color_mode} to RGB"
@@ -179,5 +168,5 @@ def _rejection(decoded: Decoded, nature: _Nature, finish: Finish) -> tuple[Rejec
 def _misnamed(file: Path, form: str) -> str | None:
     """A downloaded file has no suffix that could mislead."""
     suffix = file.suffix.lower().removeprefix(".")
-    usual = _SUFFIXES.get(form, ("",))
+    usual = SUFFIXES.get(form, ("",))
     return f"named .{suffix}, but is {form}" if suffix and suffix not in usual else None
