@@ -5,13 +5,14 @@ from typing import Final
 
 from pyspark.sql.types import DataType, StructField, StructType
 
+from docs.generator import meanings
 from docs.generator.docstrings import first_sentence, meaning
 from docs.generator.markdown import code, plain, table
 from eoltag.decide.functions import FAMILIES
 from eoltag.errors import ExitCode, UsageError
 from eoltag.records import TRANSIENT, Outcome
 from eoltag.spark.runtime.command import INTERRUPTED, TERMINATED
-from eoltag.spark.tables import meanings, schemas
+from eoltag.spark.tables import schemas
 
 
 def outcomes() -> str:
@@ -70,7 +71,7 @@ def columns(kind: str) -> str:
 def _columns(schema: StructType, meanings: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     for field in schema.fields:
         if field.name not in meanings:
-            raise ValueError(f"column {field.name}: a meaning in eoltag/spark/tables/meanings.py was wanted; came none")
+            raise ValueError(f"column {field.name}: a meaning in docs/generator/meanings.py was wanted; came none")
         yield code(field.name), _type(field.dataType), plain(meanings[field.name])
 
 

@@ -3,8 +3,9 @@
 import glob
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -130,22 +131,20 @@ def stage(
 
 
 def _stage_bundle(staged: Staged, name: str, bundle: Bundle, taking: Taking) -> None:
-    path, tally, limit = staged.path(name), Tally(), taking.limit
+    path, tally = staged.path(name), Tally()
     path.parent.mkdir(parents=True)
     schema = pa.schema([*ROWS, *[pa.field(column, pa.string()) for column in staged.further]])
+    left = None if taking.limit is None else taking.limit - staged.rows
+    rows = islice(map(without_passwords, taking.of(bundle.rows(tally, staged.further))), left)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for chunk in _chunks(taking.of(bundle.rows(tally, staged.further))):
-            kept = chunk if limit is None else chunk[: limit - staged.rows]
-            kept = [without_passwords(row) for row in kept]
-            table = _table(kept, schema)
+        while chunk := list(islice(rows, _CHUNK_ROWS)):
+            table = _table(chunk, schema)
             writer.write_table(table)
-            staged.rows += len(kept)
-            staged.bad_rows += len(kept) - (pc.sum(table["is_usable"]).as_py() or 0)
-            _add_hosts(staged.hosts, kept)
-            if limit is not None and staged.rows >= limit:
-                break
-        else:
-            staged.skipped_lines += tally.skipped
+            staged.rows += len(chunk)
+            staged.bad_rows += len(chunk) - pc.sum(table["is_usable"]).as_py()
+            _add_hosts(staged.hosts, chunk)
+    if taking.limit is None or staged.rows < taking.limit:
+        staged.skipped_lines += tally.skipped
     with path.open("rb") as file:
         staged.digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -231,17 +230,6 @@ def _add_hosts(hosts: set[str], rows: list[ImageRef]) -> None:
             return
         if row.url and (found := _HOST.match(row.url)):
             hosts.add(found.group(1).lower())
-
-
-def _chunks(rows: Iterator[ImageRef]) -> Iterator[list[ImageRef]]:
-    chunk: list[ImageRef] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == _CHUNK_ROWS:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _table(rows: list[ImageRef], schema: pa.Schema) -> pa.Table:

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 
 from eoltag.errors import ExitCode
 from eoltag.spark.requests import IMAGES_PER_FILE, SUPERSEDED, CompactRequest
-from eoltag.spark.runtime.command import Parser
-from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.command import Parser, positive, start_spark
 
 EXAMPLES = """\
 examples, now and then after many nightly runs, and where pictures take too much room:
@@ -29,12 +27,11 @@ def parser(prog: str = "compact_tables.py") -> argparse.ArgumentParser:
         prog=prog,
         description="Many small Parquet files of images, scores, measures, features and pixels to few: the same rows.",
         epilog=EXAMPLES,
-        has_tasks=False,
     )
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of the runs")
     new.add_argument(
         "--rows-per-file",
-        type=_positive,
+        type=positive,
         metavar="N",
         help=f"rows of one file, about (default {IMAGES_PER_FILE:,}; 200,000 features, 50,000 pixels)",
     )
@@ -61,8 +58,7 @@ def parser(prog: str = "compact_tables.py") -> argparse.ArgumentParser:
 def main(prog: str = "compact_tables.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
-    prepare_spark(options)
-    start_java()
+    start_spark(options)
     from eoltag.spark.jobs.compact import compact_tables  # takes a while, in which Java starts
 
     return compact_tables(
@@ -75,9 +71,3 @@ def main(prog: str = "compact_tables.py", arguments: Sequence[str] | None = None
             as_json=options.json,
         )
     )
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 was wanted. Received: {text!r}")
-    return int(text)

@@ -11,9 +11,8 @@ from eoltag.decide.task import check_tasks
 from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.spark.requests import DecideRequest
-from eoltag.spark.runtime.command import Parser, add_delta
-from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import is_only_check, prepare_spark
+from eoltag.spark.runtime.command import Parser, add_delta, add_tasks, start_spark
+from eoltag.spark.runtime.options import is_only_check
 
 EXAMPLES = """\
 examples, after editing a rule in conf/tasks/demo.toml: look first, then decide
@@ -28,6 +27,7 @@ def parser(prog: str = "decide_tags.py") -> argparse.ArgumentParser:
         description="Decide tags again from stored scores and rewrite the tags table and the TSV files.",
         epilog=EXAMPLES,
     )
+    add_tasks(new)
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")
     add_delta(new)
     new.add_argument("--dry-run", action="store_true", help="print tag counts now and after; write no tag")
@@ -52,8 +52,7 @@ def main(prog: str = "decide_tags.py", arguments: Sequence[str] | None = None) -
     )
     if is_only_check():
         check_tasks(request.tasks, request.root, request.models)
-    prepare_spark(options)
-    start_java()
+    start_spark(options)
     from eoltag.spark.jobs.decide import decide_tags  # takes a while, in which Java starts
 
     return decide_tags(request)

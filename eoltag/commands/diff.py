@@ -11,9 +11,8 @@ from eoltag.decide.task import check_tasks
 from eoltag.errors import ExitCode
 from eoltag.places import project_root
 from eoltag.spark.requests import DiffRequest
-from eoltag.spark.runtime.command import Parser, add_models
-from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import is_only_check, prepare_spark
+from eoltag.spark.runtime.command import Parser, add_models, start_spark
+from eoltag.spark.runtime.options import is_only_check
 
 EXAMPLES = """\
 examples:
@@ -32,7 +31,6 @@ def parser(prog: str = "diff_runs.py") -> argparse.ArgumentParser:
         prog=prog,
         description="What changed between two runs, or between two versions of a model: which tags flipped.",
         epilog=EXAMPLES,
-        has_tasks=False,
     )
     new.add_argument("--task", required=True, metavar="NAME_OR_FILE", help="a name in conf/tasks, or a file")
     add_models(new)
@@ -53,8 +51,7 @@ def main(prog: str = "diff_runs.py", arguments: Sequence[str] | None = None) -> 
     options = parser(prog).parse_args(arguments)
     if is_only_check():
         check_tasks([options.task], project_root(), options.model)
-    prepare_spark(options)
-    start_java()
+    start_spark(options)
     from eoltag.spark.jobs.diff import diff_runs  # takes a while, in which Java starts
 
     return diff_runs(

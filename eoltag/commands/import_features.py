@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 from eoltag.errors import ExitCode
 from eoltag.spark.requests import ImportRequest
-from eoltag.spark.runtime.command import Parser
-from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.command import Parser, start_spark
 
 EXAMPLES = """\
 examples:
@@ -28,7 +26,6 @@ def parser(prog: str = "import_features.py") -> Parser:
         prog=prog,
         description="Store vectors that somebody else computed as features of a base.",
         epilog=EXAMPLES,
-        has_tasks=False,
     )
     new.add_argument("--vectors", nargs="+", required=True, metavar="PATH", help="Parquet files, or folders of such")
     new.add_argument("--base", required=True, metavar="NAME", help="the name of what computed them, such as bioclip-2")
@@ -40,8 +37,7 @@ def parser(prog: str = "import_features.py") -> Parser:
 def main(prog: str = "import_features.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
-    prepare_spark(options)
-    start_java()
+    start_spark(options)
     from eoltag.spark.jobs.import_features import import_features  # takes a while, in which Java starts
 
     return import_features(ImportRequest(options.vectors, options.base, options.output, options.column, options.json))

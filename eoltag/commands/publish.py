@@ -12,9 +12,7 @@ from eoltag.places import project_root
 from eoltag.publish.guards import Limits
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import PublishRequest
-from eoltag.spark.runtime.command import Parser
-from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.command import Parser, start_spark
 
 EXAMPLES = """\
 examples:
@@ -35,7 +33,6 @@ def parser(prog: str = "publish_tags.py") -> argparse.ArgumentParser:
         prog=prog,
         description="Publish the decided tags of some tasks, go back to the publication before, or list what there is.",
         epilog=EXAMPLES,
-        has_tasks=False,
     )
     new.add_argument("output", metavar="OUTPUT", help="the --output directory of the runs")
     new.add_argument(
@@ -106,8 +103,7 @@ def main(prog: str = "publish_tags.py", arguments: Sequence[str] | None = None) 
         is_dry_run=options.dry_run,
         as_json=options.json,
     )
-    prepare_spark(options)
-    start_java()
+    start_spark(options)
     from eoltag.spark.jobs.publish import publish_tags  # takes a while, in which Java starts
 
     return publish_tags(request)

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 
 from eoltag.errors import ExitCode
 from eoltag.spark.requests import ReportRequest
-from eoltag.spark.runtime.command import Parser
-from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.command import Parser, start_spark
 
 EXAMPLES = """\
 examples:
@@ -26,7 +24,14 @@ def parser(prog: str = "report_tags.py") -> argparse.ArgumentParser:
         prog=prog,
         description="Write report/index.html from the tables: counts, histograms, and images of every tag.",
         epilog=EXAMPLES,
-        has_all_tasks=True,
+    )
+    new.add_argument(
+        "--task",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="only these tasks (default: all that have tags)",
     )
     new.add_argument("--output", required=True, metavar="DIR", help="the output directory of earlier runs")
     return new
@@ -35,8 +40,7 @@ def parser(prog: str = "report_tags.py") -> argparse.ArgumentParser:
 def main(prog: str = "report_tags.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
-    prepare_spark(options)
-    start_java()
+    start_spark(options)
     from eoltag.spark.jobs.report import report_tags  # takes a while, in which Java starts
 
     return report_tags(ReportRequest(options.output, options.task, options.json))

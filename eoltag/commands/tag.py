@@ -13,9 +13,8 @@ from eoltag.errors import ExitCode, SettingsError
 from eoltag.places import project_root
 from eoltag.settings import Settings, parse, read_settings
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.runtime.command import Parser, add_delta
-from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import is_only_check, prepare_spark
+from eoltag.spark.runtime.command import Parser, add_delta, add_tasks, positive, start_spark
+from eoltag.spark.runtime.options import is_only_check
 
 EXAMPLES = """\
 examples:
@@ -40,6 +39,7 @@ def parser(prog: str = "tag_bundles.py") -> argparse.ArgumentParser:
         description="Tag the images of EOL bundles: scores and tags as Parquet, tags as TSV.",
         epilog=EXAMPLES,
     )
+    add_tasks(new)
     _add_rows(new)
     _add_settings(new)
     return new
@@ -72,11 +72,11 @@ def _add_rows(new: argparse.ArgumentParser) -> None:
         help="columns of the bundles that travel into tags, rules, TSV and report, such as sciname or "
         "'licence=dc:rights'; later runs keep them as well; without a name: none any more",
     )
-    new.add_argument("--from-row", type=_positive, default=1, metavar="N", help="only rows from the Nth of each bundle")
-    new.add_argument("--to-row", type=_positive, metavar="N", help="only rows up to the Nth of each bundle")
-    new.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows of all bundles together")
+    new.add_argument("--from-row", type=positive, default=1, metavar="N", help="only rows from the Nth of each bundle")
+    new.add_argument("--to-row", type=positive, metavar="N", help="only rows up to the Nth of each bundle")
+    new.add_argument("--limit", type=positive, metavar="N", help="only the first N rows of all bundles together")
     new.add_argument(
-        "--sample", type=_positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
+        "--sample", type=positive, metavar="N", help="only N rows drawn at random, the same for one --seed"
     )
     new.add_argument("--seed", type=int, default=0, metavar="S", help="of --sample (default 0)")
 
@@ -173,14 +173,7 @@ def main(prog: str = "tag_bundles.py", arguments: Sequence[str] | None = None) -
     )
     if is_only_check():
         check_tasks(request.tasks, request.root, request.models)
-    prepare_spark(options)
-    start_java()
+    start_spark(options)
     from eoltag.spark.jobs.tag import tag_bundles  # takes a while, in which Java starts
 
     return tag_bundles(request)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 was wanted. Received: {text!r}")
-    return int(text)

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 
 from eoltag.errors import ExitCode
 from eoltag.spark.requests import VerifyRequest
-from eoltag.spark.runtime.command import Parser
-from eoltag.spark.runtime.java import start_java
-from eoltag.spark.runtime.options import prepare_spark
+from eoltag.spark.runtime.command import Parser, start_spark
 
 EXAMPLES = """\
 examples:
@@ -29,7 +27,6 @@ def parser(prog: str = "verify_output.py") -> argparse.ArgumentParser:
         prog=prog,
         description="Check an output directory: rows, columns, files, decisions, publications.",
         epilog=EXAMPLES,
-        has_tasks=False,
     )
     new.add_argument("output", metavar="OUTPUT", help="the --output directory of the runs")
     new.add_argument(
@@ -46,8 +43,7 @@ def parser(prog: str = "verify_output.py") -> argparse.ArgumentParser:
 def main(prog: str = "verify_output.py", arguments: Sequence[str] | None = None) -> ExitCode:
     """Run the job."""
     options = parser(prog).parse_args(arguments)
-    prepare_spark(options)
-    start_java()
+    start_spark(options)
     from eoltag.spark.jobs.verify import verify_output  # takes a while, in which Java starts
 
     return verify_output(VerifyRequest(options.output, options.bundle, as_json=options.json))

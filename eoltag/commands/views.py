@@ -4,11 +4,10 @@ eoltag views OUTPUT
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eoltag.errors import ExitCode, UsageError
+from eoltag.errors import ExitCode
 from eoltag.local.streams import say
 from eoltag.views.write import write_views
 
@@ -34,11 +33,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the views; returns the exit code."""
+    """Write the views; returns the exit code. Raises OutputError."""
     options = parser().parse_args(arguments)
-    try:
-        say("\n".join(map(str, write_views(options.output, options.to))))
-    except UsageError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return int(problem.exit_code)
+    say("\n".join(write_views(options.output, options.to)))
     return int(ExitCode.DONE)

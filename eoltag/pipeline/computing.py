@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eoltag.image.careful import Child, Lost
 from eoltag.image.features import FEATURES
-from eoltag.pipeline.models import Held, Models, Network
+from eoltag.pipeline.models import Carried, Held, Models, Network
 from eoltag.records import Pixels, Scores
 
 CHILD = "eoltag.pipeline.computing"
@@ -148,18 +148,11 @@ class _Apart:
         return answer
 
 
-@dataclass(frozen=True, slots=True)
-class _Bytes:
-    """Packages as they come to a child: broadcasts are Spark's own."""
-
-    value: bytes
-
-
 def _portable(models: Models) -> Models:
     held: dict[int, Held] = {}
 
     def copied(one: Held | None) -> Held | None:
-        return None if one is None else held.setdefault(id(one), _Bytes(one.value))
+        return None if one is None else held.setdefault(id(one), Carried(one.value))
 
     sources = {
         version: replace(source, whole=copied(source.whole), base=copied(source.base), head=copied(source.head))

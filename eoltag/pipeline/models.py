@@ -25,6 +25,13 @@ class Held(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """Bytes that travel by themselves, where there is no broadcast."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSource:
     """Where a worker gets a model from, should it not have it yet. Each part is a packed package, or None."""
 

@@ -2,21 +2,9 @@
 
 import time
 from pathlib import Path
-from typing import Final
 
 from eoltag.errors import ExitCode, OutputError
 from eoltag.report.summary import Summary
-
-_NAMES: Final = {
-    "run_seconds": "Seconds that the run took.",
-    "run_exit_code": "0: done; 3: done, but more rows failed than are allowed.",
-    "run_ended_timestamp_seconds": "When the run ended, in seconds since 1970.",
-    "requests": "Different URLs that servers were asked for.",
-    "requests_not_modified": "Of these, those that a server still had as they were.",
-    "scores": "New scores: one for each content and model.",
-    "images_per_second": "Images asked for over the seconds of the run.",
-}
-"""Metrics without labels."""
 
 
 def write_metrics(summary: Summary, code: ExitCode, target: Path) -> None:
@@ -32,17 +20,17 @@ def write_metrics(summary: Summary, code: ExitCode, target: Path) -> None:
     def gauge(name: str, about: str, *labels: str) -> Gauge:
         return Gauge(f"eoltag_{name}", about, labels, registry=registry)
 
-    values = {
-        "run_seconds": summary.seconds,
-        "run_exit_code": int(code),
-        "run_ended_timestamp_seconds": time.time(),
-        "requests": summary.work.requests,
-        "requests_not_modified": summary.work.not_modified,
-        "scores": summary.work.scores,
-        "images_per_second": summary.images_per_s,
-    }
-    for name, about in _NAMES.items():
-        gauge(name, about).set(values[name])
+    plain = [
+        ("run_seconds", "Seconds that the run took.", summary.seconds),
+        ("run_exit_code", "0: done; 3: done, but more rows failed than are allowed.", int(code)),
+        ("run_ended_timestamp_seconds", "When the run ended, in seconds since 1970.", time.time()),
+        ("requests", "Different URLs that servers were asked for.", summary.work.requests),
+        ("requests_not_modified", "Of these, those that a server still had as they were.", summary.work.not_modified),
+        ("scores", "New scores: one for each content and model.", summary.work.scores),
+        ("images_per_second", "Images asked for over the seconds of the run.", summary.images_per_s),
+    ]
+    for name, about, value in plain:
+        gauge(name, about).set(value)
     rows = gauge("rows", "Bundle rows by what became of their image.", "outcome")
     for outcome, count in {"ok": summary.ok, **summary.failed}.items():
         rows.labels(outcome).set(count)

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from eoltag.__main__ import main as eoltag
 from eoltag.audit.certificate import certificate, family_of, judged_images
 from eoltag.audit.intervals import clopper_pearson
 from eoltag.audit.sample import Drawn, Sample, draw_sample, read_samples
-from eoltag.commands.people import audit
 from eoltag.errors import DataError, OutputError
 from eoltag.judgements.record import Agreed, Judgement, append
 from eoltag.publish.manifest import Current, Manifest, PublishedTask
@@ -122,22 +122,22 @@ def test_an_audit_is_drawn_judged_and_certified_by_its_command(
     output: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [str(output), "--task", "kind"]
-    assert audit.main([*words, "--images", "100"]) == 0
+    assert eoltag(["audit", *words, "--images", "100"]) == 0
     (sample,) = read_samples(output)
     assert len(sample.images) == 100
     assert sum(one.tag == "photo" for one in sample.images) >= 20
     assert {one.content_sha256 for one in sample.images} <= {f"c{n}" for n in range(530)}
-    assert audit.main(words) == 2
+    assert eoltag(["audit", *words]) == 2
     assert "100 of 100 images are not judged yet" in capsys.readouterr().err
     said = [
         Judgement("Anna", "kind", one.url, one.content_sha256, one.tag, one.tag, sample.reason) for one in sample.images
     ]
     append(output, said[:60])
-    assert audit.main(words) == 2
-    assert audit.main([*words, "--partial"]) == 0
+    assert eoltag(["audit", *words]) == 2
+    assert eoltag(["audit", *words, "--partial"]) == 0
     append(output, said[60:])
     capsys.readouterr()
-    assert audit.main([*words, "--max-error", "0.05"]) == 0
+    assert eoltag(["audit", *words, "--max-error", "0.05"]) == 0
     found = json.loads((output / "certificates/kind.json").read_text())
     assert (found["judged"], found["right"], found["models"]["main"]) == (100, 100, "aaaaaaaaaaaa")
     read_rows = [number for number in range(530) if number % 10]
@@ -155,7 +155,7 @@ def test_an_audit_is_drawn_judged_and_certified_by_its_command(
     assert "Thresholds, chosen again from this audit" in page
     assert "main and second: on " in page
     assert f"of {len(read_rows)} published images" in page
-    assert audit.main([*words, "--max-error", "5"]) == 2
+    assert eoltag(["audit", *words, "--max-error", "5"]) == 2
     assert "--max-error: wanted a share above 0 and below 1" in capsys.readouterr().err
 
 

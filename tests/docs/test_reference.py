@@ -62,7 +62,7 @@ def test_a_region_that_nothing_makes_is_refused() -> None:
 
 def test_a_column_that_nobody_described_is_refused_by_name() -> None:
     columns = StructType([StructField("sharpness", DoubleType())])
-    with pytest.raises(ValueError, match=r"column sharpness: a meaning in eoltag/spark/tables/meanings\.py was wanted"):
+    with pytest.raises(ValueError, match=r"column sharpness: a meaning in docs/generator/meanings\.py was wanted"):
         list(values._columns(columns, {}))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from eoltag.errors import UsageError
 from eoltag.report import Changes, Summary, Work, summary_text
-from eoltag.spark.runtime.command import Parser
+from eoltag.spark.runtime.command import Parser, add_tasks
 from train.__main__ import main
 
 
@@ -68,8 +68,10 @@ def test_the_first_run_of_a_task_says_nothing_of_a_run_before() -> None:
 
 
 def test_a_mistyped_option_of_a_job_is_answered_with_the_one_meant() -> None:
+    parser = Parser("x.py", "", "")
+    add_tasks(parser)
     with pytest.raises(UsageError, match=r"; did you mean '--model'\? \(see x\.py --help\)"):
-        Parser("x.py", "", "").parse_args(["--task", "demo", "--modle=a=b"])
+        parser.parse_args(["--task", "demo", "--modle=a=b"])
 
 
 def test_a_mistyped_verb_is_answered_with_the_one_meant(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,10 +12,11 @@ from typing import IO, Final
 from PIL import Image
 
 from eoltag.errors import DataError, ImageError
-from eoltag.image.decode import FORMATS, decode
+from eoltag.image.decode import FORMATS
 from eoltag.records import InputSpec, Outcome
-from eoltag.settings import DecodeSettings
 from train.collect.search_terms import TermQuota
+from train.images.decoding import decode_bytes
+from train.images.files import SUFFIXES, write_whole
 from train.images.manifest import FILE_NAME, write_manifest
 from train.records import ManifestRow
 
@@ -25,15 +26,6 @@ REMOVED: Final = "removed"
 """Outcome of an image whose file was deleted since: another image takes its place."""
 
 _CHECK: Final = InputSpec(32, 32, "stretch", "box")
-_SUFFIXES: Final = {
-    "JPEG": "jpg",
-    "MPO": "jpg",
-    "PNG": "png",
-    "GIF": "gif",
-    "WEBP": "webp",
-    "TIFF": "tif",
-    "BMP": "bmp",
-}
 
 
 class Collection:
@@ -81,14 +73,14 @@ class Collection:
         if digest in self._hashes:
             return self.note(quota, row, DUPLICATE, "the same bytes as an image that was kept before")
         try:
-            decoded = decode(data, [_CHECK], DecodeSettings().max_pixels)
+            decoded = decode_bytes(data, [_CHECK])
         except ImageError as problem:
             return self.note(quota, row, str(problem.outcome), problem.detail)
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            suffix = _SUFFIXES[image.format or ""]
+            suffix = SUFFIXES[image.format or ""][0]
         number = self._last[quota.split, quota.label] + 1
         path = f"{quota.split}/{quota.label}/{quota.label}_{number:05d}.{suffix}"
-        self._write(path, data)
+        write_whole(self.folder / path, data)
         kept = replace(
             row,
             path=path,
@@ -154,17 +146,6 @@ class Collection:
             self._pages.add(row.page)
         place = str(row.split), row.label
         self._last[place] = max(self._last[place], int(Path(row.path).stem.rpartition("_")[2]))
-
-    def _write(self, path: str, data: bytes) -> None:
-        target = self.folder / path
-        part = target.with_name(target.name + ".part")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(target)
-        except OSError as problem:
-            part.unlink(missing_ok=True)
-            raise DataError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
 
 
 def _locked(journal: Path) -> IO[bytes]:

@@ -1,6 +1,5 @@
 """`collect`: searches images by term into a folder per set and class, each with its source, licence and author."""
 
-import hashlib
 import os
 import random
 from collections import Counter
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from eoltag.errors import DataError
-from eoltag.records import FetchRequest, Outcome
+from eoltag.records import Outcome
 from eoltag.settings import FetchSettings
 from train.cli import log, progress
 from train.collect.journal import Collection
@@ -24,11 +23,11 @@ from train.collect.providers.found import ImageHit, Provider, Query
 from train.collect.providers.licences import licence_code
 from train.collect.providers.policy import Policy
 from train.collect.search_terms import TermQuota
+from train.images.downloads import DownloadFolder
 from train.records import ManifestRow
 
 WAVE: Final = 64
 """Images fetched together before they are numbered in the order of the search: the same answers, the same names."""
-AHEAD_BYTES: Final = 256_000_000
 USUAL_BYTES: Final = 300_000
 """Of an image at the sizes that providers are asked for: room for so much is waited for before a wave is fetched."""
 
@@ -158,28 +157,16 @@ def _new(search: ImageSearch, query: Query, collection: Collection) -> Iterator[
 
 def _fetched(
     wave: Sequence[ImageHit], settings: FetchSettings
-) -> Iterator[tuple[ManifestRow, bytes | tuple[str, str | None]]]:
+) -> Iterator[tuple[ManifestRow, bytes | tuple[str, str]]]:
     """For each hit its image, or outcome and detail; in the order of the search."""
-    from eoltag.fetch.read_ahead import fetch_ahead  # brings the HTTP client along
-
-    failures: dict[str, tuple[str, str | None]] = {}
     with TemporaryDirectory(prefix="eoltag-collect-") as folder:
-        for found, fetched in fetch_ahead(
-            wave, lambda found: FetchRequest(found.url), settings, rate_share=1, max_images=WAVE, max_bytes=AHEAD_BYTES
-        ):
-            if fetched.data is None:
-                failures[found.url] = str(fetched.outcome), fetched.detail
-            else:
-                _place(folder, found).write_bytes(fetched.data)
+        downloads = DownloadFolder(Path(folder), settings)
+        failures = downloads.fetch(found.url for found in wave)
         for found in wave:
             row = ManifestRow(
                 None, "", source_url=found.url, page=found.page, licence=found.licence, author=found.author
             )
-            yield row, failures.get(found.url) or _place(folder, found).read_bytes()
-
-
-def _place(folder: str, found: ImageHit) -> Path:
-    return Path(folder) / hashlib.sha256(found.url.encode("utf-8", "surrogatepass")).hexdigest()
+            yield row, failures.get(found.url) or downloads.file(found.url).read_bytes()
 
 
 def _report(quotas: Sequence[TermQuota], provider: Provider, out: Path, collection: Collection) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A comparison as a table: for the terminal, as Markdown, as a page."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +18,24 @@ class Column:
     """One column; left out where no row has a value."""
 
     title: str
-    cell: Callable[[Contender], str | None]
-    value: Callable[[Contender], float | None] | None = None
-    """For telling the best; None where no value is better than another."""
+    values: Sequence[Any]
+    """One for each row; None where it is not known."""
+    form: str = "{}"
+    best: Callable[[Sequence[Any]], Any] | None = None
+    """max or min; None where no value is better than another."""
     is_text: bool = False
+
+    @property
+    def cells(self) -> list[str]:
+        """The values as text."""
+        return [DASH if value is None else self.form.format(value) for value in self.values]
+
+    @property
+    def is_best(self) -> list[bool]:
+        """Whether each value is the best; the only one, or one like all others, is not called so."""
+        known = [value for value in self.values if value is not None]
+        best = self.best(known) if self.best and len(set(known)) > 1 else None
+        return [value is not None and value == best for value in self.values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +50,9 @@ class Table:
 
 def make_table(rows: Sequence[Contender]) -> Table:
     """Only columns in which something is known; notes stand below a table, see notes()."""
-    columns = [column for column in _columns(rows) if any(column.cell(row) is not None for row in rows)]
-    cells = [[column.cell(row) or DASH for column in columns] for row in rows]
-    best = [[_is_best(column, row, rows) for column in columns] for row in rows]
+    columns = [column for column in _columns(rows) if any(value is not None for value in column.values)]
+    cells = [list(line) for line in zip(*[column.cells for column in columns], strict=True)]
+    best = [list(line) for line in zip(*[column.is_best for column in columns], strict=True)]
     return Table([column.title for column in columns], cells, best, [column.is_text for column in columns])
 
 
@@ -83,78 +97,40 @@ def write_report(document: dict[str, Any], rows: Sequence[Contender], out: Path,
 
 def _columns(rows: Sequence[Contender]) -> list[Column]:
     engines = sorted({engine for row in rows for engine in (*row.images_per_s, *row.size_mb)}, reverse=True)
-    fastest = max((speed for row in rows for speed in row.images_per_s.values()), default=None)
-    found: list[Column] = [
-        Column("model", lambda row: row.path, is_text=True),
-        Column("architecture", lambda row: row.architecture, is_text=True),
-        _numbers("labels", lambda row: row.labels, "{:.0f}"),
-        _numbers("px", lambda row: row.image_size_px, "{:.0f}"),
-        _numbers("accuracy", lambda row: row.accuracy, "{:.4f}", best=1),
-        Column(
-            "95 %", lambda row: "{:.3f} to {:.3f}".format(*row.accuracy_interval) if row.accuracy_interval else None
-        ),
-        _numbers("macro F1", lambda row: row.macro_f1, "{:.4f}", best=1),
-        _numbers("AP", lambda row: row.average_precision, "{:.4f}", best=1),
-        _numbers("seen", lambda row: row.in_training, "{:.0f}"),
-        _numbers("val. accuracy", lambda row: row.val_accuracy, "{:.4f}", best=1),
-        _numbers("val. macro F1", lambda row: row.val_macro_f1, "{:.4f}", best=1),
-        _numbers("parameters", lambda row: row.parameters, "{:,.0f}", best=-1),
+    fastest = max((speed for row in rows for speed in row.images_per_s.values()), default=0.0)
+
+    def of(title: str, name: str, form: str = "{}", best: Callable[..., Any] | None = None) -> Column:
+        return Column(title, [getattr(row, name) for row in rows], form, best)
+
+    found = [
+        replace(of("model", "path"), is_text=True),
+        replace(of("architecture", "architecture"), is_text=True),
+        of("labels", "labels"),
+        of("px", "image_size_px"),
+        of("accuracy", "accuracy", "{:.4f}", max),
+        of("95 %", "accuracy_interval", "{0[0]:.3f} to {0[1]:.3f}"),
+        of("macro F1", "macro_f1", "{:.4f}", max),
+        of("AP", "average_precision", "{:.4f}", max),
+        of("seen", "in_training"),
+        of("val. accuracy", "val_accuracy", "{:.4f}", max),
+        of("val. macro F1", "val_macro_f1", "{:.4f}", max),
+        of("parameters", "parameters", "{:,}", min),
     ]
-    found += [_numbers(f"MB {engine}", _size_of(engine), "{:.1f}", best=-1) for engine in engines]
+    found += [Column(f"MB {name}", [row.size_mb.get(name) for row in rows], "{:.1f}", min) for name in engines]
     found += [
-        _numbers("epochs", lambda row: row.epochs, "{:.0f}"),
-        Column("s/epoch", _phases),
-        _numbers("peak MB", lambda row: row.peak_memory_mb, "{:,.0f}", best=-1),
+        of("epochs", "epochs"),
+        Column("s/epoch", [_phases(row) for row in rows]),
+        of("peak MB", "peak_memory_mb", "{:,.0f}", min),
     ]
     for engine in engines:
-        speed = _speed_of(engine)
-        found.append(_numbers(f"img/s {engine}", speed, "{:,.0f}", best=1))
-        found.append(Column(f"× {engine}", _ratio(speed, fastest)))
+        speeds = [row.images_per_s.get(engine) for row in rows]
+        found.append(Column(f"img/s {engine}", speeds, "{:,.0f}", max))
+        found.append(Column(f"× {engine}", [None if speed is None else speed / fastest for speed in speeds], "{:.2f}"))
     return found
 
 
-def _numbers(title: str, value: Callable[[Contender], float | None], form: str, best: int = 0) -> Column:
-    """best: 1 where more is better, -1 where less is, 0 where neither."""
-
-    def cell(row: Contender) -> str | None:
-        found = value(row)
-        return None if found is None else form.format(found)
-
-    def signed(row: Contender) -> float | None:
-        found = value(row)
-        return None if found is None else best * found
-
-    return Column(title, cell, signed if best else None)
-
-
 def _phases(row: Contender) -> str | None:
-    cells = [f"{phase} {seconds:.2f}".strip() for phase, seconds in row.seconds_per_epoch.items()]
-    return ", ".join(cells) or None
-
-
-def _size_of(engine: str) -> Callable[[Contender], float | None]:
-    return lambda row: row.size_mb.get(engine)
-
-
-def _speed_of(engine: str) -> Callable[[Contender], float | None]:
-    return lambda row: row.images_per_s.get(engine)
-
-
-def _ratio(speed: Callable[[Contender], float | None], fastest: float | None) -> Callable[[Contender], str | None]:
-    def cell(row: Contender) -> str | None:
-        found = speed(row)
-        return None if found is None or not fastest else f"{found / fastest:.2f}"
-
-    return cell
-
-
-def _is_best(column: Column, row: Contender, rows: Sequence[Contender]) -> bool:
-    """The only row, or one like all others, is not called the best."""
-    if column.value is None:
-        return False
-    values = [value for one in rows if (value := column.value(one)) is not None]
-    mine = column.value(row)
-    return mine is not None and mine == max(values) and min(values) < max(values)
+    return ", ".join(f"{phase} {seconds:.2f}".strip() for phase, seconds in row.seconds_per_epoch.items()) or None
 
 
 def _escaped(text: str) -> str:

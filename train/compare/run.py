@@ -18,9 +18,6 @@ from train.evaluate.run import Request
 
 MEGABYTE: Final = 1_000_000
 
-_PEAK_BYTES: Final = {"peak_memory_bytes": 1, "peak_rss_bytes": 1, "peak_memory_mb": MEGABYTE, "peak_rss_mb": MEGABYTE}
-"""Names under which a card may hold it, and their unit in bytes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Contender:
@@ -38,7 +35,7 @@ class Contender:
     """Engine -> size of the files that it needs."""
     epochs: int | None = None
     seconds_per_epoch: dict[str, float] = field(default_factory=dict)
-    """Phase of the training -> seconds; one phase without a name where the card tells no phases."""
+    """Phase of the training -> seconds."""
     peak_memory_mb: float | None = None
     """Most memory that its training held."""
     val_accuracy: float | None = None
@@ -127,26 +124,25 @@ def _below(path: Path) -> list[Contender]:
 
 
 def _from_card(path: str, package: Package) -> Contender:
-    """What other versions of `fit` did not write is None."""
+    """What the card does not say, as that of an imported model, is None."""
     card = package.card
-    costs = card.metrics.get("training")
-    known: Mapping[str, Any] = {**card.hyperparameters, **card.metrics, **(costs if isinstance(costs, dict) else {})}
-    per_class = known.get("per_class", known.get("per_label"))
+    known: Mapping[str, Any] = {**card.hyperparameters, **card.metrics, **card.metrics.get("training", {})}
+    per_class, peak = known.get("per_class", known.get("per_label")), known.get("peak_memory_bytes")
     return Contender(
         path=path,
         package=package,
         name=card.name,
         model_version=package.version,
-        architecture=str(known["architecture"]) if known.get("architecture") else None,
+        architecture=known.get("architecture"),
         labels=len(card.labels),
         image_size_px=card.input.height,
-        parameters=_whole(known.get("parameters")),
+        parameters=known.get("parameters"),
         size_mb=_sizes(package),
-        epochs=_whole(known.get("epochs_run")),
-        seconds_per_epoch=_by_phase(known.get("seconds_per_epoch")),
-        peak_memory_mb=_peak(known),
-        val_accuracy=_number(known.get("val_accuracy")),
-        val_macro_f1=macro(per_class)["f1"] if per_class is not None and _is_report(per_class) else None,
+        epochs=known.get("epochs_run"),
+        seconds_per_epoch=known.get("seconds_per_epoch", {}),
+        peak_memory_mb=None if peak is None else peak / MEGABYTE,
+        val_accuracy=known.get("val_accuracy"),
+        val_macro_f1=macro(per_class)["f1"] if per_class else None,
     )
 
 
@@ -178,31 +174,5 @@ def _sizes(package: Package) -> dict[str, float]:
     }
 
 
-def _peak(known: Mapping[str, Any]) -> float | None:
-    for name, unit in _PEAK_BYTES.items():
-        if (value := _number(known.get(name))) is not None:
-            return value * unit / MEGABYTE
-    return None
-
-
 def _known(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _whole(value: Any) -> int | None:
-    return int(value) if _number(value) is not None else None
-
-
-def _by_phase(value: Any) -> dict[str, float]:
-    """Seconds of each phase, from a table of phases or one number."""
-    phases = value if isinstance(value, dict) else {"": value}
-    return {str(phase): seconds for phase, one in phases.items() if (seconds := _number(one)) is not None}
-
-
-def _is_report(value: Any) -> bool:
-    wanted = {"precision", "recall", "f1", "support"}
-    return isinstance(value, dict) and all(isinstance(row, dict) and wanted <= set(row) for row in value.values())

@@ -13,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import DataError, ImageError
-from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Pixels
-from eoltag.settings import DecodeSettings
 from train.cli import log
 from train.data.several import list_several
 from train.data.splitting import split_groups, straddling
 from train.images.answers import Answers, answers_of
-from train.images.decoding import decode_ahead, log_skipped
+from train.images.decoding import decode_ahead, decode_bytes, log_skipped
 from train.images.files import read_image_file
 from train.images.listing import list_images
 from train.records import ImageSet, LabelledImage, Split, Unreadable
@@ -118,20 +116,17 @@ def training_images(data: Path, *, has_several: bool = False) -> ImageSet:
     return replace(found, labels=tuple(sorted(labels)), images=images)
 
 
-def read_dataset(data: Path | ImageSet, spec: InputSpec, settings: DecodeSettings | None = None) -> Dataset:
+def read_dataset(data: Path | ImageSet, spec: InputSpec) -> Dataset:
     """Decode every image to train on or to validate with; a folder is read by training_images.
 
     Files that cannot be decoded are named and left out. Raises DataError where there are fewer than two classes, or a
     class with fewer than two different images.
     """
     found = training_images(data) if isinstance(data, Path) else data
-    max_pixels = (settings or DecodeSettings()).max_pixels
     pixels = _on_disk((len(found.images), spec.height, spec.width, 3))
     examples: list[Example] = []
     skipped: list[Unreadable] = []
-    decoded = decode_ahead(
-        found.images, lambda image: _decoded(image.path, spec, max_pixels), len(found.images), "decoding"
-    )
+    decoded = decode_ahead(found.images, lambda image: _decoded(image.path, spec), len(found.images), "decoding")
     for image, result in decoded:
         if isinstance(result, ImageError):
             skipped.append(Unreadable(image.path, result.outcome, result.detail))
@@ -178,14 +173,14 @@ def _on_disk(shape: tuple[int, ...]) -> Pixels:
         return np.memmap(file.name, np.uint8, "w+", shape=shape)
 
 
-def _decoded(path: Path, spec: InputSpec, max_pixels: int) -> tuple[str, Fingerprint, Pixels]:
+def _decoded(path: Path, spec: InputSpec) -> tuple[str, Fingerprint, Pixels]:
     """The sha256, look and pixels of a file. Raises ImageError."""
     # In one go only where that leaves the model's pixels as the job will see them: a larger picture that is wanted as
     # well would have a JPEG decoded at another scale.
     is_larger = spec.width >= SPEC.width and spec.height >= SPEC.height
     goes = [[spec, SPEC]] if is_larger else [[spec], [SPEC]]
     data = read_image_file(path)
-    pixels, seen = (picture for specs in goes for picture in decode(data, specs, max_pixels).pixels)
+    pixels, seen = (picture for specs in goes for picture in decode_bytes(data, specs).pixels)
     return hashlib.sha256(data).hexdigest(), fingerprint_of(seen), pixels
 
 

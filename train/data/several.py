@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ from train.data.label_table import LabelledName, LabelTable, merged, read_file_t
 from train.images.answers import NOTHING
 from train.images.decoding import decode_ahead, log_skipped
 from train.images.downloads import DownloadFolder
-from train.images.files import read_image_file
+from train.images.files import content_sha256
 from train.images.listing import list_images
 from train.images.sources import ImageSource
 from train.records import ImageSet, LabelledImage
@@ -103,15 +102,11 @@ def _places(table: LabelTable, fetch: FetchSettings) -> dict[str, Path]:
 
 
 def _contents(images: Sequence[LabelledImage]) -> Iterator[Part]:
-    for image, digest in decode_ahead(images, _digest, len(images), "reading"):
+    for image, digest in decode_ahead(images, lambda image: content_sha256(image.path), len(images), "reading"):
         if isinstance(digest, ImageError):
             log_skipped(image.path, digest.outcome, digest.detail)
         else:
             yield digest, image
-
-
-def _digest(image: LabelledImage) -> str:
-    return sha256(read_image_file(image.path)).hexdigest()
 
 
 def _said(images: Sequence[LabelledImage]) -> str:

@@ -8,15 +8,14 @@ from typing import Any, Final, Literal, TypeVar
 import numpy as np
 
 from eoltag.errors import ImageError
-from eoltag.image.decode import decode
 from eoltag.model.engines import Engine, load_engine
 from eoltag.model.outputs import Verdict
 from eoltag.model.package import Package, unpack
 from eoltag.records import Fetched, Outcome, Pixels, Scores
-from eoltag.settings import DecodeSettings, FetchSettings
+from eoltag.settings import FetchSettings
 from train.cli import cores, start_keras
 from train.evaluate.shown import shown_labels
-from train.images.decoding import decode_ahead
+from train.images.decoding import decode_ahead, decode_bytes
 from train.images.sources import ImageSource, read_sources
 
 T = TypeVar("T")
@@ -105,7 +104,7 @@ def _decoded(content: Fetched, package: Package) -> Pixels | None:
     """The picture that the model takes; None where there are no bytes. Raises ImageError."""
     if content.data is None:
         return None
-    return decode(content.data, [package.card.spec], DecodeSettings().max_pixels).pixels[0]
+    return decode_bytes(content.data, [package.card.spec]).pixels[0]
 
 
 def ranked(verdict: Verdict, top: int | None = None) -> list[tuple[str, float]]:

@@ -118,20 +118,15 @@ def histograms_figure(
     `confidence` or `logit`.
     """
     drawn = labels_drawn(predicted, truth, labels)
-    across = min(3, len(drawn))
-    down = ceil(len(drawn) / across)
-    figure = _figure(3.7 * across, 0.4 + 2.1 * down)
-    panels = figure.subplots(down, across, squeeze=False).ravel()
+    figure, axes = panels(len(drawn), 3.7, 2.1)
     low, high = (0.0, 1.0) if scale == "confidence" else (float(values.min()), float(values.max()) + 1e-6)
     edges = np.linspace(low, high, BARS + 1)
     for at, label in enumerate(drawn):
         given = predicted == labels.index(label)
         right = np.histogram(values[given & (truth == predicted)], edges)[0]
         wrong = np.histogram(values[given & (truth != predicted)], edges)[0]
-        _mirrored(panels[at], edges, right, wrong)
-        panels[at].set_title(f"{label}: {right.sum()} right, {wrong.sum()} wrong", fontsize=9)
-    for empty in panels[len(drawn) :]:
-        empty.set_visible(False)
+        mirrored(axes[at], edges, right, wrong)
+        axes[at].set_title(f"{label}: {right.sum()} right, {wrong.sum()} wrong", fontsize=9)
     figure.supxlabel(scale, fontsize=9)
     return figure
 
@@ -144,15 +139,33 @@ def labels_drawn(predicted: NDArray[np.int64], truth: NDArray[np.int64], labels:
     return [labels[at] for at in np.argsort(-wrong, kind="stable")[:MOST_PANELS]]
 
 
-def _mirrored(axes: "Axes", edges: NDArray[np.float64], right: NDArray[Any], wrong: NDArray[Any]) -> None:
+def panels(count: int, width: float, height: float) -> tuple["Figure", list["Axes"]]:
+    """A figure with so many panels of that size, three side by side at most."""
+    across = min(3, count)
+    down = ceil(count / across)
+    figure = _figure(width * across, 0.5 + height * down)
+    axes = list(figure.subplots(down, across, squeeze=False).flat)
+    for empty in axes[count:]:
+        empty.set_visible(False)
+    return figure, axes[:count]
+
+
+def mirrored(
+    axes: "Axes",
+    edges: NDArray[np.float64],
+    above: NDArray[Any],
+    below: NDArray[Any],
+    names: tuple[str, str] = ("", ""),
+) -> None:
+    """Two histograms, one above the line and one below it. names: of both, for a legend."""
     from matplotlib.ticker import MaxNLocator
 
     width = (edges[1] - edges[0]) * 0.92
     middles = (edges[:-1] + edges[1:]) / 2
-    axes.bar(middles, right, width, color=RIGHT)
-    axes.bar(middles, -wrong, width, color=WRONG)
+    axes.bar(middles, above, width, color=RIGHT, label=names[0])
+    axes.bar(middles, -below, width, color=WRONG, label=names[1])
     axes.axhline(0, color="black", linewidth=0.6)
-    axes.set_ylim(-1.1 * max(wrong.max(), 1), 1.1 * max(right.max(), 1))
+    axes.set_ylim(-1.1 * max(below.max(), 1), 1.1 * max(above.max(), 1))
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.tick_params(labelsize=8)

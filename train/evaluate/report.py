@@ -1,8 +1,9 @@
 """An evaluation as a folder: a page for people, its pictures, every number as JSON, every image as a row."""
 
 import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
@@ -10,9 +11,13 @@ from eoltag.errors import ImageError
 from train.evaluate.mixups import mixups
 from train.evaluate.plots import MOST_PANELS, calibration_figure, confusion_figure, curves_figure, histograms_figure
 from train.evaluate.run import Evaluation
+from train.evaluate.scoring import ScoredImage
 from train.images.decoding import decode_ahead, thumbnail
 from train.package.data_table import PART_NAMES
 from train.report.pages import report_folder, save_plot, write_json, write_page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MARKER: Final = "evaluation.json"
 ROWS: Final = "predictions.tsv"
@@ -33,7 +38,7 @@ def write_report(evaluation: Evaluation, out: Path, *, overwrite: bool) -> None:
     with report_folder(out, MARKER, overwrite=overwrite) as folder:
         document = evaluation.document()
         write_json(folder / MARKER, document)
-        _write_rows(evaluation, folder / ROWS)
+        write_rows(folder / ROWS, COLUMNS, _rows(evaluation))
         plots = _draw(evaluation, folder) if evaluation.scored.images else {}
         gallery = _gallery(evaluation, folder)
         mixed_up = mixups(document["confusion"], document["labels"])
@@ -64,60 +69,58 @@ def _draw(evaluation: Evaluation, folder: Path) -> dict[str, str]:
     }
     if evaluation.before:
         figures["calibration"] = calibration_figure(evaluation.before, evaluation.after)
+    return write_plots(figures, folder)
+
+
+def write_plots(figures: "Mapping[str, Figure]", folder: Path) -> dict[str, str]:
+    """Write plots/NAME.png; name -> data URI."""
     (folder / PLOTS).mkdir()
     return {name: save_plot(figure, folder / PLOTS / f"{name}.png") for name, figure in figures.items()}
 
 
 def _gallery(evaluation: Evaluation, folder: Path) -> list[dict[str, Any]]:
     """Every misclassified image with its thumbnail; the surest mistakes first."""
-    wrong = evaluation.wrong
-    if wrong:
-        (folder / THUMBNAILS).mkdir()
     shown = []
-    paths = [evaluation.scored.images[at].image.path for at in wrong]
-    thumbnails = decode_ahead(paths, lambda path: thumbnail(path, THUMBNAIL_PX), len(paths), "thumbnails")
-    for number, (at, (_, pixels)) in enumerate(zip(wrong, thumbnails, strict=True), 1):
-        name = f"{THUMBNAILS}/{number:05d}.jpg"
-        if not isinstance(pixels, ImageError):  # the file has gone since it was scored
-            Image.fromarray(pixels).save(folder / name, quality=80)
+    pictures = write_thumbnails([evaluation.scored.images[at] for at in evaluation.wrong], folder)
+    for at, picture in zip(evaluation.wrong, pictures, strict=True):
         row = evaluation.row_document(at)
         is_link = (row["source"] or "").lower().startswith(("https://", "http://"))
-        shown.append(
-            {
-                **row,
-                "thumbnail": None if isinstance(pixels, ImageError) else name,
-                "link": row["source"] if is_link else None,
-            }
-        )
+        shown.append({**row, "thumbnail": picture, "link": row["source"] if is_link else None})
     return shown
 
 
-def _write_rows(evaluation: Evaluation, path: Path) -> None:
-    """Every image, unreadable ones too; what a row lacks is empty."""
+def write_thumbnails(images: Sequence[ScoredImage], folder: Path) -> list[str | None]:
+    """Write misclassified/NUMBER.jpg; the path of each below the folder, None where the file has gone by now."""
+    (folder / THUMBNAILS).mkdir()
+    paths, written = [one.image.path for one in images], list[str | None]()
+    thumbnails = decode_ahead(paths, lambda path: thumbnail(path, THUMBNAIL_PX), len(paths), "thumbnails")
+    for number, (_, pixels) in enumerate(thumbnails, 1):
+        name = None if isinstance(pixels, ImageError) else f"{THUMBNAILS}/{number:05d}.jpg"
+        if not isinstance(pixels, ImageError):
+            Image.fromarray(pixels).save(folder / str(name), quality=80)
+        written.append(name)
+    return written
+
+
+def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    for at, one in enumerate(evaluation.scored.images):
+        known = {"width": one.width, "height": one.height, "is_grey": str(one.is_grey).lower()}
+        ancestry = evaluation.ancestries.get(one.image.shown, "")
+        yield {**evaluation.row_document(at), **known, "ancestry": ancestry, **standing_cells(one)}
+    for one in evaluation.scored.unreadable:
+        yield {"truth": one.image.label, **standing_cells(one)}
+
+
+def standing_cells(one: ScoredImage) -> dict[str, str]:
+    """What is said of every image, also of one that could not be read."""
+    seen = PART_NAMES[one.in_training] if one.in_training else ""
+    said = {"path": one.image.shown, "outcome": str(one.outcome), "detail": one.detail or ""}
+    return {**said, "seen": seen, "sha256": one.sha256}
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """A TSV; what a row lacks is empty."""
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n", restval="")
+        writer = csv.DictWriter(stream, columns, delimiter="\t", lineterminator="\n", restval="")
         writer.writeheader()
-        for at, row in enumerate(evaluation.scored.images):
-            writer.writerow(
-                {
-                    **evaluation.row_document(at),
-                    "outcome": str(row.outcome),
-                    "seen": PART_NAMES[row.in_training] if row.in_training else "",
-                    "width": row.width,
-                    "height": row.height,
-                    "is_grey": str(row.is_grey).lower(),
-                    "ancestry": evaluation.ancestries.get(row.image.shown, ""),
-                    "sha256": row.sha256,
-                }
-            )
-        for row in evaluation.scored.unreadable:
-            writer.writerow(
-                {
-                    "path": row.image.shown,
-                    "truth": row.image.label,
-                    "outcome": str(row.outcome),
-                    "detail": row.detail or "",
-                    "seen": PART_NAMES[row.in_training] if row.in_training else "",
-                    "sha256": row.sha256,
-                }
-            )
+        writer.writerows(rows)

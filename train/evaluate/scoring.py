@@ -10,16 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoltag.errors import ImageError
-from eoltag.image.decode import decode
 from eoltag.model.package import Package
 from eoltag.records import Outcome, Pixels, Scores
-from eoltag.settings import DecodeSettings
 from train.evaluate.classify import EngineChoice, load, scored
 from train.evaluate.images import HELD_BACK, SplitChoice
 from train.evaluate.label_map import LabelMap
 from train.images.answers import Answers, answers_of
-from train.images.decoding import decode_ahead, log_skipped
-from train.images.files import read_image_file
+from train.images.decoding import decode_ahead, decode_bytes, log_skipped
+from train.images.files import content_sha256, read_image_file
 from train.records import ImageSet, LabelledImage, Split
 
 GREY_MODES: Final = ("1", "L", "LA", "La", "I", "F")
@@ -81,7 +79,7 @@ class ScoredSet:
 
 def count_trained_on(images: Sequence[LabelledImage], in_training: InTraining) -> int:
     """Images that the model was trained on, told by their bytes; unreadable ones count as unknown."""
-    digests = decode_ahead(images, _digest_of_file, len(images), "looking for known images")
+    digests = decode_ahead([image.path for image in images], content_sha256, len(images), "looking for known images")
     return sum(not isinstance(digest, ImageError) and in_training.get(digest) is Split.TRAIN for _, digest in digests)
 
 
@@ -142,7 +140,7 @@ def _read(
     if not is_wanted(part):
         return None
     try:
-        found = decode(data, [package.card.spec], DecodeSettings().max_pixels)
+        found = decode_bytes(data, [package.card.spec])
     except ImageError as problem:
         return ScoredImage(image, digest, part, problem.outcome, problem.detail), None
     row, pixels = image.row, found.pixels[0]
@@ -161,7 +159,3 @@ def _is_grey(color_mode: str, pixels: Pixels) -> bool:
     if color_mode.split(";")[0] in GREY_MODES:
         return True
     return int((pixels.max(axis=2) - pixels.min(axis=2)).max(initial=0)) <= GREY_SPREAD
-
-
-def _digest_of_file(image: LabelledImage) -> str:
-    return hashlib.sha256(read_image_file(image.path)).hexdigest()

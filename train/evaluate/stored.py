@@ -18,17 +18,15 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from eoltag.errors import DataError, ImageError
-from eoltag.image.decode import decode
 from eoltag.local import files as local_files
 from eoltag.model.package import Package
 from eoltag.model.record import ModelRecord
-from eoltag.records import Decoded, Outcome
-from eoltag.settings import DecodeSettings
+from eoltag.records import Outcome, Pixels
 from eoltag.views.write import write_views
 from train.evaluate.classify import BATCH, EngineChoice, load, scored
 from train.evaluate.shown import joined, shown_labels
 from train.images.answers import NOTHING
-from train.images.decoding import decode_ahead
+from train.images.decoding import decode_ahead, decode_bytes
 from train.images.files import read_image_file
 from train.images.sources import ImageSource
 
@@ -75,6 +73,7 @@ ONE_OF_MANY: Final = ("label", "confidence", "logit")
 IMAGES_PER_PART: Final = 2_000
 SECONDS_PER_PART: Final = 60.0
 """What a kill costs at most: so many images or seconds are written at a time."""
+_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +103,7 @@ class _Known:
     last_modified: str | None
     outcome: str
     content: str | None
+    detail: str | None
 
     def is_of(self, path: Path) -> bool:
         """The file is as it was then, as far as its size and time say."""
@@ -112,18 +112,6 @@ class _Known:
         except OSError:
             return False
         return (self.bytes, self.last_modified) == (found.st_size, _moment(found))
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """A file as it was read."""
-
-    path: str
-    """Absolute."""
-    digest: str
-    size: int
-    last_modified: str
-    decoded: Decoded | ImageError
 
 
 @dataclass(slots=True)
@@ -190,13 +178,13 @@ def _work(
     """Read, score and write, a part at a time; returns how many images were read."""
     model, run, read, part = load(package, choice), _run_id(), 0, _Part()
     engine, _, precision = model.name.partition("-")
-    contents = decode_ahead(to_do, lambda item: _read(item[0], package), len(to_do), "classifying", BATCH)
-    for (path, is_found), content, logits in scored(model, contents, _pixels):
-        failed = content if isinstance(content, ImageError) else content.decoded
-        if is_found and isinstance(failed, ImageError) and failed.outcome is Outcome.NOT_IMAGE:
+    files = decode_ahead(to_do, lambda item: _read(item[0], package, run), len(to_do), "classifying", BATCH)
+    for (path, is_found), found, logits in scored(model, files, lambda found: found[1]):
+        assert not isinstance(found, ImageError), "is part of the row"
+        row = found[0]
+        if is_found and row["outcome"] == Outcome.NOT_IMAGE:
             continue  # lay beside images, and nobody asked for it
         read += 1
-        row = _image_row(path, content, run)
         before = known.get(path)
         if before is None or (before.content, before.last_modified) != (row["content_sha256"], row["last_modified"]):
             part.images.append(row)
@@ -211,32 +199,22 @@ def _work(
     return read
 
 
-def _read(path: str, package: Package) -> _Content:
-    """Raises ImageError where there is no file to be read."""
-    data = read_image_file(Path(path))
-    written = _moment(Path(path).stat())
-    try:
-        decoded: Decoded | ImageError = decode(data, [package.card.spec], DecodeSettings().max_pixels)
-    except ImageError as problem:
-        decoded = problem
-    return _Content(path, sha256(data).hexdigest(), len(data), written, decoded)
-
-
-def _pixels(content: _Content) -> Any:
-    return None if isinstance(content.decoded, ImageError) else content.decoded.pixels[0]
-
-
-def _image_row(path: str, content: _Content | ImageError, run: str) -> dict[str, Any]:
-    """A row of IMAGES; what it does not name is NULL."""
+def _read(path: str, package: Package, run: str) -> tuple[dict[str, Any], Pixels | None]:
+    """A row of IMAGES, where what it does not name is NULL, and what the model takes; None for what is no image."""
     row: dict[str, Any] = dict.fromkeys(IMAGES.names)
     row |= {"eolMediaURL": path, "attempts": 1, "asked_at": datetime.now(UTC), "run_id": run}
-    found = content if isinstance(content, ImageError) else content.decoded
-    if isinstance(content, _Content):
-        row |= {"last_modified": content.last_modified, "content_sha256": content.digest, "bytes": content.size}
-    if isinstance(found, ImageError):
-        return row | {"outcome": str(found.outcome), "detail": found.detail}
+    try:
+        data = read_image_file(Path(path))
+        row |= {
+            "last_modified": _moment(Path(path).stat()),
+            "content_sha256": sha256(data).hexdigest(),
+            "bytes": len(data),
+        }
+        found = decode_bytes(data, [package.card.spec])
+    except ImageError as problem:
+        return row | {"outcome": str(problem.outcome), "detail": problem.detail}, None
     shape = {name: getattr(found, name) for name in ("width", "height", "color_mode", "perceptual_hash")}
-    return row | {"outcome": str(Outcome.OK), **shape}
+    return row | {"outcome": str(Outcome.OK), **shape}, found.pixels[0]
 
 
 def _write(output: Path, package: Package, run: str, number: int, part: _Part) -> None:
@@ -256,7 +234,7 @@ def _append(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
 
 def _finish(output: Path, package: Package, paths: list[str], read: int, known: int) -> Stored:
     """PREDICTIONS of these paths, the views, and the counts."""
-    latest, scores, columns = _known(output, with_detail=True), _logits(output, package), _columns(package)
+    latest, scores, columns = _known(output), _logits(output, package), _columns(package)
     failed: Counter[str] = Counter()
     labels: Counter[str] = Counter()
     staged = output / f".{PREDICTIONS}.tmp"
@@ -267,14 +245,14 @@ def _finish(output: Path, package: Package, paths: list[str], read: int, known: 
         for path in paths:
             if path not in latest:
                 continue
-            now, detail = latest[path]
+            now = latest[path]
             cells = [""] * len(columns)
             if now.content in scores:
                 said, cells = _cells(package, scores[now.content])
                 labels.update(said)
             else:
                 failed[now.outcome] += 1
-            stream.write(_line(path, *cells, now.outcome, detail or ""))
+            stream.write(_line(path, *cells, now.outcome, now.detail or ""))
             rows += 1
     target = output / PREDICTIONS
     staged.replace(target)
@@ -303,14 +281,10 @@ def _line(*cells: str) -> str:
     return "\t".join(" ".join(cell.split()) for cell in cells) + "\n"
 
 
-def _known(output: Path, *, with_detail: bool = False) -> Any:
-    """Absolute path -> the latest row; with its detail as a pair where that is wanted."""
+def _known(output: Path) -> dict[str, _Known]:
+    """Absolute path -> the latest row."""
     table = _table(output / "images", ("eolMediaURL", "bytes", "last_modified", "outcome", "content_sha256", "detail"))
-    latest: dict[str, Any] = {}
-    for path, size, written, outcome, content, detail in zip(*table, strict=True):
-        known = _Known(size, written, outcome, content)
-        latest[path] = (known, detail) if with_detail else known
-    return latest
+    return {path: _Known(*cells) for path, *cells in zip(*table, strict=True)}
 
 
 def _scored(output: Path, version: str) -> set[str]:

@@ -1,6 +1,5 @@
 """Images for calibrating and for proving, each content once."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from eoltag.errors import ImageError
 from eoltag.records import InputSpec, Pixels
 from train.images.decoding import decode_ahead, decode_file, log_skipped
-from train.images.files import read_image_file, visible_files
+from train.images.files import content_sha256, visible_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ def find_contents(folders: Sequence[Path], wanted: Callable[[str], bool]) -> Con
     """
     contents: Contents = {}
     paths = [path for folder in folders for path in visible_files(folder)]
-    for path, digest in decode_ahead(paths, _sha256, len(paths), "reading"):
+    for path, digest in decode_ahead(paths, content_sha256, len(paths), "reading"):
         if isinstance(digest, ImageError):
             log_skipped(path, digest.outcome, digest.detail)
         else:
@@ -57,7 +56,3 @@ def read_pictures(contents: Contents, spec: InputSpec, most: int) -> Pictures:
             break
     empty: Pixels = np.empty((0, spec.height, spec.width, 3), np.uint8)
     return Pictures(tuple(found), np.stack(list(found.values())) if found else empty)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(read_image_file(path)).hexdigest()

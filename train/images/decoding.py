@@ -48,11 +48,14 @@ def decode_ahead(
     return progress(results(), total, "image", label)
 
 
-def decode_file(
-    path: Path, specs: Sequence[InputSpec], sides_px: Sequence[int | None] = (), max_pixels: int | None = None
-) -> Decoded:
-    """The image of a file; see eoltag.image.decode. Raises ImageError."""
-    return decode(read_image_file(path), specs, max_pixels or DecodeSettings().max_pixels, sides_px)
+def decode_bytes(data: bytes, specs: Sequence[InputSpec], sides_px: Sequence[int | None] = ()) -> Decoded:
+    """The image, with the limits that a job has by itself; see eoltag.image.decode. Raises ImageError."""
+    return decode(data, specs, DecodeSettings().max_pixels, sides_px)
+
+
+def decode_file(path: Path, specs: Sequence[InputSpec], sides_px: Sequence[int | None] = ()) -> Decoded:
+    """The image of a file. Raises ImageError."""
+    return decode_bytes(read_image_file(path), specs, sides_px)
 
 
 def thumbnail(path: Path, side_px: int) -> Pixels:

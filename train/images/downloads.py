@@ -15,6 +15,7 @@ from eoltag.errors import DataError
 from eoltag.records import Fetched, FetchRequest, Outcome
 from eoltag.settings import FetchSettings
 from train.cli import progress
+from train.images.files import write_whole
 
 FAILURES: Final = "failures.jsonl"
 
@@ -63,7 +64,7 @@ class DownloadFolder:
         with (self._folder / FAILURES).open("a", encoding="utf-8") as journal:
             for url, fetched in progress(fetching, len(urls), "image", "downloading"):
                 if fetched.data is not None:
-                    self._keep(url, fetched.data)
+                    write_whole(self.file(url), fetched.data)
                     continue
                 failure = str(fetched.outcome), fetched.detail or ""
                 if fetched.outcome.is_final and fetched.outcome not in _OF_SETTINGS:
@@ -71,16 +72,6 @@ class DownloadFolder:
                     journal.write(_line(url, fetched))
                     journal.flush()
                 yield url, failure
-
-    def _keep(self, url: str, data: bytes) -> None:
-        target = self.file(url)
-        part = target.with_name(target.name + ".part")
-        try:
-            part.write_bytes(data)
-            part.replace(target)
-        except OSError as problem:
-            part.unlink(missing_ok=True)
-            raise DataError(f"{target}: cannot be written ({problem.strerror or problem})") from problem
 
 
 def _line(url: str, fetched: Fetched) -> str:

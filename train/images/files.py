@@ -1,9 +1,22 @@
 """Image files on this machine."""
 
+import hashlib
 import os
 from pathlib import Path
+from typing import Final
 
 from eoltag.errors import DataError, Forbidden, Gone
+
+SUFFIXES: Final = {
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
+    "MPO": ("jpg", "jpeg", "mpo"),
+    "PNG": ("png", "apng"),
+    "GIF": ("gif",),
+    "WEBP": ("webp",),
+    "TIFF": ("tif", "tiff"),
+    "BMP": ("bmp", "dib"),
+}
+"""File name suffixes of each format, the usual one first."""
 
 
 def read_image_file(path: Path) -> bytes:
@@ -14,6 +27,23 @@ def read_image_file(path: Path) -> bytes:
         raise Gone("no such file") from problem
     except OSError as problem:
         raise Forbidden(f"cannot be read ({problem.strerror})") from problem
+
+
+def content_sha256(path: Path) -> str:
+    """The sha256 of the file's bytes, in hex digits. Raises Gone, Forbidden."""
+    return hashlib.sha256(read_image_file(path)).hexdigest()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """A file that appears whole or not at all, with the folders that lead to it. Raises DataError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as problem:
+        part.unlink(missing_ok=True)
+        raise DataError(f"{path}: cannot be written ({problem.strerror or problem})") from problem
 
 
 def visible_files(folder: Path) -> list[Path]:

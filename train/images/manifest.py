@@ -17,30 +17,16 @@ FILE_NAME: Final = "manifest.parquet"
 IMAGES: Final = "images"
 """Folder of the images, beside the manifest."""
 
+_NUMBERS: Final = ("width", "height", "stars")
 SCHEMA: Final = pa.schema(
-    [
-        pa.field("path", pa.string()),
-        pa.field("class", pa.string(), nullable=False),
-        pa.field("split", pa.string()),
-        pa.field("source_path", pa.string()),
-        pa.field("source_url", pa.string()),
-        pa.field("page", pa.string()),
-        pa.field("licence", pa.string()),
-        pa.field("author", pa.string()),
-        pa.field("sha256", pa.string()),
-        pa.field("perceptual_hash", pa.string()),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("color_mode", pa.string()),
-        pa.field("outcome", pa.string(), nullable=False),
-        pa.field("detail", pa.string()),
-        pa.field("stars", pa.int32()),
-        pa.field("ancestry", pa.string()),
-        pa.field("file_sha256", pa.string()),
-        pa.field("judged_by", pa.string()),
-    ]
+    pa.field(
+        "class" if name == "label" else name,
+        pa.int32() if name in _NUMBERS else pa.string(),
+        nullable=name not in ("label", "outcome"),
+    )
+    for name in ManifestRow.__slots__
 )
-"""In the order of the fields of ManifestRow, whose `label` is the column `class`."""
+"""The fields of ManifestRow, whose `label` is the column `class`."""
 
 LATER: Final = ("stars", "ancestry", "file_sha256", "judged_by")
 """Columns that manifests of before lack."""

@@ -1,25 +1,17 @@
-"""One function over many items, on all cores, with little to do for the process that waits.
-
-Workers get all items at their start, by fork where that is safe, and then the ends of ranges only: what is sent for
-each item costs the waiting process, which no further core makes quicker.
-"""
+"""One function over many items, on all cores."""
 
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import pairwise
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from train.cli import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-_given: tuple[Callable[[Sequence[Any]], Any], Sequence[Any]] | None = None
-"""In a worker: what to do, and all items."""
 
 
 def in_chunks(
@@ -30,14 +22,13 @@ def in_chunks(
     work: of a module's top level, or a partial of such, since it goes to other processes.
     worth: items below which another process does not pay for its start. processes: None for one on each core.
     """
-    ranges = list(pairwise([*range(0, len(items), chunk), len(items)])) if items else []
-    workers = min(processes or cores(), max(1, len(items) // worth), len(ranges))
+    chunks = [items[start : start + chunk] for start in range(0, len(items), chunk)]
+    workers = min(processes or cores(), max(1, len(items) // worth), len(chunks))
     if workers < 2:
-        yield from (work(items[start:stop]) for start, stop in ranges)
+        yield from map(work, chunks)
         return
-    context = get_context(_start_method())
-    with ProcessPoolExecutor(workers, context, initializer=_give, initargs=(work, items)) as pool:
-        yield from pool.map(_run, ranges)
+    with ProcessPoolExecutor(workers, get_context(_start_method()), initializer=_ignore_interrupts) as pool:
+        yield from pool.map(work, chunks)
 
 
 def _start_method() -> str:
@@ -46,13 +37,6 @@ def _start_method() -> str:
     return "fork" if sys.platform == "linux" and is_alone else "spawn"
 
 
-def _give(work: Callable[[Sequence[Any]], Any], items: Sequence[Any]) -> None:
-    global _given
-    _given = work, items
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
-
-
-def _run(ends: tuple[int, int]) -> Any:
-    assert _given is not None
-    work, items = _given
-    return work(items[slice(*ends)])
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the process that waits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,22 +8,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-import numpy as np
 from PIL import ExifTags, Image
 
 from eoltag.errors import ImageError
-from eoltag.image.decode import FORMATS, decode
+from eoltag.image.decode import FORMATS
 from eoltag.records import Decoded, InputSpec, Outcome, Pixels
-from eoltag.settings import DecodeSettings
 from train.cli import progress
-from train.images.files import read_image_file
+from train.images.decoding import decode_bytes
+from train.images.files import SUFFIXES, read_image_file
 from train.images.parallel import in_chunks
 from train.prepare.sources.candidate import Rejection
 from train.similar.fingerprints import SPEC, Fingerprint, fingerprint_of
-from train.similar.hamming import Hashes
 
 Suffix = Literal["jpg", "png"]
 
@@ -31,17 +30,6 @@ JPEG_QUALITY: Final = 95
 WORTH_A_PROCESS: Final = 200
 """Files: a further process takes about as long to start as this many small ones take."""
 _CHUNK: Final = 250
-
-_SUFFIXES: Final = {
-    "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
-    "MPO": ("jpg", "jpeg", "mpo"),
-    "PNG": ("png", "apng"),
-    "GIF": ("gif",),
-    "WEBP": ("webp",),
-    "TIFF": ("tif", "tiff"),
-    "BMP": ("bmp", "dib"),
-}
-"""File name suffixes of each format, the usual one first."""
 
 _PLAIN: Final = ("JPEG", "PNG")
 _MAY_MOVE: Final = ("GIF", "WEBP", "PNG")
@@ -59,7 +47,6 @@ class Finish:
     suffix: Suffix = "jpg"
     min_side_px: int = 32
     allow_animated: bool = False
-    max_pixels: int = DecodeSettings().max_pixels
 
 
 class Finding(NamedTuple):
@@ -91,7 +78,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
     try:
         data = read_image_file(file)
         finding = finding._replace(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
-        decoded = decode(data, _specs(finish), finish.max_pixels)
+        decoded = decode_bytes(data, _specs(finish))
     except ImageError as problem:
         return finding._replace(outcome=problem.outcome, detail=problem.detail)
     finding = finding._replace(
@@ -107,9 +94,9 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
         return finding._replace(outcome=rejection[0], detail=rejection[1])
     named = _misnamed(file, nature.form)
     if finish.size is None and nature.is_plain and decoded.color_mode == "RGB":
-        return finding._replace(suffix=_SUFFIXES[nature.form][0], detail=named)
+        return finding._replace(suffix=SUFFIXES[nature.form][0], detail=named)
     made = target.with_name(f"{target.name}.{finish.suffix}")
-    write_picture(made, decoded.pixels[1] if finish.size else _unscaled(data, decoded, finish))
+    write_picture(made, decoded.pixels[1] if finish.size else _unscaled(data, decoded))
     converted = None if decoded.color_mode == "RGB" else f"converted from {decoded.color_mode} to RGB"
     detail = "; ".join(note for note in (converted, named) if note)
     return finding._replace(suffix=finish.suffix, made=made, detail=detail or None)
@@ -118,9 +105,7 @@ def examine(file: Path, target: Path, finish: Finish) -> Finding:
 def examine_all(jobs: Sequence[Job], processes: int | None = None) -> Iterator[Finding]:
     """A finding for each job, in order, over all cores or so many processes."""
     chunks = in_chunks(_examine_some, jobs, chunk=_CHUNK, worth=WORTH_A_PROCESS, processes=processes)
-    yield from progress(
-        (finding for packed in chunks for finding in _unpacked(packed)), len(jobs), "image", "examining"
-    )
+    yield from progress(chain.from_iterable(chunks), len(jobs), "image", "examining")
 
 
 def write_picture(path: Path, pixels: Pixels) -> None:
@@ -132,27 +117,8 @@ def write_picture(path: Path, pixels: Pixels) -> None:
         image.save(path, "JPEG", quality=JPEG_QUALITY, subsampling=0)
 
 
-Packed = tuple[list[tuple[Any, ...]], list[int], Hashes, Pixels]
-"""Findings without fingerprints, which of them have one, and their hashes and sketches: quick to send and to take."""
-
-
-def _examine_some(jobs: Sequence[Job]) -> Packed:
-    findings = [examine(*job) for job in jobs]
-    fingerprints = [(at, finding.fingerprint) for at, finding in enumerate(findings) if finding.fingerprint is not None]
-    hashes = np.array([fingerprint.hashes for _, fingerprint in fingerprints], np.uint64)
-    sketches = np.array([fingerprint.sketch for _, fingerprint in fingerprints], np.uint8)
-    return [finding[:-1] for finding in findings], [at for at, _ in fingerprints], hashes, sketches
-
-
-def _unpacked(packed: Packed) -> list[Finding]:
-    plain, seen, hashes, sketches = packed
-    fingerprints: list[Fingerprint | None] = [None] * len(plain)
-    for at, one, sketch in zip(seen, hashes, sketches, strict=True):
-        fingerprints[at] = Fingerprint(one, sketch)
-    return [
-        Finding(*columns)._replace(fingerprint=fingerprint)
-        for columns, fingerprint in zip(plain, fingerprints, strict=True)
-    ]
+def _examine_some(jobs: Sequence[Job]) -> list[Finding]:
+    return [examine(*job) for job in jobs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +151,9 @@ def _specs(finish: Finish) -> list[InputSpec]:
     return [SPEC, *([InputSpec(finish.size[1], finish.size[0], finish.fit, "lanczos")] if finish.size else [])]
 
 
-def _unscaled(data: bytes, decoded: Decoded, finish: Finish) -> Pixels:
+def _unscaled(data: bytes, decoded: Decoded) -> Pixels:
     whole = InputSpec(decoded.height, decoded.width, "stretch", "nearest")
-    return decode(data, [whole], finish.max_pixels).pixels[0]
+    return decode_bytes(data, [whole]).pixels[0]
 
 
 def _rejection(decoded: Decoded, nature: _Nature, finish: Finish) -> tuple[Rejection, str] | None:
@@ -202,5 +168,5 @@ def _rejection(decoded: Decoded, nature: _Nature, finish: Finish) -> tuple[Rejec
 def _misnamed(file: Path, form: str) -> str | None:
     """A downloaded file has no suffix that could mislead."""
     suffix = file.suffix.lower().removeprefix(".")
-    usual = _SUFFIXES.get(form, ("",))
+    usual = SUFFIXES.get(form, ("",))
     return f"named .{suffix}, but is {form}" if suffix and suffix not in usual else None

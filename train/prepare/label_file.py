@@ -11,7 +11,6 @@ from typing import Any, Final
 from eoltag.errors import DataError
 from eoltag.judgements.record import Agreed
 from eoltag.records import JOINER
-from eoltag.settings import DecodeSettings
 from train.data.label_table import LabelledName, merged, read_file_table, read_label_table
 from train.data.splitting import Shares, split_groups
 from train.data.stored_features import perceptual_hashes
@@ -171,7 +170,7 @@ def _fingerprints(output: Path, contents: Sequence[str]) -> dict[str, Fingerprin
     """Content -> the fingerprint of its kept copy, where there is one that can be read."""
     with tempfile.TemporaryDirectory(prefix="eoltag-labels-") as folder:
         copies = write_copies(output, set(contents), Path(folder))
-        seen = read_fingerprints(list(copies.values()), DecodeSettings().max_pixels)
+        seen = read_fingerprints(list(copies.values()))
         return {
             content: one.fingerprint
             for content, one in zip(copies, seen, strict=True)

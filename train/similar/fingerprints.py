@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from eoltag.errors import ImageError
-from eoltag.image.decode import decode
 from eoltag.records import InputSpec, Pixels
-from eoltag.settings import DecodeSettings
+from train.images.decoding import decode_bytes
 from train.images.files import read_image_file
 from train.images.parallel import in_chunks
 from train.records import Unreadable
@@ -72,24 +70,21 @@ def orient(pixels: NDArray[Number], orientation: int) -> NDArray[Number]:
     return turned if orientation < 4 else np.fliplr(turned)
 
 
-def read_fingerprints(
-    paths: Sequence[Path], max_pixels: int | None = None
-) -> Iterator[FingerprintedImage | Unreadable]:
+def read_fingerprints(paths: Sequence[Path]) -> Iterator[FingerprintedImage | Unreadable]:
     """One for every file, in order; on all cores where there are many."""
-    work = partial(_read_some, max_pixels=max_pixels or DecodeSettings().max_pixels)
-    for found in in_chunks(work, paths, chunk=CHUNK, worth=WORTH_A_PROCESS):
+    for found in in_chunks(_read_some, paths, chunk=CHUNK, worth=WORTH_A_PROCESS):
         yield from found
 
 
-def _read_some(paths: Sequence[Path], max_pixels: int) -> list[FingerprintedImage | Unreadable]:
-    return [read_fingerprint(path, max_pixels) for path in paths]
+def _read_some(paths: Sequence[Path]) -> list[FingerprintedImage | Unreadable]:
+    return [read_fingerprint(path) for path in paths]
 
 
-def read_fingerprint(path: Path, max_pixels: int) -> FingerprintedImage | Unreadable:
+def read_fingerprint(path: Path) -> FingerprintedImage | Unreadable:
     """The fingerprint of one file, decoded as everywhere in eoltag."""
     try:
         data = read_image_file(path)
-        decoded = decode(data, [SPEC], max_pixels)
+        decoded = decode_bytes(data, [SPEC])
     except ImageError as problem:
         return Unreadable(path, problem.outcome, problem.detail)
     return FingerprintedImage(

@@ -39,7 +39,7 @@ def near_pairs(queries: Hashes, stored: Hashes, distance: int, most: int | None 
     masks = [mask for mask in range(1 << BAND_BITS) if mask.bit_count() <= distance // BANDS]
     codes = np.empty(0, np.int64)
     for band in range(BANDS):
-        index = _Index.of(_band(stored, band))
+        index = Lists.of(_band(stored, band), 1 << BAND_BITS)
         found = [codes]
         count = 0
         for start in range(0, len(queries), CHUNK):
@@ -55,25 +55,33 @@ def near_pairs(queries: Hashes, stored: Hashes, distance: int, most: int | None 
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
-    """Positions of stored hashes, sorted by the value of one band."""
+class Lists:
+    """Positions by a key from 0 on."""
 
     positions: Indices
     starts: Indices
-    """Where the positions of each value begin, (65536,)."""
+    """Where the positions of each key begin."""
     counts: Indices
 
     @classmethod
-    def of(cls, band: Indices) -> "_Index":
-        counts = np.bincount(band, minlength=1 << BAND_BITS)
-        return cls(np.argsort(band, kind="stable"), np.cumsum(counts) - counts, counts)
+    def of(cls, keys: Indices, count: int) -> "Lists":
+        """The positions of each of `count` keys in `keys`."""
+        counts = np.bincount(keys, minlength=count).astype(np.int64)
+        return cls(np.argsort(keys, kind="stable"), np.cumsum(counts) - counts, counts)
+
+    def values(self, keys: Indices) -> Indices:
+        """Those of all the keys, one after the other."""
+        counts = self.counts[keys]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        values: Indices = self.positions[np.repeat(self.starts[keys], counts) + within]
+        return values
 
 
 def _band(hashes: Hashes, number: int) -> Indices:
     return ((hashes >> np.uint64(number * BAND_BITS)) & np.uint64(0xFFFF)).astype(np.int64)
 
 
-def _candidates(band: Indices, index: _Index, masks: list[int]) -> Iterator[tuple[Indices, Indices]]:
+def _candidates(band: Indices, index: Lists, masks: list[int]) -> Iterator[tuple[Indices, Indices]]:
     """Pairs whose band differs in just the bits of one of the masks."""
     for mask in masks:
         wanted = band ^ mask
@@ -82,7 +90,4 @@ def _candidates(band: Indices, index: _Index, masks: list[int]) -> Iterator[tupl
             continue
         cuts = np.searchsorted(until, np.arange(MOST_CANDIDATES, until[-1], MOST_CANDIDATES), side="right")
         for part in np.split(np.arange(len(band)), np.unique(cuts)):
-            counts = index.counts[wanted[part]]
-            here = np.repeat(part, counts)
-            within = np.arange(len(here)) - np.repeat(np.cumsum(counts) - counts, counts)
-            yield here, index.positions[index.starts[wanted[here]] + within]
+            yield np.repeat(part, index.counts[wanted[part]]), index.values(wanted[part])

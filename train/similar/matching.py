@@ -4,7 +4,6 @@ Identical hashes are grouped first, so n copies of one photo, or n blank pages, 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from train.cli import log
 from train.similar.fingerprints import INVERSE, ORIENTATIONS, Fingerprint
-from train.similar.hamming import Hashes, Indices, TooManyPairs, near_pairs
+from train.similar.hamming import Hashes, Indices, Lists, TooManyPairs, near_pairs
 from train.similar.sketches import Sketches
 
 MOST_PAIRS: Final = 20_000_000
@@ -27,9 +26,9 @@ class Matcher:
         hashes = np.array([one.hashes for one in fingerprints], np.uint64).reshape(-1, ORIENTATIONS)
         cells, cell_of = np.unique(hashes, axis=0, return_inverse=True)
         self._cell_of: Indices = cell_of.reshape(-1).astype(np.int64)
-        self._members = _Lists.of(self._cell_of, len(cells))
+        self._members = Lists.of(self._cell_of, len(cells))
         ones, turns, self._others, self._bits = _links(cells, distance)
-        self._links = _Lists.of(ones * ORIENTATIONS + turns, len(cells) * ORIENTATIONS)
+        self._links = Lists.of(ones * ORIENTATIONS + turns, len(cells) * ORIENTATIONS)
 
         has_others = np.zeros(len(cells), np.bool_)
         has_others[ones[ones != self._others]] = True
@@ -61,27 +60,6 @@ class Matcher:
                 for other, distant in zip(others[is_match].tolist(), bits[is_match].tolist(), strict=True):
                     found[other] = min(distant, found.get(other, distant))
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Lists:
-    """Positions by a key from 0 on."""
-
-    positions: Indices
-    starts: Indices
-    counts: Indices
-
-    @classmethod
-    def of(cls, keys: Indices, count: int) -> "_Lists":
-        counts = np.bincount(keys, minlength=count).astype(np.int64)
-        return cls(np.argsort(keys, kind="stable"), np.cumsum(counts) - counts, counts)
-
-    def values(self, keys: Indices) -> Indices:
-        """Those of all the keys, one after the other."""
-        counts = self.counts[keys]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        values: Indices = self.positions[np.repeat(self.starts[keys], counts) + within]
-        return values
 
 
 def _links(hashes: Hashes, distance: int) -> tuple[Indices, Indices, Indices, Indices]:

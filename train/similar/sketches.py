@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
 
 from eoltag.records import Pixels
 from train.similar.fingerprints import orient
@@ -97,8 +98,5 @@ def _turned(picture: Floats, turn: int) -> Floats:
 def _smooth(sketches: Floats, weights: Sequence[float]) -> Floats:
     """Each cell as the weighted mean of itself and its neighbours, down and across; beyond the edge lies more edge."""
     for axis in (1, 2):
-        reach, length = len(weights) // 2, sketches.shape[axis]
-        wide = np.pad(sketches, [(reach, reach) if at == axis else (0, 0) for at in range(4)], mode="edge")
-        moved = [np.take(wide, range(start, start + length), axis) for start in range(len(weights))]
-        sketches = np.tensordot(np.array(weights, np.float32), np.stack(moved), 1)
+        sketches = correlate1d(sketches, weights, axis, mode="nearest")
     return sketches

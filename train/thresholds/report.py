@@ -1,11 +1,10 @@
 """Chosen thresholds as a folder: a page with the curves, the same as JSON, the plots as PNG."""
 
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from eoltag.audit.risk_control import RiskCurve
-from train.evaluate.plots import FAINT, RIGHT, WRONG
+from train.evaluate.plots import FAINT, RIGHT, WRONG, panels
 from train.report.pages import report_folder, save_plot, write_json, write_page
 from train.thresholds.run import Selection
 
@@ -32,18 +31,11 @@ def write_report(selection: Selection, document: dict[str, Any], out: Path, *, o
 
 def curves_figure(curves: list[RiskCurve], max_error: float) -> "Figure":
     """For each label, error against coverage from the highest threshold to the lowest, and the chosen point."""
-    from matplotlib.figure import Figure
-
-    across = min(3, len(curves))
-    down = ceil(len(curves) / across)
-    figure = Figure(figsize=(3.8 * across, 0.5 + 2.7 * down), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).ravel()
+    figure, axes = panels(len(curves), 3.8, 2.7)
     top = min(1.0, max(4 * max_error, 0.1))
-    for axes, one in zip(panels, curves, strict=False):
-        _panel(axes, one, max_error, top)
-    for empty in panels[len(curves) :]:
-        empty.set_visible(False)
-    panels[0].legend(fontsize=7, loc="upper left")
+    for panel, one in zip(axes, curves, strict=True):
+        _panel(panel, one, max_error, top)
+    axes[0].legend(fontsize=7, loc="upper left")
     figure.supxlabel("coverage: share of the images given this label that are accepted", fontsize=9)
     figure.supylabel("error", fontsize=9)
     return figure

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -12,13 +11,11 @@ from eoltag.audit.risk_control import SCALES, Point, RiskCurve, Scale, risk_curv
 from eoltag.errors import DataError, SettingsError
 from eoltag.model.package import Card, Package, write_beside, write_card
 from eoltag.records import Scores
-from train.evaluate.classify import EngineChoice
-from train.evaluate.images import HELD_BACK, SplitChoice, find_images
+from train.evaluate.images import HELD_BACK, find_images
 from train.evaluate.label_map import read_label_map
-from train.evaluate.run import left_out
-from train.evaluate.scoring import InTraining, ScoredSet, count_trained_on, score_images, wanted
+from train.evaluate.run import Request, known_images, left_out, score_requested
+from train.evaluate.scoring import InTraining, ScoredSet, count_trained_on
 from train.images.answers import Answers
-from train.package.data_table import read_data_table
 from train.package.model_card import README_FILE, with_thresholds
 from train.records import ImageSet, Split
 
@@ -29,16 +26,11 @@ METHOD: Final = "fixed-sequence testing from the highest threshold down, with ex
 class RiskTarget:
     """The error that thresholds must keep to, and the images that show it."""
 
-    data: Path
+    request: Request
     max_error: float
     confidence_level: float = 0.95
     scale: Scale = "logit"
-    split: SplitChoice | None = None
-    engine: EngineChoice = "auto"
-    is_unseen_only: bool = False
     may_be_seen: bool = False
-    label_map: str | None = None
-    """LABEL=NAME,...; see train.evaluate.label_map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +83,7 @@ class Selection:
         if self.copies:
             notes.append(f"{self.copies} images are the same file as another one and count once")
         if self.scored.left_out:
-            notes.append(left_out(self.scored.left_out, self.target.split))
+            notes.append(left_out(self.scored.left_out, self.target.request.split))
         return notes
 
     def document(self) -> dict[str, Any]:
@@ -139,17 +131,17 @@ def select_thresholds(package: Package, target: RiskTarget) -> Selection:
     for name, value in (("--max-error", target.max_error), ("--confidence-level", target.confidence_level)):
         if not 0 < value < 1:
             raise SettingsError(f"{name}: wanted a share above 0 and below 1, such as 0.05. Received: {value:g}")
-    mapping = read_label_map(target.label_map, package.card.labels)
+    request = target.request
+    mapping = read_label_map(request.label_map, package.card.labels)
     has_several = package.card.output_kind == "labels"
-    if has_several and target.label_map:
+    if has_several and request.label_map:
         raise DataError(f"{package.path}: --map: is for packages of classes. Received: a package of labels")
-    found = find_images(target.data, package.card.labels, target.split, mapping, has_several=has_several)
-    in_training = read_data_table(package)
+    found = find_images(request.data, package.card.labels, request.split, mapping, has_several=has_several)
+    in_training = known_images(package, request)
     _check_unseen(package, target, found, in_training)
-    keep = wanted(target.split, is_unseen_only=target.is_unseen_only)
-    scored = score_images(package, found, in_training, target.engine, keep, mapping)
+    scored = score_requested(package, request, found, in_training, mapping)
     if not scored.images:
-        raise DataError(f"{target.data}: no image is left of {len(found.images)} that could be read and is wanted")
+        raise DataError(f"{request.data}: no image is left of {len(found.images)} that could be read and is wanted")
     first = _first_of_each(scored)
     known = sum(scored.images[at].in_training is Split.TRAIN for at in first)
     return Selection(
@@ -192,16 +184,13 @@ def write_thresholds(selection: Selection) -> Package:
 
 
 def _check_unseen(package: Package, target: RiskTarget, found: ImageSet, in_training: InTraining | None) -> None:
-    is_chosen_by_seen = target.is_unseen_only or target.split == HELD_BACK
-    if in_training is None:
-        if is_chosen_by_seen:
-            raise DataError(f"{package.path}: does not record its training images, so they cannot be told from others")
-        return
-    if is_chosen_by_seen or target.may_be_seen:
+    request = target.request
+    is_chosen_by_seen = request.is_unseen_only or request.split == HELD_BACK
+    if in_training is None or is_chosen_by_seen or target.may_be_seen:
         return
     if known := count_trained_on(found.images, in_training):
         raise DataError(
-            f"{target.data}: {known} of its {len(found.images)} images were in the training of {package.path}, so "
+            f"{request.data}: {known} of its {len(found.images)} images were in the training of {package.path}, so "
             "thresholds chosen on them would be too low. --unseen leaves them out, --split validation takes those that "
             "`fit` held back, --allow-seen uses them all the same"
         )

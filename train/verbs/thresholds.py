@@ -50,6 +50,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Namespace) -> Answer:
+    from train.evaluate.run import Request
     from train.fit.attempts import find_package
     from train.report.pages import check_report_folder
     from train.thresholds.report import MARKER, write_report
@@ -61,17 +62,8 @@ def _run(options: Namespace) -> Answer:
     if options.out is not None:
         apart = (options.data, package.path)
         check_report_folder(options.out, MARKER, overwrite=options.overwrite, apart_from=apart)
-    target = RiskTarget(
-        data=options.data,
-        max_error=options.max_error,
-        confidence_level=options.confidence_level,
-        scale=options.on,
-        split=options.split,
-        engine=options.engine,
-        is_unseen_only=options.unseen,
-        may_be_seen=options.allow_seen,
-        label_map=options.map,
-    )
+    request = Request(options.data, options.split, options.engine, is_unseen_only=options.unseen, label_map=options.map)
+    target = RiskTarget(request, options.max_error, options.confidence_level, options.on, options.allow_seen)
     selection = select_thresholds(package, target)
     is_written = bool(options.write and selection.chosen)
     if is_written:

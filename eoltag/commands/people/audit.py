@@ -5,7 +5,6 @@ eoltag audit OUTPUT --task NAME
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from eoltag.audit.certificate import certificate, judged_images
 from eoltag.audit.sample import Sample, draw_sample, read_publication, read_samples
 from eoltag.audit.thresholds import Promise, thresholds_again
-from eoltag.errors import DataError, ExitCode, UsageError
+from eoltag.errors import DataError, ExitCode
 from eoltag.judgements.record import agreed, read
 from eoltag.local import files
 from eoltag.local.streams import say
@@ -57,17 +56,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw, or certify; returns the exit code."""
+    """Draw, or certify; returns the exit code. Raises UsageError."""
     options = parser().parse_args(arguments)
-    try:
-        if options.images is not None:
-            sample = draw_sample(options.output, options.task, _positive(options.images), options.seed)
-            say(_drawn_text(options.output, sample))
-        else:
-            _certify(options)
-    except UsageError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return int(problem.exit_code)
+    if options.images is not None:
+        sample = draw_sample(options.output, options.task, _positive(options.images), options.seed)
+        say(_drawn_text(options.output, sample))
+    else:
+        _certify(options)
     return int(ExitCode.DONE)
 
 

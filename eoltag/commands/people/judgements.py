@@ -5,12 +5,11 @@ eoltag judgements OUTPUT
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from eoltag.audit.sample import find_sample
-from eoltag.errors import ExitCode, OutputError, UsageError
+from eoltag.errors import ExitCode, OutputError
 from eoltag.judgements.exchange import label_studio_tasks, read_csv, read_label_studio, write_csv
 from eoltag.judgements.record import Judgement, agreed, append, latest, read
 from eoltag.judgements.task_tags import read_task_tags
@@ -53,15 +52,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the options say; returns the exit code."""
+    """Do what the options say; returns the exit code. Raises UsageError."""
     options = parser().parse_args(arguments)
-    try:
-        if not options.output.is_dir():
-            raise OutputError(f"{options.output}: no such output directory")
-        say(_run(options))
-    except UsageError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return int(problem.exit_code)
+    if not options.output.is_dir():
+        raise OutputError(f"{options.output}: no such output directory")
+    say(_run(options))
     return int(ExitCode.DONE)
 
 

@@ -6,7 +6,6 @@ eoltag review OUTPUT
 import argparse
 import secrets
 import socket
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,13 +57,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the page until Ctrl-C; returns the exit code."""
-    options = parser().parse_args(arguments)
-    try:
-        _serve(options)
-    except UsageError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return int(problem.exit_code)
+    """Serve the page until Ctrl-C; returns the exit code. Raises UsageError."""
+    _serve(parser().parse_args(arguments))
     return int(ExitCode.DONE)
 
 

@@ -20,8 +20,3 @@ class ImageFeature:
     """The largest."""
     meaning: str
     """What it says of a picture, for the pages on columns."""
-
-    @property
-    def needs_whole_picture(self) -> bool:
-        """Whether a smaller copy of the picture would give another value."""
-        return self.side_px is None

@@ -58,9 +58,9 @@ def load_engine(
         from eoltag.model.engines.openvino import OpenVinoEngine
 
         return OpenVinoEngine(model, batch_size=batch_size, threads=threads, precision=precision)
-    from eoltag.model.engines.keras import KerasEngine
+    from eoltag.model.engines.keras import KerasNetwork
 
-    return KerasEngine(model, batch_size=batch_size, threads=threads, backend=keras_backend, precision=precision)
+    return KerasNetwork(model, batch_size, threads, keras_backend, precision)
 
 
 def load_base(name: EngineName, model: Unpacked, *, batch_size: int, threads: int, keras_backend: str) -> BaseEngine:

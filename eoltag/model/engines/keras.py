@@ -14,42 +14,17 @@ from eoltag.model.engines.batches import Rows, check_shapes, pad_batch
 from eoltag.model.engines.precision import choose_precision
 from eoltag.model.package import Unpacked
 from eoltag.model.quiet import import_keras
-from eoltag.records import Pixels, Scores
+from eoltag.records import Scores
 
 BF16_COMPUTE_CAPABILITY: Final = (8, 0)
 """NVIDIA Ampere, the first with bfloat16 units."""
 
 
-class KerasEngine:
-    """One loaded Keras model. Call it from one thread at a time."""
-
-    def __init__(
-        self, model: Unpacked, *, batch_size: int, threads: int, backend: str, precision: PrecisionChoice = "f32"
-    ) -> None:
-        self._network = KerasNetwork(model, batch_size, threads, backend, precision)
-
-    @property
-    def name(self) -> str:
-        """keras-f32 or keras-bf16."""
-        return f"keras-{self._network.precision}"
-
-    def predict(self, batch: Pixels) -> Scores:
-        """(N, H, W, 3) uint8, N up to the batch size, to (N, C) float32."""
-        return self.begin(batch)()
-
-    def begin(self, batch: Pixels) -> Callable[[], Scores]:
-        """Hand a batch over; the scores come from calling what this returns.
-
-        On a GPU with TensorFlow, copying and computing go on meanwhile: begin the next batch before the scores of the
-        last are taken, and its copy runs beside the computation. `batch` may be written to at once.
-        """
-        return self._network.begin(batch)
-
-
 class KerasNetwork:
-    """One loaded network with a fixed batch: a whole model, a base or a head."""
+    """One loaded network with a fixed batch: a whole model, a base or a head. Call it from one thread at a time."""
 
-    precision: PrecisionName
+    name: str
+    """Runtime and precision: keras-f32 or keras-bf16."""
 
     def __init__(
         self,
@@ -70,8 +45,9 @@ class KerasNetwork:
         # Asked for by name, bfloat16 holds on CPU as well (slowly): `export` measures it there.
         has_bf16 = precision == "bf16" or (precision == "auto" and has_bf16_gpu(backend))
         native: set[PrecisionName] = {"f32", "bf16"} if has_bf16 else {"f32"}
-        self.precision = choose_precision(model.card, "keras", precision, native)
-        if self.precision == "bf16":
+        chosen = choose_precision(model.card, "keras", precision, native)
+        self.name = f"keras-{chosen}"
+        if chosen == "bf16":
             compute_in_bf16(network)
         else:
             forbid_tf32(backend)
@@ -83,7 +59,11 @@ class KerasNetwork:
         return self.begin(rows)()
 
     def begin(self, rows: Rows) -> Callable[[], Scores]:
-        """Hand rows over; what this returns gives the numbers."""
+        """Hand rows over; what this returns gives the numbers.
+
+        On a GPU with TensorFlow, copying and computing go on meanwhile: begin the next batch before the numbers of the
+        last are taken, and its copy runs beside the computation. `rows` may be written to at once.
+        """
         count = len(rows)
         found = self._call(pad_batch(rows, self._batch_size))
         return lambda: np.asarray(found, np.float32)[:count]

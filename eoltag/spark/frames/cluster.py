@@ -11,20 +11,13 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from eoltag.errors import PackageError
-from eoltag.pipeline.models import Held
+from eoltag.pipeline.models import Carried, Held
 from eoltag.spark.runtime.session import Configuration, is_local, threads_per_task
 
 MOST_CARRIED: Final = 64 << 20
 """Bytes of models in a query of Spark Connect, whose server takes 128 MB unless it is told otherwise."""
 
 _RETRIES_HERE: Final = re.compile(r"local\[[^,]+,\s*(\d+)\s*\]")
-
-
-@dataclass(frozen=True)
-class Carried:
-    """Bytes that travel inside the query, where there is no broadcast."""
-
-    value: bytes
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,17 @@
 """What the guards ask of a task: rows missing or doubled, failures, agreement, and flips against what is published."""
 
-from collections import Counter
-from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
-from eoltag.publish.drift import BINS, stability_index, tags_index
+from eoltag.publish.drift import stability_index, tags_index
 from eoltag.publish.guards import Comparison, Flip, Measured
 from eoltag.publish.manifest import FOLDER
 from eoltag.publish.text import EXAMPLES
-from eoltag.records import Outcome, parted
+from eoltag.records import Outcome
+from eoltag.spark.report.counts import count_rows
 from eoltag.spark.tables.bundles import read_bundles
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
@@ -63,29 +62,12 @@ def read_published_tags(output: Output, version: str, task: str) -> DataFrame:
 
 def _drift(before: DataFrame, tags: DataFrame, task: Task) -> dict[str, float]:
     """The population stability index of confidences and of tags."""
-    old, new = (_shares(rows.where(F.col("outcome") == Outcome.OK.value), task) for rows in (before, tags))
-    images = (old.confidences.total(), new.confidences.total()) if task.file.multiple else None
-    return {
-        "confidence": stability_index(old.confidences, new.confidences),
-        "tags": tags_index(old.tags, new.tags, images),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Shares:
-    """Images by tag, which count for each of theirs, and by the bin of their confidence."""
-
-    tags: Counter[str]
-    confidences: Counter[int | None]
-
-
-def _shares(read: DataFrame, task: Task) -> _Shares:
-    binned = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1)).alias("bin")
-    found = _Shares(Counter(), Counter())
-    for tag, number, rows in read.groupBy("tag", binned).count().collect():
-        found.tags.update(dict.fromkeys(parted(tag) if task.file.multiple else (tag,), int(rows)))
-        found.confidences[number] += int(rows)
-    return found
+    several = task.file.multiple
+    old, new = (
+        count_rows(rows.where(F.col("outcome") == Outcome.OK.value), has_several=several) for rows in (before, tags)
+    )
+    images = (old.images, new.images) if several else None
+    return {"confidence": stability_index(old.bins, new.bins), "tags": tags_index(old.tags, new.tags, images)}
 
 
 def _agreement(read: DataFrame, task: Task) -> float | None:

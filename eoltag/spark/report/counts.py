@@ -31,7 +31,7 @@ def summarise(
     started: time.monotonic() at its start.
     """
     tagged = [read_tags(output, task.name).where(F.col("bundle").isin(bundles)) for task in tasks]
-    counts = [_count(rows, has_several=task.file.multiple) for task, rows in zip(tasks, tagged, strict=True)]
+    counts = [count_rows(rows, has_several=task.file.multiple) for task, rows in zip(tasks, tagged, strict=True)]
     outcomes = counts[0].outcomes if len(tasks) == 1 else _across_tasks(tagged)
     tags = {task.name: dict(sorted(found.tags.items())) for task, found in zip(tasks, counts, strict=True)}
     confidences = {task.name: dict(sorted(found.bins.items())) for task, found in zip(tasks, counts, strict=True)}
@@ -60,7 +60,7 @@ def summarise(
 
 
 @dataclass(slots=True)
-class _Counts:
+class RowCounts:
     """Rows of one task."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -74,8 +74,9 @@ class _Counts:
     """By tenth of the confidence."""
 
 
-def _count(tagged: DataFrame, *, has_several: bool) -> _Counts:
-    found = _Counts()
+def count_rows(tagged: DataFrame, *, has_several: bool) -> RowCounts:
+    """Rows of a tags table by what became of them. has_several: tags an image."""
+    found = RowCounts()
     tenth = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1)).alias("tenth")
     for outcome, tag, rule, bin_, rows in tagged.groupBy("outcome", "tag", "rule", tenth).count().collect():
         found.outcomes[outcome or PENDING] += rows

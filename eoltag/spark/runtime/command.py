@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -13,9 +13,9 @@ from eoltag.local.disk import disk_problem
 from eoltag.local.scratch import close_scratch, drop_scratch, open_scratch
 from eoltag.local.streams import print_anything, say
 from eoltag.places import install_command
-from eoltag.spark.runtime.java import end_java, stop_java
+from eoltag.spark.runtime.java import end_java, start_java, stop_java
 from eoltag.spark.runtime.job_file import missing, read_job
-from eoltag.spark.runtime.options import add_spark_options
+from eoltag.spark.runtime.options import add_spark_options, prepare_spark
 from eoltag.spark.runtime.stages import hide_stages, show_stages
 
 INTERRUPTED = 130
@@ -32,10 +32,7 @@ class Parser(ArgumentParser):
     Says what is wrong in one line, like every other mistake of a user.
     """
 
-    def __init__(
-        self, prog: str, description: str, epilog: str, *, has_tasks: bool = True, has_all_tasks: bool = False
-    ) -> None:
-        """has_tasks: there is a --task. has_all_tasks: without one, the job takes all that it finds in the output."""
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
         super().__init__(
             prog=prog,
             description=description,
@@ -43,20 +40,6 @@ class Parser(ArgumentParser):
             formatter_class=RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        if has_tasks:
-            self.add_argument(
-                "--task",
-                nargs="+",
-                action="extend",
-                required=not has_all_tasks,
-                default=[] if has_all_tasks else None,
-                metavar="NAME" if has_all_tasks else "NAME_OR_FILE",
-                help="only these tasks (default: all that have tags)"
-                if has_all_tasks
-                else "a name in conf/tasks, or a file",
-            )
-        if has_tasks and not has_all_tasks:
-            add_models(self)
         if not prog.endswith(".py"):
             add_spark_options(self)
         self.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -105,6 +88,19 @@ class Parser(ArgumentParser):
         raise UsageError(f"{message}{near} (see {self.prog} --help)")
 
 
+def add_tasks(parser: ArgumentParser) -> None:
+    """Add the options that say which tasks, and with which packages."""
+    parser.add_argument(
+        "--task",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="NAME_OR_FILE",
+        help="a name in conf/tasks, or a file",
+    )
+    add_models(parser)
+
+
 def add_models(parser: ArgumentParser) -> None:
     """Add the option that puts other packages in the place of those that task files name."""
     parser.add_argument(
@@ -125,6 +121,19 @@ def add_delta(parser: ArgumentParser) -> None:
         action="store_true",
         help="also write files of only what is new, changed or gone against the run before: changes/TASK/",
     )
+
+
+def positive(text: str) -> int:
+    """The value of an option that counts something. Raises ArgumentTypeError."""
+    if not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"a whole number from 1 was wanted. Received: {text!r}")
+    return int(text)
+
+
+def start_spark(options: Namespace) -> None:
+    """Set what Spark takes from the environment, and start its JVM; see prepare_spark and start_java."""
+    prepare_spark(options)
+    start_java()
 
 
 def run_program(main: Callable[[], ExitCode]) -> int:

@@ -25,8 +25,8 @@ _log: Final = logging.getLogger(__name__)
 def patiently() -> Iterator[None]:
     """Inside, Spark is starting on a cluster; each PATIENCE_S log that it has not, and what may be wrong."""
     is_over = Event()
-    waiting = Waiting(is_over.is_set, lambda: _log.warning(_NOT_STARTED, PATIENCE_S), is_over.wait)
-    Thread(target=waiting.run, name="eoltag-start", daemon=True).start()
+    waiting = (is_over.is_set, lambda: _log.warning(_NOT_STARTED, PATIENCE_S), is_over.wait)
+    Thread(target=complain_until, args=waiting, name="eoltag-start", daemon=True).start()
     try:
         yield
     finally:
@@ -36,31 +36,25 @@ def patiently() -> Iterator[None]:
 def watch_for_executors(session: SparkSession) -> None:
     """Log what is missing while the cluster gives no executor for PATIENCE_S, and again each time that long."""
     context = session.sparkContext
-    waiting = Waiting(lambda: executors_of(context), lambda: _log.warning(text_of(context)))
-    Thread(target=waiting.run, name="eoltag-executors", daemon=True).start()
+    waiting = (lambda: executors_of(context) > 0, lambda: _log.warning(text_of(context)))
+    Thread(target=complain_until, args=waiting, name="eoltag-executors", daemon=True).start()
 
 
-class Waiting:
-    """Asks for the number of executors until there is one."""
-
-    def __init__(
-        self, executors: Callable[[], int], complain: Callable[[], None], sleep: Callable[[float], object] = time.sleep
-    ) -> None:
-        self._executors, self._complain, self._sleep = executors, complain, sleep
-
-    def run(self) -> None:
-        """Ends with the first executor, or with the session."""
-        waited = 0.0
-        while True:
-            self._sleep(_POLL_S)
-            try:
-                if self._executors():
-                    return
-            except Exception:  # the session has ended, in one of many ways
+def complain_until(
+    is_over: Callable[[], bool], complain: Callable[[], None], sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """Call `complain` each PATIENCE_S, until it is over or the session has ended."""
+    waited = 0.0
+    while True:
+        sleep(_POLL_S)
+        try:
+            if is_over():
                 return
-            waited += _POLL_S
-            if waited % PATIENCE_S < _POLL_S:
-                self._complain()
+        except Exception:  # the session has ended, in one of many ways
+            return
+        waited += _POLL_S
+        if waited % PATIENCE_S < _POLL_S:
+            complain()
 
 
 def executors_of(context: SparkContext) -> int:

@@ -20,7 +20,7 @@ from eoltag.model.card import (
     PrecisionName,
 )
 from eoltag.model.engines import Engine, load_engine
-from eoltag.model.engines.keras import KerasEngine, compute_in_bf16
+from eoltag.model.engines.keras import KerasNetwork, compute_in_bf16
 from eoltag.model.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.model.package import Package, Unpacked, read_package, unpack
 from eoltag.records import Pixels
@@ -268,7 +268,7 @@ def test_keras_in_bfloat16_keeps_its_last_layer_and_its_weights_in_f32() -> None
 
 def test_a_batch_that_was_begun_may_be_written_to_before_its_scores_are_taken(package: Package) -> None:
     loaded = load("keras", unpack(package.pack("keras")))
-    assert isinstance(loaded, KerasEngine)
+    assert isinstance(loaded, KerasNetwork)
     first, second = pictures(BATCH), pictures(BATCH)[::-1].copy()
     wanted = [loaded.predict(first), loaded.predict(second)]
     begun = [loaded.begin(first), loaded.begin(second)]

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
+from eoltag.__main__ import main as eoltag
 from eoltag.audit.sample import read_samples
-from eoltag.commands.people import audit
 from eoltag.judgements.record import agreed, read
 from eoltag.review.queue import Item, Slice, items_of, read_items
 from eoltag.spark.runtime.command import run_command
@@ -151,9 +151,9 @@ def judge(items: Sequence[Item]) -> Counter[tuple[str | None, str]]:
 def certified(seed: int) -> Row:
     """An audit of the current publication: drawn, judged, certified."""
     words = ["out", "--task", "kind"]
-    assert audit.main([*words, "--images", "200", "--seed", str(seed)]) == 0
+    assert eoltag(["audit", *words, "--images", "200", "--seed", str(seed)]) == 0
     judge(items_of(read_samples(Path("out"), "kind")[-1]))
-    assert audit.main(words) == 0
+    assert eoltag(["audit", *words]) == 0
     document: Row = json.loads(Path("out/certificates/kind.json").read_text())
     return document
 

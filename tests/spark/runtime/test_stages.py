@@ -9,7 +9,7 @@ import pytest
 
 from eoltag.spark.runtime import executors, progress
 from eoltag.spark.runtime.command import Parser
-from eoltag.spark.runtime.executors import PATIENCE_S, Waiting, asked_for
+from eoltag.spark.runtime.executors import PATIENCE_S, asked_for, complain_until
 from eoltag.spark.runtime.stages import ROOT, hide_stages, show_stages
 
 
@@ -33,7 +33,7 @@ def test_a_stage_is_one_line_with_the_seconds_since_the_start(capsys: pytest.Cap
 
 @pytest.mark.usefixtures("lines")
 def test_quiet_shows_warnings_only(capsys: pytest.CaptureFixture[str]) -> None:
-    Parser("x", "", "", has_tasks=False).parse_args(["--quiet"])
+    Parser("x", "", "").parse_args(["--quiet"])
     logging.getLogger("eoltag.somewhere").info("deciding")
     logging.getLogger("eoltag.somewhere").warning("nobody comes")
     assert capsys.readouterr().err.endswith("nobody comes\n")
@@ -61,17 +61,16 @@ def test_the_bar_shows_the_rate_of_all_images_and_says_when_only_the_commit_is_l
 def test_a_cluster_without_executors_is_told_after_thirty_seconds_and_again_until_one_comes() -> None:
     waited: list[float] = []
     said: list[float] = []
-    waiting = Waiting(lambda: int(sum(waited) > 2.5 * PATIENCE_S), lambda: said.append(sum(waited)), waited.append)
-    waiting.run()
+    complain_until(lambda: sum(waited) > 2.5 * PATIENCE_S, lambda: said.append(sum(waited)), waited.append)
     assert said == [PATIENCE_S, 2 * PATIENCE_S]
 
 
 def test_a_session_that_has_ended_is_not_waited_for() -> None:
-    def gone() -> int:
+    def gone() -> bool:
         raise ConnectionError
 
     said: list[bool] = []
-    Waiting(gone, lambda: said.append(True), lambda _: None).run()
+    complain_until(gone, lambda: said.append(True), lambda _: None)
     assert said == []
 
 

@@ -334,7 +334,7 @@ def test_eight_orientations_are_different_and_the_first_is_the_picture_itself() 
 
 
 def test_one_process_and_many_give_the_same_fingerprints(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = [read_fingerprint(path, 10**8) for path in photos]
+    alone = [read_fingerprint(path) for path in photos]
     monkeypatch.setattr("train.similar.fingerprints.WORTH_A_PROCESS", 5)
     monkeypatch.setattr("train.images.parallel.cores", lambda: 2)
     together = list(read_fingerprints(photos))

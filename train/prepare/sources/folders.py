@@ -1,13 +1,12 @@
 """A folder of classes that is there already: one folder per class, or train/val/test with those inside."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from eoltag.errors import DataError, ImageError
 from train.images.decoding import decode_ahead
-from train.images.files import read_image_file, visible_files
+from train.images.files import content_sha256, visible_files
 from train.images.listing import images_folder, list_images
 from train.images.manifest import FILE_NAME, read_manifest
 from train.prepare.sources.candidate import Candidate, Offer
@@ -87,10 +86,6 @@ def _by_content(paths: Sequence[Path], manifests: Sequence[Path]) -> dict[Path, 
     }
     if not rows or not paths:
         return {}
-    digests = decode_ahead(paths, _sha256, len(paths), "looking for known images")
+    digests = decode_ahead(paths, content_sha256, len(paths), "looking for known images")
     known = ((path, rows.get(digest)) for path, digest in digests if not isinstance(digest, ImageError))
     return {path: row for path, row in known if row is not None}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(read_image_file(path)).hexdigest()
