@@ -183,7 +183,7 @@ MAY_IMPORT = {
 ROOMS_OF = {
     "pyspark": ["eoltag/spark/"],
     "py4j": ["eoltag/spark/"],
-    "openvino": ["eoltag/model/engines/openvino.py", "train/"],
+    "openvino": ["eoltag/model/engines/openvino.py", "eoltag/model/engines/layout.py", "train/"],
     "PIL": [
         "eoltag/image/decode.py",
         "eoltag/image/bounds.py",

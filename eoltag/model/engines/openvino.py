@@ -9,6 +9,7 @@ from eoltag.errors import PackageError
 from eoltag.model.card import FILES_OF, INT8_FILES, Part, PrecisionChoice, PrecisionName
 from eoltag.model.engines.batches import Rows, check_shapes, pad_batch, row_shape
 from eoltag.model.engines.close_calls import close_calls
+from eoltag.model.engines.layout import transpose_late
 from eoltag.model.engines.precision import choose_precision, cpu_precisions, faster_precisions
 from eoltag.model.package import Unpacked
 from eoltag.records import Pixels, Scores
@@ -100,6 +101,7 @@ def _read(core: ov.Core, model: Unpacked, names: tuple[str, ...], shape: tuple[i
     try:
         network = core.read_model(xml, ov.Tensor(np.frombuffer(weights, np.uint8)))
         network.reshape(list(shape))
+        transpose_late(network)
     except RuntimeError as problem:  # all that OpenVINO ever raises
         reason = str(problem).strip().splitlines()[-1]
         raise PackageError(f"{model.card.name}: OpenVINO cannot read {names[0]} ({reason})") from problem
