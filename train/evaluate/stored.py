@@ -73,7 +73,6 @@ ONE_OF_MANY: Final = ("label", "confidence", "logit")
 IMAGES_PER_PART: Final = 2_000
 SECONDS_PER_PART: Final = 60.0
 """What a kill costs at most: so many images or seconds are written at a time."""
-_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
