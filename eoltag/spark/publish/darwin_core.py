@@ -27,12 +27,12 @@ def darwin_core_tables(
 ) -> dict[str, DataFrame]:
     """Name -> table, with the columns that are written."""
     parts = [assertions(read_tags(output, task.name), task, published[task.name]) for task in tasks]
-    assertions = parts[0]
+    union = parts[0]
     for part in parts[1:]:
-        assertions = assertions.unionByName(part)
+        union = union.unionByName(part)
     return {
         "media": _media(output, tasks).select(*COLUMNS["media"]),
-        "media-assertion": assertions.select(*COLUMNS["media-assertion"]),
+        "media-assertion": union.select(*COLUMNS["media-assertion"]),
         "protocol": _protocols(output, [_protocol(task, published[task.name]) for task in tasks]),
     }
 

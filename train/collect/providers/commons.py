@@ -1,8 +1,7 @@
 """Wikimedia Commons: https://www.mediawiki.org/wiki/API:Search and API:Imageinfo, at most 10,000 results a term."""
 
-import re
 from collections.abc import Iterator
-from html import unescape
+from html.parser import HTMLParser
 from typing import Any, Final
 
 from eoltag.errors import DataError
@@ -13,7 +12,6 @@ from train.collect.providers.policy import Policy, Quota
 URL: Final = "https://commons.wikimedia.org/w/api.php"
 WIDTH_PX: Final = 1280
 """One of the widths that Wikimedia keeps ready; originals may have hundreds of megapixels."""
-_TAG: Final = re.compile(r"<[^>]*>")
 FIRST: Final[dict[str, str | int | list[str]]] = {
     "action": "query",
     "format": "json",
@@ -57,9 +55,22 @@ def _found(info: Any) -> Iterator[ImageHit]:
     yield ImageHit(url, dig_text(info, "descriptionurl"), licence, _plain(author) if author else None)
 
 
+class _Text(HTMLParser):
+    """The author is given as a piece of HTML; this keeps its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
 def _plain(markup: str) -> str:
-    """The text of a piece of HTML, in which authors are given."""
-    return " ".join(unescape(_TAG.sub("", markup)).split())
+    parser = _Text()
+    parser.feed(markup)
+    parser.close()
+    return " ".join("".join(parser.parts).split())
 
 
 # Two images at a time, 25 Mbit/s as measured over 10 seconds: https://wikitech.wikimedia.org/wiki/Robot_policy
