@@ -188,7 +188,7 @@ def test_an_audit_goes_out_with_the_tags_to_look_for_and_comes_back(tmp_path: Pa
     (output / "decided").mkdir()
     content = {"multiple": True, "missing": "none", "rules": [{"name": "b", "tag": "bud"}]}
     (output / "decided/kind.json").write_text(json.dumps({"task": {"content": content}}))
-    sample, file = draw_sample(output, "kind", 90, 0), tmp_path / "audit.csv"
+    sample, file = draw_sample(output, "kind", 200, 0), tmp_path / "audit.csv"
     assert judgements.main([str(output), "--audit", sample.id, "--csv-out", str(file)]) == 0
     with file.open(newline="") as stream:
         rows = list(csv.DictReader(stream))

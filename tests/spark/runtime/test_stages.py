@@ -108,6 +108,7 @@ def test_a_bar_with_nothing_to_show_says_nothing(
 def test_a_cluster_that_does_not_let_spark_start_is_told_of_until_it_does(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("eoltag"), "propagate", True)  # a job that ran here before has ended that
     monkeypatch.setattr(executors, "PATIENCE_S", 0.02)
     monkeypatch.setattr(executors, "_POLL_S", 0.01)
     with executors.patiently():

@@ -94,6 +94,7 @@ def words(pictures: Path, weights: Path, tmp_path: Path) -> list[str]:
     return ["fit", str(tmp_path / "refit.toml"), "--data", str(pictures), "--weights", str(weights)]
 
 
+@pytest.mark.slow
 def test_the_card_of_a_refit_tells_the_figures_of_the_training_before_it(words: list[str], tmp_path: Path) -> None:
     assert main([*words, "--out", str(tmp_path / "first")]) == 0
     assert main([*words, "--out", str(tmp_path / "again"), "--set", "refit=true"]) == 0
@@ -117,6 +118,7 @@ def test_the_card_of_a_refit_tells_the_figures_of_the_training_before_it(words: 
     assert any((a != b).any() for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_refit_that_was_killed_is_gone_on_with(words: list[str], tmp_path: Path) -> None:
     words += ["--set", "refit=true", "--set", "ema_momentum=0.9"]
     saved = Checkpoint.save
