@@ -32,6 +32,11 @@ def parted(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for one in (text or "").split(JOINER) if (part := one.strip())))
 
 
+def each_tag(text: str | None, *, has_several: bool) -> tuple[str, ...]:
+    """The tags, or the rules, of an image: one, or several that one text joins; none for None."""
+    return parted(text) if has_several else () if text is None else (text,)
+
+
 class Outcome(StrEnum):
     """What became of one image. The values are what the tables hold."""
 

@@ -14,12 +14,11 @@ from threading import Event, Thread
 from typing import Any, Final, Protocol
 
 from eoltag.errors import OutputError
+from eoltag.local.files import HALF_WRITTEN
 from eoltag.local.processes import is_gone, own_token
 
 STALE_S: Final = 300.0
 """Of a claim that cannot be read."""
-HALF_WRITTEN: Final = ".tmp"
-"""So ends the name under which a store writes a text before it takes its place: a kill in between leaves it."""
 BEATS: Final = 10
 """Signs of life in the time after which a claim is stale: some may fail."""
 _LOOK_S: Final = 0.1

@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+HALF_WRITTEN: Final = ".tmp"
+"""So ends the name under which a text is written before it takes its place: a kill in between leaves it."""
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 _NOT_HERE: Final = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV)
@@ -102,7 +104,7 @@ def read_text(path: str) -> str:
 def write_text(path: str, text: str) -> None:
     """Write a small file. Whoever reads it, at whatever moment, finds the old text or the new one."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(f"{path}.tmp")
+    fresh = Path(f"{path}{HALF_WRITTEN}")
     fresh.write_bytes(text.encode())
     fresh.replace(path)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from eoltag.publish.task_table import TaskPublish
-from eoltag.records import parted
+from eoltag.records import each_tag
 
 FEWEST_ROWS: Final = 50
 """The flips of a tag alone are held against its limit where it had so many rows: 3 flips of 4 rows say nothing."""
@@ -62,7 +62,7 @@ class Comparison:
         return sum(rows for _, rows in had), sum(rows for new, rows in had if tag not in self._each(new))
 
     def _each(self, text: str | None) -> tuple[str, ...]:
-        return parted(text) if self.has_several else () if text is None else (text,)
+        return each_tag(text, has_several=self.has_several)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from eoltag.records import Cut, Measure, Outcome, parted
+from eoltag.records import Cut, Measure, Outcome, each_tag
 
 PENDING: Final = "pending"
 """Counted for rows that no run has predicted yet."""
@@ -97,7 +97,7 @@ class TaskFacts:
 
     def each(self, text: str | None) -> tuple[str, ...]:
         """The tags, or the rules, of an image: one, or several that stand joined."""
-        return parted(text) if self.has_several else () if text is None else (text,)
+        return each_tag(text, has_several=self.has_several)
 
     def of_each_tag(self, row: Found) -> list[Found]:
         """The row once for each of its tags, with the rule and the confidence of that tag."""

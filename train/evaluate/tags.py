@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from eoltag.errors import DataError
 from eoltag.judgements.task_tags import TaskTags, read_task_tags
-from eoltag.records import parted
+from eoltag.records import each_tag, parted
 from train.data.label_table import ALL_OTHERS
 from train.evaluate.metrics import wilson_interval
 
@@ -115,7 +115,7 @@ def _tags(folder: Path, *, has_several: bool) -> dict[str, Sequence[str] | None]
     except (OSError, pa.ArrowException) as problem:
         raise DataError(f"{folder}: cannot be read as a table of tags ({str(problem).splitlines()[0]})") from problem
     pairs = zip(table["eolMediaURL"].to_pylist(), table["tag"].to_pylist(), strict=True)
-    return {url: None if tag is None else parted(tag) if has_several else (tag,) for url, tag in pairs}
+    return {url: None if tag is None else each_tag(tag, has_several=has_several) for url, tag in pairs}
 
 
 def _truth(table: Path, kind: TaskTags) -> dict[str, Truth]:
@@ -132,7 +132,7 @@ def _truth(table: Path, kind: TaskTags) -> dict[str, Truth]:
             else:
                 tag = _column(table, header, TAG_COLUMNS)
                 said = {(row[url] or "").strip(): (row[tag] or "").strip() for row in reader}
-                each = {url: parted(tag) if kind.has_several else (tag,) for url, tag in said.items() if tag}
+                each = {url: each_tag(tag, has_several=kind.has_several) for url, tag in said.items() if tag}
                 found = {url: Truth(frozenset(tags)) for url, tags in each.items()}
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise DataError(f"--labels {table}: cannot be read as a table ({problem})") from problem

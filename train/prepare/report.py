@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from eoltag.records import parted
+from eoltag.records import each_tag
 from train.data.splitting import straddling
 from train.prepare.output import REPORT_JSON, REPORT_TEXT
 from train.records import ManifestRow, Split
@@ -126,7 +126,7 @@ def make_report(
     order = {split: number for number, split in enumerate(Split)}
     for row in sorted([*kept, *copies], key=lambda row: (row.label, order[row.split] if row.split else 0)):
         split = row.split or UNSPLIT
-        for label in parted(row.label) if has_several else (row.label,):
+        for label in each_tag(row.label, has_several=has_several):
             images[label][split] = images[label].get(split, 0) + 1
     members = Counter(groups)
     different = {(row.label, row.sha256) for row in kept}

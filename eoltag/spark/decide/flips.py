@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, rows_by_rule
-from eoltag.records import parted
+from eoltag.records import each_tag
 from eoltag.report import NO_TAG, Flips
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.tables.bundles import rows_of
@@ -48,7 +48,7 @@ def flips_of(output: Output, task: Task, file: Path | None) -> Flips:
     for row in changed:
         before, then = row["tag_now"] or NO_TAG, row["tag_after"] or NO_TAG
         for counted, text in ((now, before), (after, then)):
-            for tag in parted(text) if task.file.multiple else (text,):
+            for tag in each_tag(text, has_several=task.file.multiple):
                 counted[tag] = counted.get(tag, 0) + row["count"]
         rules[row["rule_after"]] = rules.get(row["rule_after"], 0) + row["count"]
         if row["tag_now"] != row["tag_after"]:

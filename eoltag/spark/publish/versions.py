@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from eoltag.errors import OutputError
+from eoltag.local.files import HALF_WRITTEN
 from eoltag.publish.manifest import CURRENT_FILE, FOLDER, MANIFEST_FILE, Current, Manifest
 from eoltag.spark.tables.output import Output
 
@@ -87,7 +88,7 @@ def _write_current(output: Output, version: str, before: Sequence[str]) -> None:
 
 def _folders(output: Output) -> list[str]:
     names = output.files.names(output.path(FOLDER))
-    return [name for name in names if name != CURRENT_FILE and not name.endswith(".tmp")]
+    return [name for name in names if name != CURRENT_FILE and not name.endswith(HALF_WRITTEN)]
 
 
 def _is_complete(output: Output, version: str) -> bool:

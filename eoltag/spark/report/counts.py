@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task, rows_by_rule
 from eoltag.publish.drift import BINS
-from eoltag.records import Outcome, parted
+from eoltag.records import Outcome, each_tag
 from eoltag.report import Summary, Work
 from eoltag.report.content import PENDING
 from eoltag.spark.report.drift import drift_since
@@ -82,7 +82,7 @@ def count_rows(tagged: DataFrame, *, has_several: bool) -> RowCounts:
         found.outcomes[outcome or PENDING] += rows
         if tag is not None:
             found.images += rows
-            found.tags.update(dict.fromkeys(parted(tag) if has_several else (tag,), rows))
+            found.tags.update(dict.fromkeys(each_tag(tag, has_several=has_several), rows))
         if rule is not None:
             found.rules[rule] += rows
         if bin_ is not None:

@@ -13,6 +13,7 @@ from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.sql import DataFrameReader, SparkSession
 
 from eoltag.local import files as local_files
+from eoltag.local.files import HALF_WRITTEN
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -176,14 +177,14 @@ class Files:
     def write_text(self, path: str, text: str) -> None:
         """Write a small file. Whoever reads it, at whatever moment, finds the old text or the new one."""
         has_rename = renames_in_one_step(path)
-        system, hadoop_path = self._open(f"{path}.tmp" if has_rename else path)
+        system, hadoop_path = self._open(f"{path}{HALF_WRITTEN}" if has_rename else path)
         stream = system.create(hadoop_path, True)  # an object store shows the new object when the stream is closed
         try:
             stream.write(bytearray(text.encode()))
         finally:
             stream.close()
         if has_rename:
-            self.replace(f"{path}.tmp", path)
+            self.replace(f"{path}{HALF_WRITTEN}", path)
 
     @_os_errors
     def replace(self, source: str, target: str) -> None:

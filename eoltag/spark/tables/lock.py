@@ -8,6 +8,7 @@ from eoltag.errors import OutputError, UsageError
 from eoltag.local import signals, swaps
 from eoltag.local.claims import STALE_S, Claim, Heartbeat, own_claim, take
 from eoltag.local.disk import disk_problem
+from eoltag.local.files import HALF_WRITTEN
 from eoltag.spark.tables.files import is_local
 from eoltag.spark.tables.output import SWAPS, Output
 from eoltag.spark.tables.schema_version import write_schema_version
@@ -101,7 +102,7 @@ def begin(output: Output, stale_s: float = STALE_S) -> Claim:
                 files.delete(f"{staging}/{leftover}")
         for folder in _NOTES:
             for name in files.names(output.path(folder)):
-                if name.endswith(".tmp"):
+                if name.endswith(HALF_WRITTEN):
                     files.delete(output.path(*filter(None, (folder, name))))
         return held
     except OSError as problem:

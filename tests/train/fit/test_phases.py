@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from eoltag.errors import SettingsError
-from tests.support.bases import SIDE_PX, save_base_weights
-from tests.support.pictures import save, save_two_classes
+from tests.support.bases import SIDE_PX
+from tests.support.pictures import save
 from train.__main__ import main
 from train.data.dataset import Dataset, read_dataset, split
 from train.fit.attempts import find_package
@@ -27,18 +27,6 @@ CONFIG = (
     'architecture = "mobilenet"\nalpha = 0.25\nimage_size_px = 32\nepochs = 2\nbatch_size = 8\nhead_units = [6]\n'
     'fine_tune_from = "conv_dw_13"\nfine_tune_epochs = 2\nlabel_smoothing = 0.1\naugmentation = "photo"\n'
 )
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of eight pictures."""
-    return save_two_classes(tmp_path_factory.mktemp("pictures"), 8)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base of the smallest width."""
-    return save_base_weights(tmp_path_factory.mktemp("weights") / "small.weights.h5")
 
 
 @pytest.fixture
