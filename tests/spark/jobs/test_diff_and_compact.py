@@ -247,7 +247,13 @@ def test_many_files_become_few_with_the_same_rows_and_columns(
     assert json.loads(job(compact_tables, "--output", many.root, "--json")[1])["partitions"][0]["files_after"] == 1
 
 
-@pytest.mark.parametrize("folder", [f"scores/model_version={VERSION}", "images", "measures/name=mnorm_pp", "pixels"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        f"scores/model_version={VERSION}",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("images", "measures/name=mnorm_pp", "pixels")),
+    ],
+)
 def test_a_kill_between_the_two_renames_is_mended_by_the_next_run(
     session: SparkSession, many: Output, folder: str
 ) -> None:

@@ -16,25 +16,24 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.spark
 
-KINDS: Final = ("segfault", "kill", "hang", "stop", "segfault", "kill", "segfault", "kill", "segfault", "kill")
+KINDS: Final = ("segfault", "kill", "hang", "stop")
+TEN: Final = (*KINDS, *("segfault", "kill") * 3)
+SOUND: Final = 40
 RULE: Final = '[[rules]]\nname = "any"\nwhen = "confidence >= 0"\ntag = "x"\n'
 SETTINGS: Final = "[decode]\ntimeout_s = 1.0\n[run]\nfirst_wave_images = 20\nfirst_task_images = 10\nwave_s = 2.0\n"
 
 
 @pytest.fixture
 def folder(tmp_path: Path, small_package: Path, sample_images: Path) -> Path:
-    """A package, a task, 40 sound pictures and ten deadly ones."""
+    """A package, a task and sound pictures."""
     shutil.copytree(small_package, tmp_path / "model")
     (tmp_path / "kind.toml").write_text(f'name = "kind"\nmodels.main.package = "model"\n{RULE}')
     (tmp_path / "job.toml").write_text(SETTINGS)
     (tmp_path / "images").mkdir()
-    sound = sorted(path for path in sample_images.rglob("*.jpg") if path.is_file())[:40]
-    assert len(sound) == 40
+    sound = sorted(path for path in sample_images.rglob("*.jpg") if path.is_file())[:SOUND]
+    assert len(sound) == SOUND
     for number, path in enumerate(sound):
         (tmp_path / f"images/{number:02}.jpg").write_bytes(path.read_bytes())
-    for number, kind in enumerate(KINDS):
-        file = deadly.picture(sound[0].read_bytes(), f"{kind}")
-        (tmp_path / f"images/deadly_{number}_{kind}.jpg").write_bytes(file)
     return tmp_path
 
 
@@ -49,8 +48,20 @@ def submit(master: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("master", ["local[2,4]", pytest.param("local[2]", marks=pytest.mark.slow)])
-def test_ten_pictures_that_end_their_worker_cost_ten_rows_in_one_run(folder: Path, master: str) -> None:
+@pytest.mark.parametrize(
+    ("master", "kinds"),
+    [
+        ("local[2,4]", KINDS),
+        pytest.param("local[2,4]", TEN, marks=pytest.mark.slow),
+        pytest.param("local[2]", TEN, marks=pytest.mark.slow),
+    ],
+)
+def test_pictures_that_end_their_worker_cost_a_row_each_in_one_run(
+    folder: Path, master: str, kinds: tuple[str, ...]
+) -> None:
+    bytes_of_one = (folder / "images/00.jpg").read_bytes()
+    for number, kind in enumerate(kinds):
+        (folder / f"images/deadly_{number}_{kind}.jpg").write_bytes(deadly.picture(bytes_of_one, kind))
     with Loopback(folder / "images") as server:
         names = sorted(path.name for path in (folder / "images").iterdir())
         (folder / "list.txt").write_text("\n".join(server.url(f"/files/{quote(name)}") for name in names) + "\n")
@@ -58,7 +69,8 @@ def test_ten_pictures_that_end_their_worker_cost_ten_rows_in_one_run(folder: Pat
         asked = {name: sum(name in str(request) for request in server.requests) for name in names}
     assert done.stdout, done.stderr[-3000:]
     summary = json.loads(done.stdout)
-    assert (summary["rows_in"], summary["ok"], summary["failed"]) == (50, 40, {"undecodable": 10})
+    assert (summary["rows_in"], summary["ok"]) == (len(names), SOUND)
+    assert summary["failed"] == {"undecodable": len(kinds)}
     rows = duckdb.sql(
         f"SELECT eolMediaURL, detail FROM '{folder}/out/images/*.parquet' WHERE outcome <> 'ok'"
     ).fetchall()

@@ -151,6 +151,7 @@ def test_a_night_with_nothing_new_says_so_and_writes_nothing_but_its_own_record(
     assert not nothing_to_do(night()), "a file that somebody deleted is written again"
 
 
+@pytest.mark.slow
 def test_a_changed_version_tags_its_row_alone_and_a_new_model_all_while_the_old_rows_stay(
     place: Path, small_package: Path, night: Callable[..., Row], job: Callable[..., Row]
 ) -> None:

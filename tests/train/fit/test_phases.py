@@ -167,6 +167,7 @@ def test_a_training_goes_on_exactly_wherever_it_was_killed(
     assert replace(whole.best, seconds=0) == replace(resumed.best, seconds=0)
 
 
+@pytest.mark.slow
 def test_an_attempt_is_gone_on_with(pictures: Path, weights: Path, config: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("train.fit.run._recorder", killing_after(3))
@@ -277,6 +278,7 @@ def test_weights_that_cannot_be_read_are_one_line(
     assert message in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_package_lends_its_base_to_the_next_training(
     pictures: Path, weights: Path, config: Path, tmp_path: Path
 ) -> None:
