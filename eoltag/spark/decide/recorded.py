@@ -18,17 +18,36 @@ def recorded(task: Task) -> dict[str, Any]:
         "content": task.file.model_dump(mode="json"),
         "models": {name: package.version for name, package in task.packages.items()},
         "thresholds": {name: package.card.thresholds for name, package in task.packages.items()},
-        "promises": _promises(next(iter(task.packages.values())).card),
+        "promises": _promises(task),
     }
 
 
-def _promises(card: Card) -> dict[str, Any]:
-    """Label -> the error that its threshold promises, as `train thresholds` chose it; of the first model."""
-    record = card.threshold_record
-    return {
-        label: {"max_error": record["max_error"], "confidence_level": record["confidence_level"]}
-        for label in record.get("chosen", {})
+def _promises(task: Task) -> dict[str, Any]:
+    """Tag -> the error that thresholds promise for it, as `train thresholds` chose them.
+
+    A label of the first model has its own promise. A tag of another name has the weakest of the labels that its rules
+    ask for, where every one of its rules cuts at the threshold of such a label.
+    """
+    promised = {
+        (model, label): {name: package.card.threshold_record[name] for name in ("max_error", "confidence_level")}
+        for model, package in task.packages.items()
+        for label in package.card.threshold_record.get("chosen", {})
     }
+    if not promised:
+        return {}
+    from eoltag.decide.own_labels import own_labels  # brings sqlglot, which a job with nothing to do need not wait for
+
+    rules = list(zip(task.file.rules, own_labels(task), strict=True))
+    found = {label: promise for (model, label), promise in promised.items() if model == next(iter(task.packages))}
+    for tag in {rule.tag for rule in task.file.rules} - {None, *found}:
+        owners = [owner if "${threshold." in rule.when else None for rule, owner in rules if rule.tag == tag]
+        of_rules = [promised[owner] for owner in owners if owner in promised]
+        if len(of_rules) == len(owners):
+            found[str(tag)] = {
+                "max_error": max(one["max_error"] for one in of_rules),
+                "confidence_level": min(one["confidence_level"] for one in of_rules),
+            }
+    return found
 
 
 def recorded_task(output: Output, name: str, note: DecidedNote) -> Task:
