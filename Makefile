@@ -56,7 +56,7 @@ test-slow: $(INSTALLED)
 
 test-cluster: $(INSTALLED)
 	@$(BIN)/python -m tests.cluster.fetched
-	@$(JAVA) $(BIN)/python -m pytest -m cluster -n 2 --dist loadfile tests/cluster $(ARGS)
+	@$(JAVA) $(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .
