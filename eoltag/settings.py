@@ -163,7 +163,7 @@ class ReuseSettings(Strict):
     """Keep a small copy of each picture with this shorter side, in pixels, so that a new model with an input no larger
     needs no request; 0 keeps none. 256 serves most models."""
     pixels_format: CopyFormat = "jpeg"
-    """File format of these copies: `webp` is a third smaller and takes several times as long to make."""
+    """File format of these copies: `webp` is a fifth smaller and takes several times as long to make."""
     pixels_quality: int = Field(90, ge=50, le=100)
     """Quality of these copies."""
 

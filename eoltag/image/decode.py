@@ -25,7 +25,7 @@ from PIL import (
 from eoltag.errors import ImageError, NotImage, TooManyPixels, Truncated, Undecodable
 from eoltag.image.bounds import check_before_open, check_cost, check_pixels
 from eoltag.image.png import without_metadata
-from eoltag.image.resize import HAS_SIMD, Source
+from eoltag.image.resize import HAS_SIMD, Box, Source
 from eoltag.image.samples import as_rgb
 from eoltag.records import Decoded, Fit, InputSpec, Pixels
 
@@ -50,9 +50,6 @@ LONGEST_COPY: Final = 4
 HASH_SIZE: Final = (9, 8)
 HASH_GAP: Final = 2.0
 """Shrink coarsely to twice the size first: 72 cells need no more."""
-
-Box = tuple[float, float, float, float]
-"""Left, upper, right, lower."""
 
 _RESAMPLE: Final = {
     "nearest": Image.Resampling.NEAREST,
@@ -167,10 +164,15 @@ class _Picture:
 
     def scaled(self, size: tuple[int, int], resample: Image.Resampling, *, box: Box | None = None) -> Pixels:
         """The part in `box`, as the file holds it, upright in that size. Turned last, when it is small."""
-        if resample != Image.Resampling.BILINEAR or not HAS_SIMD or prod(self.image.size) > SIMD_PIXELS:
+        if resample != Image.Resampling.BILINEAR or not self.fits_simd:
             return np.asarray(self.shrunk(size, resample, box=box))
-        small = self.source.bilinear(self._stored(size), box or self.box)
-        return small if self.turn is None else np.asarray(Image.fromarray(small).transpose(self.turn))
+        return self._turned(self.source.bilinear(self._stored(size), box or self.box))
+
+    def copied(self, size: tuple[int, int]) -> Pixels:
+        """The picture in that size with all detail that it can hold: who resizes it again blurs it once, not twice."""
+        if not self.fits_simd:
+            return np.asarray(self.shrunk(size, Image.Resampling.LANCZOS))
+        return self._turned(self.source.lanczos(self._stored(size), self.box))
 
     def shrunk(
         self, size: tuple[int, int], resample: Image.Resampling, *, box: Box | None = None, gap: float | None = None
@@ -178,6 +180,14 @@ class _Picture:
         """The picture resized by Pillow, which with a `gap` begins by means of whole pixels; see its `reducing_gap`."""
         small = self.image.resize(self._stored(size), resample, box or self.box, reducing_gap=gap)
         return small if self.turn is None else small.transpose(self.turn)
+
+    @property
+    def fits_simd(self) -> bool:
+        """Vector instructions are there, and a second copy of the picture may be made for them."""
+        return HAS_SIMD and prod(self.image.size) <= SIMD_PIXELS
+
+    def _turned(self, small: Pixels) -> Pixels:
+        return small if self.turn is None else np.asarray(Image.fromarray(small).transpose(self.turn))
 
     def _stored(self, size: tuple[int, int]) -> tuple[int, int]:
         return size[::-1] if self.is_sideways else size
@@ -278,7 +288,7 @@ def _copied(picture: _Picture, side_px: int) -> Pixels:
     """The copy to keep."""
     _, _, across, down = picture.box
     width, height = (down, across) if picture.is_sideways else (across, down)
-    return picture.scaled(copy_size((round(width), round(height)), side_px), Image.Resampling.BILINEAR)
+    return picture.copied(copy_size((round(width), round(height)), side_px))
 
 
 def _bounded(picture: _Picture, side_px: int | None) -> Pixels:

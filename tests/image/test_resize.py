@@ -56,6 +56,36 @@ def test_few_values_differ_from_pillow_and_as_many_up_as_down() -> None:
     assert abs((wanted - found).mean()) < 0.02
 
 
+def test_lanczos_is_much_as_pillows() -> None:
+    image = smooth(640, 480)
+    found = Source(image.tobytes(), image.size).lanczos((341, 256), (0, 0, 640, 480))
+    wanted = np.asarray(image.resize((341, 256), Image.Resampling.LANCZOS)).astype(int)
+    assert found.shape == (256, 341, 3)
+    assert np.abs(wanted - found).mean() < 0.5  # Pillow cuts off what overshoots after each of its two passes
+
+
+def smooth(width: int, height: int) -> Image.Image:
+    """A picture with detail of all sizes."""
+    return noise(width // 2, height // 2).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("simd", [True, False])
+def test_a_model_sees_a_copy_as_it_sees_the_picture(simd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "HAS_SIMD", simd)
+    spec = InputSpec(224, 224, "stretch", "bilinear")
+    file = BytesIO()
+    smooth(800, 600).save(file, "PNG")
+    found = decode(file.getvalue(), [spec], 10**6, [], 256)
+    assert found.copy is not None
+    twice = smooth(800, 600).resize((341, 256), Image.Resampling.BILINEAR)
+    blurred, sharp = (
+        np.asarray(Image.fromarray(np.asarray(copy)).resize((224, 224), Image.Resampling.BILINEAR)).astype(int)
+        for copy in (twice, found.copy)
+    )
+    far, near = (np.abs(seen - found.pixels[0]).mean() for seen in (blurred, sharp))
+    assert near < 0.6 * far
+
+
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_decoding_without_the_package_differs_by_one_at_most(
