@@ -245,7 +245,10 @@ images = fetch_ahead(urls, FetchRequest, settings, rate_share=1.0, max_images=8,
 print(next(images)[1].outcome)
 """
     ended = subprocess.run([sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=60)
-    assert (ended.stdout, ended.stderr, ended.returncode) == ("ok\n", "", 0)
+    said = [
+        line for line in ended.stderr.splitlines() if not line.startswith("Executing ")
+    ]  # asyncio's, where it is slow
+    assert (ended.stdout, said, ended.returncode) == ("ok\n", [], 0)
 
 
 # Memory.

@@ -217,7 +217,6 @@ def test_nothing_is_wrong_in_what_was_not_damaged(out: Path, capsys: pytest.Capt
 
 
 TOGETHER = (
-    "a foreign file in a table",
     "a foreign folder",
     "a TSV cell changed",
     "a TSV file missing",

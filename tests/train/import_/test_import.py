@@ -79,6 +79,7 @@ def one_unit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras
 
     folder = tmp_path_factory.mktemp("one_unit")
+    keras.utils.set_random_seed(1)  # whatever has drawn numbers before
     whole = network(None, "float32")
     for name, units, activation in (("share", 1, "sigmoid"), ("raw", 1, None), ("two", 2, "sigmoid")):
         score = keras.layers.Dense(units, activation=activation, name=f"{name}_unit")(whole.output)

@@ -343,14 +343,14 @@ def trickle_for_ever(connection: socket.socket) -> NoReturn:
 
 @pytest.mark.parametrize("first", ["no head yet", "a refusal"])
 def test_who_sends_on_slowly_is_cut_off(small_package: Path, first: str) -> None:
-    with served(small_package, deadline_s=0.5) as hasty, hasty.connect() as connection:
+    with served(small_package, deadline_s=2.0) as hasty, hasty.connect() as connection:
         if first == "a refusal":
             connection.sendall(disguised(b"text").replace(b"Connection: close\r\n", b""))
             assert receive(connection).status == 415
         began = time.monotonic()
         with pytest.raises(ConnectionError):
             trickle_for_ever(connection)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20
 
 
 def test_who_is_slow_with_a_head_keeps_nobody_from_being_served(service: Served, good: bytes) -> None:
