@@ -311,6 +311,11 @@ def _filled(expression: str, task: Task) -> str:
     return _THRESHOLD.sub(value, expression)
 
 
+def threshold_placeholder(task: Task, model: str, label: str) -> str:
+    """How a rule writes the threshold of a label of one of the task's models."""
+    return f"${{threshold.{f'{model}.' if len(task.packages) > 1 else ''}{label}}}"
+
+
 def text_literal(text: str) -> str:
     """A text as a literal of Spark SQL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")

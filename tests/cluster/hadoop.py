@@ -121,9 +121,9 @@ def hadoop(folder: Path, java: Path) -> Iterator[Hadoop]:
             conf = folder / f"conf-{host}"
             _write(conf, {**common, **_of_node(folder, host)})
             cluster.start(host, _NODE_MANAGER, conf)
-        wait_for("the data node", lambda: cluster.said("data-node", "successfully registered with NN"))
+        wait_for("the data node", lambda: cluster.said("data-node", "successfully registered with NN"), 60)
         for host in HOSTS:
-            wait_for("a node manager", partial(cluster.said, host, "Registered with ResourceManager"))
+            wait_for("a node manager", partial(cluster.said, host, "Registered with ResourceManager"), 60)
         yield cluster
     finally:
         for host in HOSTS:

@@ -25,6 +25,11 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8))
 
 
+def smooth(width: int, height: int) -> Image.Image:
+    """A picture with detail of all sizes."""
+    return noise(width // 2, height // 2).resize((width, height), Image.Resampling.BICUBIC)
+
+
 def part(low: float, high: float, side: int) -> tuple[float, float]:
     """At least a hundredth of a pixel of `side`."""
     low, high = sorted((low * side, high * side))
@@ -62,11 +67,6 @@ def test_lanczos_is_much_as_pillows() -> None:
     wanted = np.asarray(image.resize((341, 256), Image.Resampling.LANCZOS)).astype(int)
     assert found.shape == (256, 341, 3)
     assert np.abs(wanted - found).mean() < 0.5  # Pillow cuts off what overshoots after each of its two passes
-
-
-def smooth(width: int, height: int) -> Image.Image:
-    """A picture with detail of all sizes."""
-    return noise(width // 2, height // 2).resize((width, height), Image.Resampling.BICUBIC)
 
 
 @pytest.mark.parametrize("simd", [True, False])

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from eoltag.decide.task import Task, TaskFile
+from eoltag.decide.task import Task, TaskFile, threshold_placeholder
 from eoltag.errors import OutputError
 from eoltag.model.package import Card, Package
 from eoltag.settings import parse
@@ -40,8 +40,12 @@ def _promises(task: Task) -> dict[str, Any]:
     rules = list(zip(task.file.rules, own_labels(task), strict=True))
     found = {label: promise for (model, label), promise in promised.items() if model == next(iter(task.packages))}
     for tag in {rule.tag for rule in task.file.rules} - {None, *found}:
-        owners = [owner if "${threshold." in rule.when else None for rule, owner in rules if rule.tag == tag]
-        of_rules = [promised[owner] for owner in owners if owner in promised]
+        owners = [
+            owner if owner in promised and threshold_placeholder(task, *owner) in rule.when else None
+            for rule, owner in rules
+            if rule.tag == tag
+        ]
+        of_rules = [promised[owner] for owner in owners if owner is not None]
         if len(of_rules) == len(owners):
             found[str(tag)] = {
                 "max_error": max(one["max_error"] for one in of_rules),

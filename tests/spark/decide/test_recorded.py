@@ -12,9 +12,9 @@ from tests.support.tables import rule, task
 THRESHOLDS = {"flower": 0.84, "fruit": 0.53}
 
 
-def promising(**max_errors: float) -> dict[str, Any]:
+def promising(label: str, max_error: float) -> dict[str, Any]:
     """What `train thresholds` writes onto a card, as far as it counts here."""
-    return {"max_error": 0.05, "confidence_level": 0.95, "chosen": dict.fromkeys(max_errors, 0.5)}
+    return {"max_error": max_error, "confidence_level": 0.95, "chosen": {label: THRESHOLDS[label]}}
 
 
 def kind(*rules: tuple[str, str]) -> Task:
@@ -23,7 +23,7 @@ def kind(*rules: tuple[str, str]) -> Task:
         models=("main", "second"), thresholds=THRESHOLDS, labels=("flower", "fruit"),
         rules=tuple(rule(f"r{number}", when, tag) for number, (when, tag) in enumerate(rules)),
     )  # fmt: skip
-    records = {"main": promising(flower=0.05), "second": {**promising(fruit=0.1), "max_error": 0.1}}
+    records = {"main": promising("flower", 0.05), "second": promising("fruit", 0.1)}
     packages = {
         name: replace(package, card=package.card.model_copy(update={"threshold_record": records[name]}))
         for name, package in made.packages.items()
@@ -46,6 +46,7 @@ WEAK = {"max_error": 0.1, "confidence_level": 0.95}
         ([(FLOWER, "in bloom"), ("true", "in bloom")], {"flower": STRONG}),
         ([("main.scores['flower'] >= 0.2", "in bloom")], {"flower": STRONG}),
         ([("main.scores['fruit'] >= ${threshold.main.fruit}", "in fruit")], {"flower": STRONG}),
+        ([("main.scores['flower'] >= 0.2 AND mnorm_pp < ${threshold.second.fruit}", "in bloom")], {"flower": STRONG}),
     ],
 )
 def test_a_tag_has_the_weakest_promise_of_the_labels_that_its_rules_ask_for(
