@@ -22,6 +22,8 @@ from tests.support.tiny_package import write_tiny_based_package
 
 PATIENCE_S: Final = 120.0
 """For a run to end that was struck; one that takes longer hangs."""
+_SMALL: Final = 1_000
+"""Images of a run that takes a minute or two, on a slow machine too."""
 _SETTLE_S: Final = 15.0
 """For what a process has started to end by itself."""
 _TASKS: Final = {"one": ("one", 1, 0), "two": ("two", 2, 0), "other": ("other", 3, 1)}
@@ -41,6 +43,8 @@ class Place:
     """Lists, tasks, packages, and outputs by name."""
 
     folder: Path
+    end_s: float = 4 * PATIENCE_S
+    """For a whole run that nothing disturbs; one that takes longer hangs."""
 
     @property
     def temporary(self) -> Path:
@@ -91,7 +95,7 @@ class Place:
 
 def prepare(folder: Path, server: Loopback, images: int, requests_per_s: float) -> Place:
     """Lists, packages, tasks and settings; the server's files must lie in folder/pictures."""
-    place = Place(folder)
+    place = Place(folder, 4 * PATIENCE_S * max(1, images / _SMALL))
     place.temporary.mkdir()
     for name, (package, seed, base) in _TASKS.items():
         write_tiny_based_package(folder / package, ("a", "b", "c"), seed, base)
@@ -183,7 +187,7 @@ def ended(place: Place, command: list[str], told: Told) -> None:
     """Let a command come to its end, which must be a good one."""
     told.starts += 1
     log = place.folder / "log.txt"
-    code = waited(place, start(place, command, log), told, 4 * PATIENCE_S)
+    code = waited(place, start(place, command, log), told, place.end_s)
     if code:
         told.wrongly(f"exit code {code} of the last run: {' | '.join(lines_of(log)[-2:])}")
 

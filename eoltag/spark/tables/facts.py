@@ -88,17 +88,31 @@ def append_facts(output: Output, table: FactTable, rows: DataFrame, images: int)
 
     Returns their bytes. rows: each key once; what the table holds already is left out. images: how many these are of.
     """
-    fresh, files = _without_known(output, table, rows), output.files
-    staged = f"{output.staging}/{table.name}"
-    write_sorted(fresh, table, staged, 1 + images // table.rows_per_file)
-    size = files.size(staged)[1]
+    size = stage_facts(output, table, rows, images)
+    place_facts(output, table)
+    return size
+
+
+def stage_facts(output: Output, table: FactTable, rows: DataFrame, images: int) -> int:
+    """The first half of append_facts: the files are complete, and not yet in their places."""
+    staged = _staged(output, table)
+    write_sorted(_without_known(output, table, rows), table, staged, 1 + images // table.rows_per_file)
+    return output.files.size(staged)[1]
+
+
+def place_facts(output: Output, table: FactTable) -> None:
+    """The second half of append_facts: what stage_facts has written is moved into its place."""
+    files, staged = output.files, _staged(output, table)
     output.check_lock()
     for partition in files.partitions(staged) if table.partition else [""]:
         folder = f"{staged}/{partition}".rstrip("/")
         for name in files.parts(folder):
             files.move(f"{folder}/{name}", output.path(table.name, *([partition] if partition else []), name))
     files.delete(staged)
-    return size
+
+
+def _staged(output: Output, table: FactTable) -> str:
+    return f"{output.staging}/{table.name}"
 
 
 def write_sorted(rows: DataFrame, table: FactTable, target: str, files: int, *, is_partitioned: bool = True) -> None:

@@ -46,8 +46,10 @@ def worker_rows(thumbnails: Iterable[Thumbnail]) -> list[dict[str, Any]]:
     return [{"table": TABLE, "task": one.task, **_row(one)} for one in thumbnails]
 
 
-def merge_thumbnails(output: Output, tasks: Sequence[Task], limit: int, found: DataFrame | None = None) -> None:
-    """Replace the thumbnails of each task by the best of these and of `found`; a task without any has no table.
+def best_thumbnails(
+    output: Output, tasks: Sequence[Task], limit: int, found: DataFrame | None = None
+) -> list[Thumbnail]:
+    """The best of those that tasks have, and of `found`.
 
     found: worker_rows of a wave. They come one partition at a time, and only the best of them are held.
     """
@@ -62,7 +64,11 @@ def merge_thumbnails(output: Output, tasks: Sequence[Task], limit: int, found: D
         for one in kept:
             if (one.task, one.url) not in seen:  # a later thumbnail of the same image takes its place
                 collector.add(one)
-    best = collector.thumbnails()
+    return collector.thumbnails()
+
+
+def replace_thumbnails(output: Output, tasks: Sequence[Task], best: Sequence[Thumbnail]) -> None:
+    """Give each task these in place of what it has; a task without any has no table."""
     for task in tasks:
         _write(output, task.name, sorted((one for one in best if one.task == task.name), key=lambda one: one.url))
 
@@ -71,7 +77,7 @@ def share_thumbnails(output: Output, tasks: Sequence[Task], limit: int) -> None:
     """Give a new task the thumbnails that others have of the same model: none of its images may have been read."""
     new = [task for task in tasks if not output.files.exists(output.path(TABLE, f"task={task.name}"))]
     if new and output.files.partitions(output.path(TABLE)):
-        merge_thumbnails(output, new, limit)
+        replace_thumbnails(output, new, best_thumbnails(output, new, limit))
 
 
 def _of_other_tasks(output: Output, task: str, plans: ThumbnailPlans) -> list[Thumbnail]:
@@ -90,7 +96,7 @@ def trim_thumbnails(output: Output, tasks: Sequence[Task], limit: int) -> bool:
     """Cut down what earlier runs kept to `limit` for each task; whether there was more."""
     is_over = any(len(read_thumbnails(output, task.name)) > limit for task in tasks)
     if is_over:
-        merge_thumbnails(output, tasks, limit)
+        replace_thumbnails(output, tasks, best_thumbnails(output, tasks, limit))
     return is_over
 
 

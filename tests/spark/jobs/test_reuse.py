@@ -20,7 +20,7 @@ from eoltag.model.package import Package, unpack
 from eoltag.settings import FetchSettings, ReuseSettings, Settings
 from eoltag.spark.jobs.tag import tag_bundles
 from eoltag.spark.requests import TagRequest
-from eoltag.spark.tables.facts import FactTable, append_facts
+from eoltag.spark.tables.facts import FactTable, place_facts
 from eoltag.spark.tables.output import Output
 from tests.support.flat import predictions
 from tests.support.loopback import Loopback
@@ -110,21 +110,21 @@ def test_whatever_table_a_kill_comes_before_the_next_run_keeps_all_that_an_undis
 ) -> None:
     urls = [server.url(f"/files/{number}.jpg") for number in range(IMAGES)]
     write_tiny_based_package(Path("one"), ("a", "b"), seed=1)
-    appended: list[str] = []
+    placed: list[str] = []
 
-    def dies_after(tables: int) -> Callable[..., int]:
-        def append(output: Output, table: FactTable, *rest: Any) -> int:
-            if len(appended) == tables:
+    def dies_after(tables: int) -> Callable[..., None]:
+        def place(output: Output, table: FactTable) -> None:
+            if len(placed) == tables:
                 raise RuntimeError("killed")
-            appended.append(table.name)
-            return append_facts(output, table, *rest)
+            placed.append(table.name)
+            place_facts(output, table)
 
-        return append
+        return place
 
     for tables in range(1, 4):  # of pixels, features, scores and images
-        appended.clear()
+        placed.clear()
         with monkeypatch.context() as patch:
-            patch.setattr("eoltag.spark.predict.commits.append_facts", dies_after(tables))
+            patch.setattr("eoltag.spark.predict.commits.place_facts", dies_after(tables))
             with pytest.raises(RuntimeError, match="killed"):
                 tag(urls, "one", reuse={"features": True, "pixels": 32})
     tag(urls, "one", reuse={"features": True, "pixels": 32})

@@ -16,8 +16,9 @@ from eoltag.spark.tables import thumbnails
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import WORKER_OUTPUT
 from eoltag.spark.tables.thumbnails import (
-    merge_thumbnails,
+    best_thumbnails,
     read_thumbnails,
+    replace_thumbnails,
     share_thumbnails,
     trim_thumbnails,
     worker_rows,
@@ -43,7 +44,8 @@ class Table:
     def add(self, images: Iterable[Thumbnail]) -> None:
         """A wave of several Spark tasks that have kept these."""
         found = self._session.createDataFrame(worker_rows(images), WORKER_OUTPUT)
-        merge_thumbnails(self._output, TASKS, self._limit, found.repartition(3))
+        best = best_thumbnails(self._output, TASKS, self._limit, found.repartition(3))
+        replace_thumbnails(self._output, TASKS, best)
 
     def trim(self, limit: int) -> bool:
         """Go on with another limit; whether there were more."""

@@ -83,7 +83,9 @@ def one_unit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, units, activation in (("share", 1, "sigmoid"), ("raw", 1, None), ("two", 2, "sigmoid")):
         score = keras.layers.Dense(units, activation=activation, name=f"{name}_unit")(whole.output)
         model = keras.Model(whole.input, score)
-        kernel = np.array([[1, 0.5], [-1, 0], [0, -1]], np.float32)  # not drawn: shares near 0 or 1 would differ by nothing
+        kernel = np.array(
+            [[1, 0.5], [-1, 0], [0, -1]], np.float32
+        )  # not drawn: shares near 0 or 1 would differ by nothing
         model.get_layer(f"{name}_unit").set_weights([kernel[:, :units], np.zeros(units, np.float32)])
         model.save(folder / f"{name}.keras")
         model.export(folder / name, verbose=False)
