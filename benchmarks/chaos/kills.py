@@ -16,7 +16,7 @@ from itertools import count
 from typing import Final
 
 from benchmarks.chaos.comparing import compare
-from benchmarks.chaos.place import PATIENCE_S, SHORT, Place, ended, kill, settle, start, undisturbed, waited
+from benchmarks.chaos.place import SHORT, Place, ended, kill, settle, start, undisturbed, waited
 from benchmarks.chaos.told import Told
 from tests.support.loopback import Loopback
 from tests.support.paths import ROOT
@@ -70,7 +70,7 @@ def _killed(place: Place, command: list[str], draw_from: random.Random, result: 
             kill(place, "group", draw_from)
             result.blows += 1
         try:
-            job.wait(PATIENCE_S)
+            job.wait(place.end_s)  # without one of its Python processes it goes on to its end
         except subprocess.TimeoutExpired:
             result.hangs += 1
             result.details.append(f"{' '.join(command[3:6])}: hangs after SIGKILL of {target}")

@@ -10,7 +10,7 @@ from typing import Final
 from eoltag import __version__
 from eoltag.decide.task import Task, extra_columns, rule_conditions
 from eoltag.report import Changes
-from eoltag.spark.decide.changes import compare_tags
+from eoltag.spark.decide.changes import Compared, compare_tags
 from eoltag.spark.decide.checking import naming_the_rule
 from eoltag.spark.decide.judgements import judgements_digest
 from eoltag.spark.decide.recorded import recorded
@@ -32,11 +32,24 @@ def decide(output: Output, task: Task, digests: Mapping[str, str], *, has_delta:
     digests: of the bundles whose rows this run has replaced. has_delta: also write files of only what changed. None
     where the task had no tags before.
     """
+    return write_files(output, task, digests, write_tags(output, task, has_delta=has_delta), has_delta=has_delta)
+
+
+def write_tags(output: Output, task: Task, *, has_delta: bool) -> Compared:
+    """The first half of decide: the tags are in their place."""
     with naming_the_rule(output.session, task):
         _log.info("deciding task %s", task.name)
         tags = stage_tags(output, tag_rows(rows_of(output, task), facts_of(output), task))
         compared = compare_tags(output, task, tags, with_rows=has_delta)
         place_tags(output, task.name)
+    return compared
+
+
+def write_files(
+    output: Output, task: Task, digests: Mapping[str, str], compared: Compared, *, has_delta: bool
+) -> Changes | None:
+    """The second half of decide: the files are written from the tags, and the note says that the task is decided."""
+    with naming_the_rule(output.session, task):
         _log.info("writing the files of task %s", task.name)
         export_tags(output, task)
         if has_delta:

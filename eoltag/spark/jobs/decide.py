@@ -7,10 +7,11 @@ from typing import Final
 from eoltag.decide.keeping import keeping
 from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode
-from eoltag.report import Changes, Flips, flips_text, summary_text
+from eoltag.report import Flips, flips_text, summary_text
 from eoltag.spark.decide.checking import check_task, naming_the_rule
-from eoltag.spark.decide.decision import begin_change, decide
+from eoltag.spark.decide.decision import begin_change
 from eoltag.spark.decide.flips import flips_of
+from eoltag.spark.jobs.deciding import decide_tasks
 from eoltag.spark.predict.remote import fetch_package
 from eoltag.spark.report.counts import summarise
 from eoltag.spark.report.page_data import write_report
@@ -45,10 +46,9 @@ def decide_tags(request: DecideRequest) -> ExitCode:
     with locked(output):
         record = {**task_record(output, tasks), "job": "decide_tags"}
         write_record(output, {**record, "status": RUNNING})
-        changes: dict[str, Changes | None] = {}
         for task in tasks:
             begin_change(output, task)
-            changes[task.name] = decide(output, task, {}, has_delta=request.has_delta)
+        changes, shown = decide_tasks(output, tasks, {}, has_delta=request.has_delta)
         refresh_views(output)
         bundles = sorted({name for task in tasks for name in bundles_of(output, task.name)})
         taken = [note for task in tasks for note in task.taken]
@@ -56,7 +56,7 @@ def decide_tags(request: DecideRequest) -> ExitCode:
         summary = summary.with_changes(changes, has_delta=request.has_delta)
         record |= {"summary": summary.as_dict()}
         write_record(output, {**record, "status": RUNNING})
-        write_report(output)
+        write_report(output, shown)
         write_record(output, {**record, "status": DONE})
     show(summary.as_dict(), summary_text(summary), as_json=request.as_json)
     return ExitCode.DONE

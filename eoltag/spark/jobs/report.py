@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from eoltag.errors import ExitCode
 from eoltag.report import page_text
-from eoltag.spark.report.page_data import write_report
+from eoltag.spark.report.page_data import ask_tables, write_report
 from eoltag.spark.requests import ReportRequest
 from eoltag.spark.runtime.command import show
 from eoltag.spark.runtime.session import open_session, prepare_for
@@ -20,6 +20,6 @@ def report_tags(request: ReportRequest) -> ExitCode:
     output = open_output(open_session("eoltag report"), request.output)
     prepare_for(output.session, rows_at_most(output))
     with locked(output):
-        page = write_report(output, request.tasks, is_forced=True)
+        page = write_report(output, ask_tables(output, request.tasks), is_forced=True)
     show(asdict(page), page_text(page), as_json=request.as_json)
     return ExitCode.DONE

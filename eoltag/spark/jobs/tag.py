@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,12 +12,13 @@ from eoltag.decide.keeping import keeping
 from eoltag.decide.task import Task, read_tasks
 from eoltag.errors import ExitCode
 from eoltag.publish.guards import Limits
-from eoltag.report import Summary, plan_text, summary_text
+from eoltag.report import Changes, Summary, plan_text, summary_text
 from eoltag.report.metrics import write_metrics
 from eoltag.spark.decide.checking import check_task
-from eoltag.spark.decide.decision import begin_change, decide, is_decided, leave
+from eoltag.spark.decide.decision import begin_change, is_decided, leave
 from eoltag.spark.decide.fired import rules_over
 from eoltag.spark.decide.rules import facts_of
+from eoltag.spark.jobs.deciding import decide_tasks
 from eoltag.spark.predict.inputs import bundle_digests, find_bundles, keep_bundles, remembering, stage_bundles
 from eoltag.spark.predict.plan import Plan, make_plan, packages_of
 from eoltag.spark.predict.remote import fetch_package
@@ -27,7 +28,7 @@ from eoltag.spark.predict.workers import choose_engine, tag_worker
 from eoltag.spark.publish.publishing import Published, lapse_where_drifted, publish
 from eoltag.spark.publish.versions import read_current
 from eoltag.spark.report.counts import summarise
-from eoltag.spark.report.page_data import has_page, write_report
+from eoltag.spark.report.page_data import ask_tables, has_page, write_report
 from eoltag.spark.report.views import has_views, refresh_views
 from eoltag.spark.requests import TagRequest
 from eoltag.spark.runtime.command import complain, show
@@ -159,14 +160,12 @@ def _tag(run: Run, started: float) -> Summary:
     known = make_plan(run) if all(is_decided(output, task, digests) for task in tasks) else None
     is_idle = known is not None and known.is_empty
     plan, progress = (known, Progress()) if known and is_idle else _predict(run, known)
+    changes: Mapping[str, Changes | None]
     if is_idle:
         notes.insert(0, NOTHING_TO_DO)
-    changes = {
-        task.name: leave(output, task, has_delta=has_delta)
-        if is_idle
-        else decide(output, task, digests, has_delta=has_delta)
-        for task in tasks
-    }
+        changes, shown = {task.name: leave(output, task, has_delta=has_delta) for task in tasks}, None
+    else:
+        changes, shown = decide_tasks(output, tasks, digests, has_delta=has_delta)
     if not is_idle or is_mending or not has_views(output):
         refresh_views(output)
     _log.info("counting")
@@ -175,8 +174,8 @@ def _tag(run: Run, started: float) -> Summary:
     record |= {"plan": asdict(plan.counts), "summary": summary.as_dict()}
     write_record(output, {**record, "status": RUNNING})  # with what the page says of this run
     is_trimmed = trim_thumbnails(output, tasks, run.request.settings.run.thumbnails) if is_idle else False
-    if not is_idle or is_mending or is_trimmed or not has_page(output):
-        write_report(output)
+    if shown is not None or is_mending or is_trimmed or not has_page(output):
+        write_report(output, shown or ask_tables(output))
     write_record(output, {**record, "status": DONE})
     return summary
 

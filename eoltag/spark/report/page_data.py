@@ -5,12 +5,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from eoltag import __version__
 from eoltag.decide.keeping import further_names
 from eoltag.errors import OutputError
-from eoltag.report.content import Counted, PageFacts, TaskFacts, Written
+from eoltag.report.content import Counted, Found, PageFacts, TaskFacts, Written
 from eoltag.report.page import render
 from eoltag.spark.report.queries import count_groups, find_rows, tags_of
 from eoltag.spark.report.warranty import read_judged, warranty_of
@@ -24,26 +24,39 @@ MOST_RUNS: Final = 10
 PAGE: Final = "report/index.html"
 
 
-def write_report(output: Output, tasks: Sequence[str] = (), *, is_forced: bool = False) -> PageFacts:
-    """report/index.html of these tasks, or of all that have tags; left alone where nothing that it shows has changed.
+class Shown(NamedTuple):
+    """What the page shows of the tables, however many rows they have."""
 
-    is_forced: write it in any case. Raises OutputError where there are no tags.
-    """
+    tasks: list[str]
+    pictures: dict[tuple[str, str], bytes]
+    """(task, URL) -> JPEG."""
+    counts: list[Counted]
+    found: list[Found]
+
+
+def ask_tables(output: Output, tasks: Sequence[str] = ()) -> Shown:
+    """What the page shows of these tasks, or of all that have tags. Raises OutputError where there are no tags."""
     names = _tasks(output, tasks)
-    _log.info("drawing the page")
     pictures = {(one.task, one.url): one.picture.encode() for name in names for one in read_thumbnails(output, name)}
     tags = tags_of(output, {name: further_names(read_note(output, name).kept) for name in names})
     counts = count_groups(tags)
+    return Shown(names, pictures, counts, find_rows(tags, counts, pictures.keys()))
+
+
+def write_report(output: Output, shown: Shown, *, is_forced: bool = False) -> PageFacts:
+    """report/index.html, left alone where nothing that it shows of the tables has changed; is_forced: in any case."""
+    _log.info("drawing the page")
+    names = shown.tasks
     runs = _runs(output, names)
     judgements = read_judged(output)
     facts = [_facts(name, runs) for name in names]
     facts = [replace(one, warranty=warranty_of(output, one.name, judgements, one.each)) for one in facts]
-    digest = _digest(facts, counts, pictures)
+    digest = _digest(facts, shown.counts, shown.pictures)
     path = output.path(PAGE)
     if not is_forced and output.files.exists(path) and digest in output.files.read_text(path):
         return PageFacts(path, names, is_new=False)
-    found = find_rows(tags, counts, pictures.keys())
-    text, facts_of_page = render(Written(output.root, runs, facts, counts, found, pictures, digest), path)
+    written = Written(output.root, runs, facts, shown.counts, shown.found, shown.pictures, digest)
+    text, facts_of_page = render(written, path)
     output.files.write_text(path, text)
     return facts_of_page
 
