@@ -3,6 +3,7 @@
 A story is some commands, one after the other, over one output directory: tag; a second and a third task from stored
 features and pictures; compact. Each command is started again and again, and its process group, its JVM or one of its
 Python processes is killed (SIGKILL) at a random moment, until the kills of the story are used up; then it may end.
+One that ends although a Python process was killed ends its story, which begins again where kills are left.
 
 Points are the moments just before the driver changes something in the output directory. For each, a run is killed
 there, and a second one may end.
@@ -38,23 +39,28 @@ def commands_of(place: Place, story: str, output: str) -> list[list[str]]:
 
 
 def told(place: Place, story: str, kills: int, seed: int, server: Loopback) -> Told:
-    """Play a story with kills, and hold its end against the undisturbed one."""
+    """Play a story with kills, and hold its end against the undisturbed one; again, until the kills are used up."""
     undisturbed(place, story, *commands_of(place, story, story))
     draw_from, result = random.Random(seed), Told(f"kill: {story}"[:12])
     mine = f"{story}-killed"
-    shutil.rmtree(place.output(mine), ignore_errors=True)
-    commands = commands_of(place, story, mine)
-    asked = Counter(server.requests)
+    while result.blows < kills:
+        shutil.rmtree(place.output(mine), ignore_errors=True)
+        asked = Counter(server.requests)
+        _play(place, commands_of(place, story, mine), kills, draw_from, result)
+        requests = Counter(server.requests) - asked
+        result.asked_again += sum(number - 1 for number in requests.values())
+        compare(place, story, mine, result)
+    return result
+
+
+def _play(place: Place, commands: list[list[str]], kills: int, draw_from: random.Random, result: Told) -> None:
+    """A story once. Each command takes its share of the kills that are left, unless one of them lets it end."""
+    share = (kills - result.blows) // len(commands)
     for number, command in enumerate(commands):
-        last = number == len(commands) - 1
-        until = kills if last else result.blows + kills // len(commands)
+        until = kills if number == len(commands) - 1 else result.blows + share
         while result.blows < until and not _killed(place, command, draw_from, result):
             pass
         ended(place, command, result)
-    requests = Counter(server.requests) - asked
-    result.asked_again = sum(number - 1 for number in requests.values())
-    compare(place, story, mine, result)
-    return result
 
 
 def _killed(place: Place, command: list[str], draw_from: random.Random, result: Told) -> bool:
