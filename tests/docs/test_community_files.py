@@ -29,7 +29,8 @@ def test_continuous_integration_runs_lint_and_tests_on_every_python_and_java() -
     jobs = read(".github/workflows/ci.yml")["jobs"]
     assert jobs["test"]["strategy"]["matrix"] == {"python": ["3.11", "3.12", "3.13"], "java": ["17", "21"]}
     run = {step["run"].split()[1] for job in jobs.values() for step in job["steps"] if "run" in step}
-    assert run == {"lint", "audit", "test", "test-outputs", "test-cluster"}
+    assert run == {"lint", "audit", "test", "test-cluster"}
+    assert jobs["test"]["steps"][-1]["env"] == {"EOLTAG_VERIFY_OUTPUTS": "yes"}
     assert run <= TARGETS
 
 
