@@ -17,7 +17,7 @@ from eoltag.spark.tables.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Images and seconds of the waves so far."""
+    """Images of the waves so far, and the seconds of their Spark tasks, without the commits."""
 
     images: int = 0
     seconds: float = 0.0
@@ -37,8 +37,10 @@ class Progress:
     """Of whole waves."""
     other_s: float = 0.0
     """Of waves that were merged into these."""
+    tasks_s: float = 0.0
+    """Of `seconds`, those of the Spark tasks. With commits in it, waves would shrink where commits are slow."""
     commit_s: float = 0.0
-    """Of these, spent on committing."""
+    """Of `seconds` and `other_s`, spent on committing."""
     rows: Counter[str] = field(default_factory=Counter)
     """Table -> rows that the waves gave."""
     bytes: Counter[str] = field(default_factory=Counter)
@@ -63,7 +65,7 @@ class Progress:
     @property
     def speed(self) -> Speed:
         """What the next wave is cut for."""
-        return Speed(self.images, self.seconds)
+        return Speed(self.images, self.tasks_s)
 
     def add(self, run: Run, wave: DataFrame, images: int) -> None:
         """Run and commit one wave. images: of which it consists."""
@@ -79,6 +81,7 @@ class Progress:
         self.failed.update(done[IMAGES.name].failed if IMAGES.name in done else {})
         ended = time.monotonic()
         self.images, self.seconds = self.images + images, self.seconds + ended - started
+        self.tasks_s += computed - started
         self.commit_s += ended - computed
 
     def forget_transient(self) -> None:

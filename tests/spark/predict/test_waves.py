@@ -1,13 +1,16 @@
-"""A wave whose workers die is asked for carefully, then by halves, until what cannot be done is all that is left."""
+"""Waves: how large they are; one whose workers die is asked for carefully, then by halves, until little is left."""
 
+import time
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from eoltag.spark.predict import waves
+from eoltag.spark.predict import waves, work
+from eoltag.spark.predict.commits import Committed
 from eoltag.spark.predict.plan import Bucket
 from eoltag.spark.predict.tagging import Round
 
@@ -60,6 +63,23 @@ def test_other_errors_are_not_tried_again(session: SparkSession, monkeypatch: py
     with pytest.raises(PySparkRuntimeError, match="a bug"):
         ask(session, monkeypatch, done)
     assert done.tried == 1
+
+
+def test_waves_are_cut_for_the_time_of_their_tasks_however_long_commits_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow_commit(*_: object) -> dict[str, Committed]:
+        time.sleep(0.5)
+        return {}
+
+    monkeypatch.setattr(work, "commit", slow_commit)
+    output = SimpleNamespace(stage=lambda _name, rows: rows)
+    settings = SimpleNamespace(run=SimpleNamespace(thumbnails=0))
+    run = SimpleNamespace(output=output, tasks=[], request=SimpleNamespace(settings=settings))
+    progress = work.Progress()
+    for _ in range(2):
+        progress.add(cast("Any", run), cast("Any", None), 100)
+    assert progress.speed.images == 200
+    assert progress.commit_s >= 1.0
+    assert progress.speed.seconds < 0.5, "waves would become smaller and smaller where commits take long"
 
 
 def test_halves_have_all_buckets_and_as_many_tasks_of_half_the_size() -> None:
