@@ -82,8 +82,8 @@ def _staged(output: Output) -> str:
 
 
 def has_tags(output: Output, task: str) -> bool:
-    """Whether the task was decided before."""
-    return output.files.exists(output.path("tags", f"task={task}"))
+    """Whether the task was decided before. A kill can leave a folder in which no file was placed yet."""
+    return bool(output.files.parts(output.path("tags", f"task={task}")))
 
 
 def read_tags(output: Output, task: str) -> DataFrame:

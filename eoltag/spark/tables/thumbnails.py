@@ -75,7 +75,7 @@ def replace_thumbnails(output: Output, tasks: Sequence[Task], best: Sequence[Thu
 
 def share_thumbnails(output: Output, tasks: Sequence[Task], limit: int) -> None:
     """Give a new task the thumbnails that others have of the same model: none of its images may have been read."""
-    new = [task for task in tasks if not output.files.exists(output.path(TABLE, f"task={task.name}"))]
+    new = [task for task in tasks if not output.files.parts(output.path(TABLE, f"task={task.name}"))]
     if new and output.files.partitions(output.path(TABLE)):
         replace_thumbnails(output, new, best_thumbnails(output, new, limit))
 

@@ -22,6 +22,7 @@ from eoltag.spark.tables.lock import begin, end
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.runs import Run
 from eoltag.spark.tables.schemas import IDENTITY
+from eoltag.spark.tables.tags import read_tags
 from tests.support.tables import append, bundle_rows, facts, rule, task
 
 A, B = "https://eol.org/a.jpg", "https://eol.org/b.jpg"
@@ -113,6 +114,17 @@ def test_rows_that_a_killed_run_may_have_replaced_are_forgotten(output: Output) 
     decide(output, kind(), {"list": "1"})
     assert is_decided(output, kind(), {"list": "1"})
     assert not is_decided(output, kind(), {"other": "2"})
+
+
+@pytest.mark.spark
+def test_a_folder_of_tags_into_which_a_killed_run_has_placed_no_file_is_no_table(output: Output) -> None:
+    begin_change(output, kind())
+    wanted = read_tags(output, "kind").collect()
+    shutil.rmtree(output.path("tags", "task=kind"))
+    Path(output.path("tags", "task=kind")).mkdir()
+    assert not is_decided(output, kind(), DIGESTS)
+    assert decide(output, kind(), DIGESTS) is None, "there were no tags before"
+    assert read_tags(output, "kind").collect() == wanted
 
 
 @pytest.mark.spark
