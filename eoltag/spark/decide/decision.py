@@ -15,7 +15,7 @@ from eoltag.spark.decide.checking import naming_the_rule
 from eoltag.spark.decide.judgements import judgements_digest
 from eoltag.spark.decide.recorded import recorded
 from eoltag.spark.decide.rules import facts_of, tag_rows, tags_schema
-from eoltag.spark.tables.bundles import rows_of
+from eoltag.spark.tables.bundles import kept_bundles, rows_of
 from eoltag.spark.tables.decided import DecidedNote, read_note, write_note
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.tags import has_tags, place_tags, read_tags, stage_tags
@@ -56,7 +56,7 @@ def write_files(
             export_changes(output, task, compared.marked(read_tags(output, task.name)), compared.gone)
         else:
             drop_changes(output, task)
-    bundles = {**read_note(output, task.name).bundles, **digests}
+    bundles = {**kept_bundles(output, task.name), **digests}
     files = {path: sha256_of(output, path) for path in exported_files(output, task)}
     kept, said = list(task.kept), recorded(task)
     write_note(output, task.name, DecidedNote(_digest(output, task), bundles, files, output.run_id, said, kept))

@@ -12,7 +12,7 @@ from eoltag.bundle.staging import PART
 from eoltag.decide.keeping import may_lack
 from eoltag.decide.task import Task, bundle_columns
 from eoltag.errors import OutputError
-from eoltag.spark.tables.decided import bundles_of
+from eoltag.spark.tables.decided import read_note
 from eoltag.spark.tables.files import reader
 from eoltag.spark.tables.output import Output
 from eoltag.spark.tables.schemas import quoted, rows_schema
@@ -93,7 +93,7 @@ def read_bundles(
     further: columns to read beside the usual ones; NULL for a bundle that was kept without, which not all may be,
     except of the `optional` ones (in lower case).
     """
-    names, wanted = bundles_of(output, task), list(further)
+    names, wanted = sorted(kept_bundles(output, task)), list(further)
     if not names:
         raise OutputError(f"{output.root}: no bundle was tagged for task '{task}' here; run jobs/tag_bundles.py first")
     kept = {name.lower() for columns in further_columns(output).values() for name in columns}
@@ -106,6 +106,22 @@ def read_bundles(
     paths = [output.path("bundles", f"bundle={name}") for name in names]
     read = reader(output.session).schema(rows_schema(wanted)).option("basePath", output.path("bundles"))
     return read.parquet(*paths)
+
+
+def kept_bundles(output: Output, task: str) -> dict[str, str]:
+    """Every bundle that the task was given -> its digest in the task's note; without those that a killed run has named
+    there and not kept yet. Raises OutputError for one whose rows were decided and are gone.
+    """
+    there = set(output.files.partitions(output.path("bundles")))
+    noted = read_note(output, task).bundles
+    kept = {name: digest for name, digest in noted.items() if digest or f"bundle={name}" in there}
+    for name in kept:
+        if f"bundle={name}" not in there:
+            raise OutputError(
+                f"{output.path('bundles', f'bundle={name}')}: the rows of a bundle of task '{task}' are gone; run "
+                "jobs/tag_bundles.py over the bundle again (no image is fetched for that)"
+            )
+    return kept
 
 
 def rows_at_most(output: Output) -> int:

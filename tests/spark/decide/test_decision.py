@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from eoltag.bundle.staging import Staged
 from eoltag.decide.task import Task
+from eoltag.errors import OutputError
 from eoltag.report import Changes
 from eoltag.settings import Settings
 from eoltag.spark.decide.decision import begin_change, decide, is_decided, leave
@@ -125,6 +126,19 @@ def test_a_folder_of_tags_into_which_a_killed_run_has_placed_no_file_is_no_table
     assert not is_decided(output, kind(), DIGESTS)
     assert decide(output, kind(), DIGESTS) is None, "there were no tags before"
     assert read_tags(output, "kind").collect() == wanted
+
+
+@pytest.mark.spark
+def test_a_bundle_that_a_killed_run_has_named_and_not_kept_is_left_out_and_one_that_is_gone_is_named(
+    output: Output,
+) -> None:
+    begin_change(output, kind(), ["never kept"])
+    decide(output, kind(), DIGESTS)
+    assert bundles_of(output, "kind") == ["list", "other"]
+    shutil.rmtree(output.path("bundles", "bundle=other"))
+    begin_change(output, kind())
+    with pytest.raises(OutputError, match="bundle=other: the rows of a bundle of task 'kind' are gone; run"):
+        decide(output, kind(), {"list": "2"})
 
 
 @pytest.mark.spark
