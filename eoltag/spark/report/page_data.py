@@ -37,6 +37,7 @@ class Shown(NamedTuple):
 def ask_tables(output: Output, tasks: Sequence[str] = ()) -> Shown:
     """What the page shows of these tasks, or of all that have tags. Raises OutputError where there are no tags."""
     names = _tasks(output, tasks)
+    _log.info("reading the tables for the page")
     pictures = {(one.task, one.url): one.picture.encode() for name in names for one in read_thumbnails(output, name)}
     tags = tags_of(output, {name: further_names(read_note(output, name).kept) for name in names})
     counts = count_groups(tags)
