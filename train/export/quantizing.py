@@ -146,5 +146,5 @@ def _nncf() -> Any:
         import nncf
     except ImportError as problem:
         raise SettingsError(f"int8 needs NNCF: {install_command('train')} ({problem})") from problem
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # set_log_level also sets handlers that are not its own
     return nncf

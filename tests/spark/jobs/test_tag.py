@@ -259,7 +259,7 @@ def test_waves_that_were_committed_before_a_crash_are_not_done_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     urls = [server.url(f"/files/{name}") for name in pictures[:40]]
-    settings = Settings(fetch=FETCH, run=RunSettings(first_wave_images=10, wave_s=1.0))
+    settings = Settings(fetch=FETCH, run=RunSettings(first_wave_images=10, wave_s=0.1))
     committed: list[int] = []
 
     def crash_at_the_third(output: Output, staged: Any, *rest: Any) -> Any:

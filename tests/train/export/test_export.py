@@ -1,6 +1,7 @@
 """`python -m train export`: OpenVINO files, and faster precisions only where held-out images prove them."""
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def hard(tmp_path: Path) -> Path:
 
 @needs_bf16
 def test_a_precision_that_fails_is_measured_and_not_enabled(
-    proven_package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    proven_package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     done = export(
         capsys,
@@ -161,6 +162,7 @@ def test_a_precision_that_fails_is_measured_and_not_enabled(
     assert package.card.int8_margin == 0
     assert not set(package.card.files) & set(INT8_FILES)
     assert package.version == read_package(proven_package).version
+    assert caplog.handler.level == logging.NOTSET  # the quantizing library is kept quiet, and no one else
 
 
 def test_images_are_counted_before_anything_is_decoded_or_calibrated(
