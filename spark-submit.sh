@@ -113,8 +113,8 @@ make_venv() {
   shift
   python=$(find_python)
   echo "making ${target#"$root/"} with the pinned packages (once) ..." >&2
-  [ -x "$target/bin/python" ] || patiently "$python" -m venv "$target" >&2
-  patiently "$target/bin/python" -m pip install -q --disable-pip-version-check -c "$root/constraints.txt" "$@" >&2 ||
+  [ -x "$target/bin/python" ] || patiently "$python" -P -m venv "$target" >&2
+  patiently "$target/bin/python" -P -m pip install -q --disable-pip-version-check -c "$root/constraints.txt" "$@" >&2 ||
     fail "the packages could not be installed; the lines above say why"
 }
 
@@ -173,11 +173,11 @@ make_class_archive() {
   mkdir -p "$made.tmp"
   echo "archiving Spark's classes for faster starts (once, under a minute) ..." >&2
   if PYSPARK_SUBMIT_ARGS="--master local[2] --properties-file $(printf '%q' "$root/conf/spark/local.conf") pyspark-shell" \
-    SPARK_CONF_DIR=$venv/spark-conf SPARK_SUBMIT_OPTS="$2 \"-XX:ArchiveClassesAtExit=$made\"" TMPDIR=$made.tmp \
+    SPARK_CONF_DIR=$venv/spark-conf SPARK_SUBMIT_OPTS="$2 \"-XX:ArchiveClassesAtExit=$made\"" TMPDIR=$made.tmp PYTHONSAFEPATH=1 \
     patiently "$venv/bin/python" -m eoltag.spark.start.class_archive >"$made.txt" 2>&1 && [ -s "$made" ]; then
     rm "$made.txt"
   else
-    echo "that failed, and jobs run without it; $made.txt says why" >&2
+    echo "that failed, and jobs run without it; $made.txt says why; to try again, remove $1" >&2
     : >"$made"
   fi
   rm -f "$venv"/spark-classes-[0-9]*.jsa

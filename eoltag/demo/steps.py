@@ -44,6 +44,6 @@ def _call(title: str, *words: str | Path) -> None:
     """Run a command of eoltag; ends the process with its exit code where that is not 0."""
     given = [str(word) for word in words]
     print(f"\n== {title}\n$ eoltag {shlex.join(given)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "eoltag", *given], check=False)
+    done = subprocess.run([sys.executable, "-P", "-m", "eoltag", *given], check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,15 @@ def test_what_is_decoded_apart_is_the_same(far: Decode) -> None:
     for data in (jpeg(50), jpeg(200)):
         here, there = (one(data, [SMALL], MAX_PIXELS, [20], 16) for one in (decode, far))
         assert pickle.dumps(here) == pickle.dumps(there)
+
+
+def test_files_of_the_present_folder_are_not_taken_for_pythons_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "socket.py").write_text("raise SystemExit('taken for the module of Python')\n")
+    monkeypatch.chdir(tmp_path)
+    with apart(60.0) as decode_apart:
+        assert decode_apart(jpeg(50), [SMALL], MAX_PIXELS)
 
 
 def test_what_is_wrong_with_a_picture_is_said_as_it_is_in_line(far: Decode) -> None:
