@@ -46,10 +46,10 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@tests/install_browser.sh
-	@$(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	@$(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-outputs: $(INSTALLED)
-	@EOLTAG_VERIFY_OUTPUTS=yes $(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile tests/spark/jobs $(ARGS)
+	@EOLTAG_VERIFY_OUTPUTS=yes $(JAVA) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder tests/spark/jobs $(ARGS)
 
 test-slow: $(INSTALLED)
 	@$(JAVA) $(BIN)/python -m pytest -m "slow and not cluster" $(ARGS)

@@ -1,12 +1,22 @@
 """Fixtures that several test files share."""
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from eoltag.model.engines.precision import cpu_precisions
 from tests.support.colours import TRAINED_ON, draw, write_package
 from train.__main__ import main
+
+_LONG: Final = ("spark", "train")
+"""Folders whose files take up to minutes, many of them with few tests."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long first: those handed out last are short, and no process waits for another."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in _LONG)
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ backoff_base_s = 0.2
 [run]
 first_wave_images = 300
 first_task_images = 60
-wave_s = 6
+wave_s = {wave_s}
 lock_stale_s = {stale}
 """
 PATIENCE_S: Final = 600.0
@@ -128,8 +128,13 @@ class Scene:
         return hit
 
 
-def write_scene(folder: Path, server: Loopback, rate: float = 150.0, images: int = IMAGES) -> Scene:
-    """Pictures, a list of their URLs, a task and its package, all on this machine's disk; folder/pictures is served."""
+def write_scene(
+    folder: Path, server: Loopback, rate: float = 150.0, images: int = IMAGES, wave_s: float = 6.0
+) -> Scene:
+    """Pictures, a list of their URLs, a task and its package, all on this machine's disk; folder/pictures is served.
+
+    wave_s: of the settings; short ones, so that a killed run has committed some.
+    """
     (folder / "pictures").mkdir(exist_ok=True)
     generator = np.random.default_rng(1)
     for number in range(images):
@@ -140,7 +145,7 @@ def write_scene(folder: Path, server: Loopback, rate: float = 150.0, images: int
     write_tiny_based_package(folder / "package", ("a", "b", "c"), 1)
     (folder / "task.toml").write_text(_TASK.format(least=0.6))
     (folder / "changed.toml").write_text(_TASK.format(least=0.8))
-    (folder / "job.toml").write_text(_SETTINGS.format(rate=rate, stale=STALE_S))
+    (folder / "job.toml").write_text(_SETTINGS.format(rate=rate, wave_s=wave_s, stale=STALE_S))
     return Scene(folder).at(str(folder))
 
 

@@ -90,9 +90,10 @@ def test_a_run_on_yarn_loses_its_driver_then_a_node_and_ends_as_a_local_one(
     _, err = job.communicate(timeout=600)
     assert job.returncode == 0, err[-4000:]
     scene = unpacked(on_yarn(right.scene, cluster, 1), cluster)  # one node is left
-    first = published(scene)
+    here = replace(scene, options=("--master", "local[2]"), environment={"HADOOP_CONF_DIR": str(cluster.conf)})
+    first = published(here)
     said = all_jobs(scene)
     assert said["plan"]["requests"] == right.said["plan"]["requests"]
-    go_back_and_verify(scene, first)
+    go_back_and_verify(here, first)
     cluster.shell("-get", "/scene/out", str(tmp_path / "got"))
     assert_same(tmp_path / "got", right.output)

@@ -96,7 +96,7 @@ def check(folder: Path, count: int, kind: str) -> None:
 
 
 def test_the_example_runs_in_a_session_of_its_own_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    check(tmp_path, 60, "classic")
+    check(tmp_path, 20, "classic")
 
 
 @pytest.mark.slow
