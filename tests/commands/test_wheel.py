@@ -26,8 +26,9 @@ tag_sql = "label"
 
 
 def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
-    """A command that knows nothing of the checkout."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYSPARK_PYTHON")}
+    """A command that knows nothing of the checkout, nor of the Spark of tests that ran before in this process."""
+    ours = ("PYTHONPATH", "PYSPARK_", "SPARK_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
