@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from eoltag.decide.task import Task
+from eoltag.spark.decide.judgements import PERSON
 from eoltag.spark.decide.rules import facts_of, tag_rows
 from eoltag.spark.publish.measure import KEY
 from eoltag.spark.publish.state import hashable
@@ -96,15 +97,19 @@ def _differences(right: DataFrame, tags: DataFrame, place: str) -> Iterator[Find
     if absent:
         yield Finding(place, f"has no column {', '.join(absent)}")
         return
+    differs = F.col("wanted") != F.col("found")
+    is_judged = (F.col("rule") == PERSON).alias("is_judged")
     wanted, found = (
-        rows.select(*KEY, F.xxhash64(*hashable(rows, columns)).alias(name))
+        rows.select(*KEY, F.xxhash64(*hashable(rows, columns)).alias(name), is_judged)
         for rows, name in ((right, "wanted"), (tags, "found"))
     )
-    both = wanted.join(found.groupBy(*KEY).agg(F.first("found").alias("found")), on=list(KEY), how="full_outer")
+    there = found.groupBy(*KEY).agg(F.first("found").alias("found"))
+    both = wanted.join(there, on=list(KEY), how="full_outer")
     cases = {
         "is missing": F.col("found").isNull(),
         "belongs to no bundle row": F.col("wanted").isNull(),
-        "has other values than its facts and the rules give": F.col("wanted") != F.col("found"),
+        "is not what people have judged; decide again where they judged since": differs & F.col("is_judged"),
+        "has other values than its facts and the rules give": differs & ~F.coalesce("is_judged", F.lit(False)),
     }
     for what, condition in cases.items():
         rows = both.where(condition).orderBy(*KEY)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from eoltag.judgements.record import Judgement, append
 from eoltag.spark.runtime.command import run_command
 from jobs import publish_tags, verify_output
 from tests.spark.publish.conftest import ROWS, url_of
@@ -63,6 +64,15 @@ def changed(column: str, value: Any) -> Callable[[pa.Table], pa.Table]:
     return change
 
 
+def judge(out: Path, number: int) -> None:
+    """Somebody calls the image of a bundle row something else."""
+    row = pq.read_table(part_of(out / "tags/task=kind")).to_pylist()[number]
+    answers = pq.read_table(part_of(out / "images")).to_pylist()
+    (content,) = {one["content_sha256"] for one in answers if one["eolMediaURL"] == row["eolMediaURL"]}
+    said = (row["eolMediaURL"], content, row["tag"], "elsewhere", "random", {}, "2026-12-01")
+    append(out, [Judgement("Anna", "kind", *said)])
+
+
 def scores_of(place: Path) -> Path:
     (folder,) = (place / "scores").iterdir()
     return folder
@@ -106,6 +116,11 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
         lambda out: rewrite(out / "tags/task=kind", changed("tag", "photo")),
         "tags/task=kind",
         "has other values than its facts and the rules give: 1 rows, the first list, row 5",
+    ),
+    "a judgement since": (
+        lambda out: judge(out, 4),
+        "tags/task=kind",
+        "is not what people have judged; decide again where they judged since: 1 rows, the first list, row 5",
     ),
     "a score removed": (lambda out: rewrite(scores_of(out), without_row(7)), "tags/task=kind", "has other values"),
     "an answer doubled": (
